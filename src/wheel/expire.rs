@@ -1,0 +1,188 @@
+//! Handing out what is due, and moving entries down to where they can be.
+
+use super::Wheel;
+use super::arena::NIL;
+use super::key::Key;
+use super::levels::Place;
+
+/// How many entries may be moved down a level for each one that may be handed out. It bounds
+/// the time that one call takes when a whole population sits in one slot of a high level.
+const MOVES_PER_EXPIRY: usize = 64;
+
+/// What a call of [`Wheel::expire`] or [`Wheel::fire`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "when `more` is set, entries that are due are still in the wheel"]
+pub struct Progress {
+    /// How many entries were handed out.
+    pub expired: usize,
+    /// Whether it stopped because of the budget, so that there may be more that are due.
+    pub more: bool,
+}
+
+impl<T> Wheel<T> {
+    /// Takes out the entries that are due at `now` (deadline at or before it) and hands each
+    /// with its key, by then stale, and its deadline to `f`.
+    ///
+    /// At most `budget` entries are handed out, and at most 64 times as many are moved between
+    /// levels; if there may be more to do, [`Progress::more`] says so and the next call goes
+    /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs); within one,
+    /// entries with equal deadlines come in the order in which they were scheduled, unless
+    /// they were moved.
+    ///
+    /// A `now` before that of an earlier call is no error: what is due by it comes out.
+    ///
+    /// Costs a look at one slot a level when nothing is due; otherwise a constant for each
+    /// entry handed out or moved. If `f` panics, the entry it was given is lost and the rest
+    /// stay in the wheel, which remains good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// wheel.insert(10, 'a');
+    /// wheel.insert(20, 'b');
+    /// let mut out = Vec::new();
+    /// let done = wheel.expire(15, 100, |_, deadline, value| out.push((deadline, value)));
+    /// assert_eq!(out, [(10, 'a')]);
+    /// assert_eq!(done.expired, 1);
+    /// assert!(!done.more);
+    /// ```
+    pub fn expire(&mut self, now: u64, budget: usize, mut f: impl FnMut(Key, u64, T)) -> Progress {
+        self.hand_out(now, budget, |wheel, key, deadline| {
+            if let Some(value) = wheel.arena.remove(key) {
+                f(key, deadline, value);
+            }
+        })
+    }
+
+    /// Like [`expire`](Wheel::expire), but leaves the entries in the wheel, idle, and lends
+    /// their values to `f`: for periodic work, or when the key is to stay good until its
+    /// owner removes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 0);
+    /// let done = wheel.fire(15, 100, |_, _, fired| *fired += 1);
+    /// assert_eq!(done.expired, 1);
+    /// assert_eq!(wheel.get(key), Some(&1));
+    /// wheel.reschedule(key, 20);
+    /// assert_eq!(wheel.next_deadline(), Some(20));
+    /// ```
+    pub fn fire(
+        &mut self,
+        now: u64,
+        budget: usize,
+        mut f: impl FnMut(Key, u64, &mut T),
+    ) -> Progress {
+        self.hand_out(now, budget, |wheel, key, deadline| {
+            if let Some(value) = wheel.get_mut(key) {
+                f(key, deadline, value);
+            }
+        })
+    }
+
+    /// Calls `f` for each entry that is due, when it has just become idle.
+    fn hand_out(
+        &mut self,
+        now: u64,
+        budget: usize,
+        mut f: impl FnMut(&mut Wheel<T>, Key, u64),
+    ) -> Progress {
+        let mut left = budget;
+        let mut moves = budget.saturating_mul(MOVES_PER_EXPIRY);
+        let mut more = false;
+        while let Some((place, minimum)) = self.levels.earliest() {
+            if minimum > now {
+                break;
+            }
+            if left == 0 || moves == 0 {
+                more = true;
+                break;
+            }
+            // Nothing is due before this slot's minimum, so that the position may go there:
+            // the slot's entries then belong to lower levels, whatever level this is.
+            self.elapsed = self.elapsed.max(minimum);
+            if place.level() == 0 {
+                self.open_slot(place, now, &mut left, &mut f);
+            } else {
+                self.cascade(place, &mut moves);
+            }
+        }
+        if !more {
+            self.elapsed = self.elapsed.max(now);
+        }
+        Progress {
+            expired: budget - left,
+            more,
+        }
+    }
+
+    /// Moves the entries of a slot of a higher level to where they belong now.
+    ///
+    /// They are taken off one by one: if `moves` runs out, the slot keeps the rest and its
+    /// minimum, and is opened again by the next call.
+    fn cascade(&mut self, place: Place, moves: &mut usize) {
+        let Wheel {
+            arena,
+            levels,
+            elapsed,
+        } = self;
+        while *moves > 0 {
+            let index = levels.head(place);
+            if index == NIL {
+                return;
+            }
+            *moves -= 1;
+            levels.unlink(arena, index);
+            levels.link(arena, index, *elapsed);
+        }
+    }
+
+    /// Hands out what is due in a slot of level 0. What is not stays, unless it was moved
+    /// later and belongs elsewhere by now.
+    ///
+    /// The ring is turned past the entries that stay, so that a panic in `f` finds all in
+    /// order; the round is over when the first of those comes up again.
+    fn open_slot(
+        &mut self,
+        place: Place,
+        now: u64,
+        left: &mut usize,
+        f: &mut impl FnMut(&mut Wheel<T>, Key, u64),
+    ) {
+        let mut first_kept = NIL;
+        let mut minimum = u64::MAX;
+        loop {
+            let index = self.levels.head(place);
+            if index == NIL {
+                return;
+            }
+            if index == first_kept {
+                self.levels.set_minimum(place, minimum);
+                return;
+            }
+            let entry = self.arena.at(index);
+            let (deadline, next) = (entry.deadline, entry.next);
+            if deadline <= now {
+                if *left == 0 {
+                    return;
+                }
+                *left -= 1;
+                let key = self.arena.key(index);
+                self.levels.unlink(&mut self.arena, index);
+                f(self, key, deadline);
+            } else if Place::of(deadline, self.elapsed) == place {
+                minimum = minimum.min(deadline);
+                if first_kept == NIL {
+                    first_kept = index;
+                }
+                self.levels.set_head(place, next);
+            } else {
+                self.levels.unlink(&mut self.arena, index);
+                self.levels.link(&mut self.arena, index, self.elapsed);
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The slots: which entries wait where. Arithmetic and links only; nothing here knows of
+//! values or of being due.
+
+use super::arena::{Arena, NIL};
+
+/// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
+/// particular order, and a slot that is partly due is looked through once for each wake-up in
+/// it. `docs/timing-wheel.md` has the measurements that chose it.
+pub(super) const GRAIN: u32 = 16;
+
+/// The slots of a level, as a power of two.
+const SLOT_BITS: u32 = 6;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+/// As many as it takes to cover 64 bits of time.
+pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / SLOT_BITS) as usize;
+
+/// Where an entry waits: a level and a slot of it, or nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u16);
+
+impl Place {
+    /// In the wheel, but in no slot.
+    pub(super) const IDLE: Place = Place(u16::MAX);
+
+    pub(super) fn is_slot(self) -> bool {
+        self != Place::IDLE
+    }
+
+    pub(super) fn level(self) -> usize {
+        usize::from(self.0) / SLOTS
+    }
+
+    fn slot(self) -> usize {
+        usize::from(self.0) % SLOTS
+    }
+
+    fn new(level: usize, slot: usize) -> Place {
+        Place((level * SLOTS + slot) as u16)
+    }
+
+    /// Where a deadline belongs when the wheel's position is `elapsed`: on the level of the
+    /// highest bit in which the two differ, in the slot that the deadline's bits there name.
+    /// What is overdue waits where the position is.
+    pub(super) fn of(deadline: u64, elapsed: u64) -> Place {
+        let time = deadline.max(elapsed);
+        let differing = (time ^ elapsed) >> GRAIN;
+        let level = differing.checked_ilog2().unwrap_or(0) / SLOT_BITS;
+        let slot = time >> (GRAIN + level * SLOT_BITS);
+        Place::new(level as usize, slot as usize % SLOTS)
+    }
+}
+
+/// One level of slots.
+#[derive(Debug)]
+struct Level {
+    /// A bit for each slot that has entries.
+    occupied: u64,
+    /// The first entry of each slot's ring.
+    heads: [u32; SLOTS],
+    /// A lower bound of the deadlines in each slot. Meaningless for an empty one.
+    minima: [u64; SLOTS],
+}
+
+/// All slots.
+#[derive(Debug)]
+pub(super) struct Levels {
+    /// A bit for each level that has entries.
+    occupied: u8,
+    levels: Box<[Level; LEVELS]>,
+}
+
+impl Levels {
+    pub(super) fn new() -> Levels {
+        let empty = || Level {
+            occupied: 0,
+            heads: [NIL; SLOTS],
+            minima: [u64::MAX; SLOTS],
+        };
+        Levels {
+            occupied: 0,
+            levels: Box::new(std::array::from_fn(|_| empty())),
+        }
+    }
+
+    /// The slot with the lowest minimum, and that minimum.
+    ///
+    /// On each level the first occupied slot has the level's lowest, since slots of a level
+    /// follow one another in time and never wrap around (the position's slot, or one ahead).
+    /// Between levels nothing is known, because the position's own slot on a higher level may
+    /// still hold entries: so it takes the lowest of the eight.
+    pub(super) fn earliest(&self) -> Option<(Place, u64)> {
+        let mut earliest: Option<(Place, u64)> = None;
+        let mut left = self.occupied;
+        while left != 0 {
+            let level = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let slot = self.levels[level].occupied.trailing_zeros() as usize;
+            let minimum = self.levels[level].minima[slot];
+            // On a tie the lower level first: it needs no move to be handed out.
+            if earliest.is_none_or(|(_, lowest)| minimum < lowest) {
+                earliest = Some((Place::new(level, slot), minimum));
+            }
+        }
+        earliest
+    }
+
+    /// The first entry of a slot, or `NIL`.
+    pub(super) fn head(&self, place: Place) -> u32 {
+        self.levels[place.level()].heads[place.slot()]
+    }
+
+    /// Turns a slot's ring so that it begins with another of its entries.
+    pub(super) fn set_head(&mut self, place: Place, index: u32) {
+        self.levels[place.level()].heads[place.slot()] = index;
+    }
+
+    /// Corrects a slot's minimum, once all its entries have been looked at.
+    pub(super) fn set_minimum(&mut self, place: Place, minimum: u64) {
+        self.levels[place.level()].minima[place.slot()] = minimum;
+    }
+
+    /// Puts an entry that is in no slot at the end of the ring where it belongs.
+    pub(super) fn link<T>(&mut self, arena: &mut Arena<T>, index: u32, elapsed: u64) {
+        let entry = arena.at_mut(index);
+        let deadline = entry.deadline;
+        let place = Place::of(deadline, elapsed);
+        entry.place = place;
+        let level = &mut self.levels[place.level()];
+        let head = level.heads[place.slot()];
+        if head == NIL {
+            entry.next = index;
+            entry.previous = index;
+            level.heads[place.slot()] = index;
+            level.minima[place.slot()] = deadline;
+            level.occupied |= 1 << place.slot();
+            self.occupied |= 1 << place.level();
+        } else {
+            let minimum = &mut level.minima[place.slot()];
+            *minimum = (*minimum).min(deadline);
+            let first = arena.at_mut(head);
+            let last = first.previous;
+            first.previous = index;
+            arena.at_mut(last).next = index;
+            let entry = arena.at_mut(index);
+            entry.previous = last;
+            entry.next = head;
+        }
+    }
+
+    /// Takes an entry out of its slot; an idle one stays as it is.
+    pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T>, index: u32) {
+        let entry = arena.at_mut(index);
+        let place = entry.place;
+        if !place.is_slot() {
+            return;
+        }
+        entry.place = Place::IDLE;
+        let (next, previous) = (entry.next, entry.previous);
+        let level = &mut self.levels[place.level()];
+        if next == index {
+            level.heads[place.slot()] = NIL;
+            level.occupied &= !(1 << place.slot());
+            if level.occupied == 0 {
+                self.occupied &= !(1 << place.level());
+            }
+            return;
+        }
+        arena.at_mut(previous).next = next;
+        arena.at_mut(next).previous = previous;
+        if level.heads[place.slot()] == index {
+            level.heads[place.slot()] = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_cover_all_of_u64() {
+        assert_eq!(GRAIN + LEVELS as u32 * SLOT_BITS, u64::BITS);
+        assert_eq!(Place::of(u64::MAX, 0), Place::new(LEVELS - 1, SLOTS - 1));
+    }
+
+    #[test]
+    fn place_is_the_level_of_the_highest_differing_bit() {
+        assert_eq!(Place::of(0, 0), Place::new(0, 0));
+        assert_eq!(Place::of(1 << GRAIN, 0), Place::new(0, 1));
+        assert_eq!(Place::of((64 << GRAIN) - 1, 0), Place::new(0, 63));
+        assert_eq!(Place::of(64 << GRAIN, 0), Place::new(1, 1));
+        assert_eq!(Place::of(64 << GRAIN, 63 << GRAIN), Place::new(1, 1));
+        assert_eq!(Place::of(65 << GRAIN, 64 << GRAIN), Place::new(0, 1));
+    }
+
+    #[test]
+    fn what_is_overdue_waits_at_the_position() {
+        assert_eq!(Place::of(0, 5 << GRAIN), Place::of(5 << GRAIN, 5 << GRAIN));
+    }
+}

@@ -1,0 +1,413 @@
+//! A hashed hierarchical timing wheel: deadlines in, due entries out.
+//!
+//! This is the data structure under every [`Timer`](crate::Timer), and it is public because
+//! it is useful by itself: a table of idle timeouts, a cache whose entries expire, the event
+//! list of a simulator. It is pure: it holds no clock, takes no lock, makes no system call.
+//! Time is a `u64` count of nanoseconds since an epoch that the caller chooses; the caller
+//! says what time it is when it asks what is due.
+//!
+//! The structure is the hierarchical wheel of Varghese and Lauck, *Hashed and Hierarchical
+//! Timing Wheels* (SOSP 1987), with exact deadlines kept in the entries.
+//!
+//! # How it works
+//!
+//! There are eight levels of 64 slots. A slot of level 0 is 2^16 ns (65.5 µs) wide; a slot of
+//! each next level is as wide as the whole level below it. Eight levels cover all of `u64`,
+//! so there is no longest duration and no overflow list. An entry waits in the slot that its
+//! deadline falls into, on the lowest level where that slot is not the one the wheel's own
+//! position lies in. When the position reaches the slot, its entries move down.
+//!
+//! What must hold, always:
+//!
+//! 1. **Exact.** An entry keeps its own deadline. The slot is only where it waits, and nothing
+//!    is handed out before `now >= deadline`.
+//! 2. **A slot's minimum is a lower bound** of the deadlines in it. It is exact unless the
+//!    earliest entry was removed or moved since. So [`Wheel::next_deadline`] looks at one slot
+//!    a level, is never later than the truth, and a slot is opened only when something in it
+//!    may be due: nothing ever happens just because a slot's start was passed.
+//! 3. **The position never passes a lower bound.** It advances to a slot's minimum before
+//!    the slot is opened, or to `now` when nothing is due, and never goes back, whatever the
+//!    caller's clock does. Hence each occupied slot lies at or ahead of the position on its
+//!    level, and moving an opened slot's entries always takes them to a lower level.
+//! 4. **Moving a deadline later is lazy.** The entry stays where it is with its new deadline
+//!    until its slot is opened. A heartbeat that pushes out an idle timeout a thousand times
+//!    touches one entry a thousand times and no list.
+//! 5. **A key is good for one entry only.** Keys carry a generation; a place whose generations
+//!    are used up is never used again.
+//!
+//! # Costs
+//!
+//! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
+//! An entry is moved at most seven times in its life, typically two or three. Memory of an
+//! entry: its deadline, an `Option<T>`, and 16 bytes.
+//!
+//! # Examples
+//!
+//! A table of idle timeouts:
+//!
+//! ```
+//! use async_wheel::wheel::Wheel;
+//!
+//! const SECOND: u64 = 1_000_000_000;
+//! let mut idle = Wheel::new();
+//! let anna = idle.insert(30 * SECOND, "connection 1");
+//! let _bert = idle.insert(31 * SECOND, "connection 2");
+//!
+//! // Something arrived on connection 1 at second 10: push its timeout out.
+//! idle.reschedule(anna, 40 * SECOND);
+//!
+//! let mut closed = Vec::new();
+//! idle.expire(35 * SECOND, usize::MAX, |_key, _deadline, name| closed.push(name));
+//! assert_eq!(closed, ["connection 2"]);
+//! assert_eq!(idle.next_deadline(), Some(40 * SECOND));
+//! ```
+
+mod arena;
+mod expire;
+mod iter;
+mod key;
+mod levels;
+
+use std::fmt;
+
+use arena::Arena;
+use levels::Levels;
+
+pub use expire::Progress;
+pub use iter::{Drain, Iter};
+pub use key::Key;
+
+/// A timing wheel that holds values of type `T`, each with a deadline in nanoseconds.
+///
+/// See the [module documentation](self) for how it works and what it costs.
+pub struct Wheel<T> {
+    /// The entries, wherever they wait.
+    arena: Arena<T>,
+    /// Which entries wait in which slot.
+    levels: Levels,
+    /// The position: everything that was due before this time has been handed out.
+    elapsed: u64,
+}
+
+impl<T> Wheel<T> {
+    /// Creates an empty wheel at time zero.
+    ///
+    /// Costs one allocation of about 6 KiB for the slots; entries are allocated as they come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let wheel = async_wheel::wheel::Wheel::<&str>::new();
+    /// assert!(wheel.is_empty());
+    /// assert_eq!(wheel.next_deadline(), None);
+    /// ```
+    #[must_use]
+    pub fn new() -> Wheel<T> {
+        Wheel {
+            arena: Arena::new(),
+            levels: Levels::new(),
+            elapsed: 0,
+        }
+    }
+
+    /// Creates an empty wheel with room for `capacity` entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let wheel = async_wheel::wheel::Wheel::<u8>::with_capacity(10_000);
+    /// assert!(wheel.capacity() >= 10_000);
+    /// ```
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Wheel<T> {
+        let mut wheel = Wheel::new();
+        wheel.reserve(capacity);
+        wheel
+    }
+
+    /// Adds a value that is due at `deadline` and returns the key to it.
+    ///
+    /// A deadline in the past is kept as it is; the entry is due at the next
+    /// [`expire`](Wheel::expire). Constant cost; memory grows by a block of entries at a time,
+    /// without moving those that are there.
+    ///
+    /// # Panics
+    ///
+    /// When the wheel holds 2^32 - 1 entries already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(1_500, 'a');
+    /// assert_eq!(wheel.deadline(key), Some(1_500));
+    /// ```
+    pub fn insert(&mut self, deadline: u64, value: T) -> Key {
+        let key = self.arena.insert(deadline, value);
+        self.levels.link(&mut self.arena, key.index, self.elapsed);
+        key
+    }
+
+    /// Takes the entry out of the wheel. `None` if the key is stale. Constant cost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// assert_eq!(wheel.remove(key), Some('a'));
+    /// assert_eq!(wheel.remove(key), None);
+    /// ```
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        if !self.arena.contains(key) {
+            return None;
+        }
+        self.levels.unlink(&mut self.arena, key.index);
+        self.arena.remove(key)
+    }
+
+    /// Gives the entry another deadline and schedules it if it was idle. `false`, and nothing
+    /// done, if the key is stale. Constant cost.
+    ///
+    /// A later deadline usually costs one store: the entry stays in its slot until the slot is
+    /// opened. [`next_deadline`](Wheel::next_deadline) may then be too early, by at most what
+    /// the entry was moved.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// assert!(wheel.reschedule(key, 20));
+    /// assert_eq!(wheel.deadline(key), Some(20));
+    /// ```
+    pub fn reschedule(&mut self, key: Key, deadline: u64) -> bool {
+        let Some(entry) = self.arena.get_mut(key) else {
+            return false;
+        };
+        let later = deadline >= entry.deadline;
+        entry.deadline = deadline;
+        // An entry alone in its slot is moved at once: that touches no other entry and keeps
+        // the slot's minimum exact.
+        if later && entry.place.is_slot() && entry.next != key.index {
+            return true;
+        }
+        self.levels.unlink(&mut self.arena, key.index);
+        self.levels.link(&mut self.arena, key.index, self.elapsed);
+        true
+    }
+
+    /// Takes the deadline away: the entry stays in the wheel, idle, until it is rescheduled or
+    /// removed. `false` if the key is stale. Constant cost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// assert!(wheel.unschedule(key));
+    /// assert_eq!(wheel.deadline(key), None);
+    /// assert_eq!(wheel.next_deadline(), None);
+    /// assert_eq!(wheel.get(key), Some(&'a'));
+    /// ```
+    pub fn unschedule(&mut self, key: Key) -> bool {
+        if !self.arena.contains(key) {
+            return false;
+        }
+        self.levels.unlink(&mut self.arena, key.index);
+        true
+    }
+
+    /// The value of an entry, or `None` if the key is stale.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// assert_eq!(wheel.get(key), Some(&'a'));
+    /// ```
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&T> {
+        self.arena.get(key)?.value.as_ref()
+    }
+
+    /// The value of an entry for change, or `None` if the key is stale.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// *wheel.get_mut(key).unwrap() = 'b';
+    /// assert_eq!(wheel.remove(key), Some('b'));
+    /// ```
+    #[must_use]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.arena.get_mut(key)?.value.as_mut()
+    }
+
+    /// Whether the key leads to an entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// wheel.clear();
+    /// assert!(!wheel.contains(key));
+    /// ```
+    #[must_use]
+    pub fn contains(&self, key: Key) -> bool {
+        self.arena.contains(key)
+    }
+
+    /// The deadline of an entry in nanoseconds, or `None` if it is idle or the key is stale.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// assert_eq!(wheel.deadline(key), Some(10));
+    /// ```
+    #[must_use]
+    pub fn deadline(&self, key: Key) -> Option<u64> {
+        let entry = self.arena.get(key)?;
+        entry.place.is_slot().then_some(entry.deadline)
+    }
+
+    /// A lower bound of the earliest deadline in nanoseconds, or `None` if nothing is scheduled.
+    ///
+    /// It is the earliest deadline itself unless the entry that had it was removed or moved
+    /// since; then it is at most one needless look too early. Looks at one slot a level,
+    /// whatever the population.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// wheel.insert(90_000_000_000_000, "tomorrow");
+    /// wheel.insert(70, "soon");
+    /// assert_eq!(wheel.next_deadline(), Some(70));
+    /// ```
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.levels.earliest().map(|(_, minimum)| minimum)
+    }
+
+    /// The wheel's position in nanoseconds: the latest time up to which everything due was
+    /// handed out. It never goes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::<char>::new();
+    /// wheel.expire(5_000, usize::MAX, |_, _, _| ());
+    /// assert_eq!(wheel.elapsed(), 5_000);
+    /// ```
+    #[must_use]
+    pub fn elapsed(&self) -> u64 {
+        self.elapsed
+    }
+
+    /// The number of entries, idle ones included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// wheel.insert(10, 'a');
+    /// assert_eq!(wheel.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Whether there are no entries, not even idle ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(async_wheel::wheel::Wheel::<char>::default().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arena.len() == 0
+    }
+
+    /// Drops all entries. Their keys become stale; the position and the memory stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// wheel.insert(10, 'a');
+    /// wheel.clear();
+    /// assert!(wheel.is_empty());
+    /// ```
+    pub fn clear(&mut self) {
+        self.drain().for_each(drop);
+    }
+
+    /// The number of entries that fit without another allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(async_wheel::wheel::Wheel::<char>::new().capacity(), 0);
+    /// ```
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.arena.capacity()
+    }
+
+    /// Makes room for `additional` entries beyond those that are there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::<char>::new();
+    /// wheel.reserve(1_000);
+    /// assert!(wheel.capacity() >= 1_000);
+    /// ```
+    pub fn reserve(&mut self, additional: usize) {
+        self.arena.reserve(additional);
+    }
+
+    /// Gives back the blocks of memory at the end that hold no entry. Keys stay valid. Costs
+    /// a walk over what was allocated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::<u32>::new();
+    /// let keys: Vec<_> = (0..10_000).map(|i| wheel.insert(i.into(), i)).collect();
+    /// keys.into_iter().for_each(|key| drop(wheel.remove(key)));
+    /// wheel.shrink_to_fit();
+    /// assert_eq!(wheel.capacity(), 0);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        self.arena.shrink_to_fit();
+    }
+}
+
+impl<T> Default for Wheel<T> {
+    fn default() -> Wheel<T> {
+        Wheel::new()
+    }
+}
+
+impl<T> fmt::Debug for Wheel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wheel")
+            .field("len", &self.len())
+            .field("elapsed", &self.elapsed)
+            .field("next_deadline", &self.next_deadline())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
