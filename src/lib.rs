@@ -1,5 +1,68 @@
-//! Timers on timing wheels.
+//! Timers on timing wheels, and async I/O on a sharded reactor.
+//!
+//! This crate does what [`async-io`] does, with the same public interface, so that a program
+//! moves over by changing one line. Two types and a function are all of it:
+//!
+//! - [`Timer`]: a future or stream that fires at an instant, or periodically;
+//! - [`Async<T>`](Async): sockets and everything else that the system's poller takes;
+//! - [`block_on`]: runs a future and drives timers and I/O meanwhile.
+//!
+//! Any executor will do. Programs need no `block_on` of ours: without one, or while all threads
+//! in it are busy, a thread named `async-wheel` does the driving.
+//!
+//! # What is different inside
+//!
+//! - Timers live in a hashed hierarchical timing wheel (the public module [`wheel`]), not in
+//!   a sorted map: to arm, push out or cancel one of ten million costs what one of ten costs.
+//!   Deadlines stay exact to the nanosecond.
+//! - The reactor is sharded: each thread in [`block_on`] has a poller and a wheel of its own,
+//!   up to the number of processors.
+//! - Threads hand a shard on by a lock-free protocol: whoever goes to sleep in it is counted
+//!   on until it says that it leaves. An insert makes a system call only if it is the earliest.
+//!
+//! `docs/architecture.md` in the repository says how it fits together, and why.
+//!
+//! # Examples
+//!
+//! Connect, but not for ever:
+//!
+//! ```
+//! use async_wheel::{Async, Timer};
+//! use futures_lite::FutureExt;
+//! use std::io;
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! # async_wheel::block_on(async {
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! # let address = listener.local_addr()?;
+//! let stream = Async::<TcpStream>::connect(address)
+//!     .or(async {
+//!         Timer::after(Duration::from_secs(10)).await;
+//!         Err(io::ErrorKind::TimedOut.into())
+//!     })
+//!     .await?;
+//! # io::Result::Ok(()) }).unwrap();
+//! ```
+//!
+//! [`async-io`]: https://docs.rs/async-io
+
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod clock;
+mod driver;
+mod handoff;
+mod io;
+mod reactor;
+mod sync;
+mod sys;
+mod timer;
+
+pub mod diagnostics;
+pub mod os;
 pub mod wheel;
-/// Placeholder for the link in the wheel's documentation.
-pub struct Timer;
+
+pub use driver::block_on;
+pub use io::{Async, IoSafe, Readable, ReadableOwned, Writable, WritableOwned};
+pub use timer::Timer;

@@ -1,0 +1,74 @@
+//! `block_on`, as users call it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::core;
+use super::local::Call;
+use crate::handoff::Parker;
+
+/// Runs a future to its end on this thread, which drives timers and I/O while it waits.
+///
+/// The thread gets a home shard (a poller and a timing wheel) for its life: timers and I/O
+/// that it sets up land there, and while its future has nothing to do, it sleeps in that
+/// poller. Several threads in `block_on` use several shards, up to the number of processors.
+/// A thread that computes for long is stood in for by a helper thread, `async-wheel`.
+///
+/// Calls may be nested; each has its own waker. A waker that is kept after its call has
+/// returned does nothing any more.
+///
+/// # Panics
+///
+/// If the future does; the next call on this thread is none the worse for it.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::Timer;
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// async_wheel::block_on(async {
+///     Timer::after(Duration::from_millis(5)).await;
+/// });
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// ```
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    #[cfg(feature = "tracing")]
+    let _span = tracing::trace_span!("async_wheel::block_on").entered();
+    match Call::enter() {
+        Ok(mut call) => {
+            let shard = call.shard;
+            let parts = call.parts();
+            let waker = Waker::from(parts.me.clone());
+            let future = pin!(future);
+            core::run(&shard, &parts.me, &waker, &mut parts.round, future)
+        }
+        Err(_) => block_on_without_reactor(future),
+    }
+}
+
+/// For a process that has no descriptors or threads left for a reactor: the future is polled
+/// and woken like any other. If it uses a timer or I/O, it is told the error there.
+#[cold]
+fn block_on_without_reactor<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Parker);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            // It never enters a poller, so that there is nothing left to do.
+            let _ = self.0.wake();
+        }
+    }
+    let me = Arc::new(Unpark(Parker::new()));
+    let waker = Waker::from(me.clone());
+    let cx = &mut Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return output;
+        }
+        me.0.park();
+    }
+}

@@ -1,0 +1,56 @@
+//! The loop of a `block_on` call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::handoff::{Rouser, Took};
+use crate::reactor::{Round, Shard};
+
+/// Polls the future whenever `me` is roused, and drives the shard in between, or sleeps while
+/// somebody else drives it. The waker has to rouse `me`.
+pub(crate) fn run<F: Future>(
+    shard: &Shard,
+    me: &Rouser,
+    waker: &Waker,
+    round: &mut Round,
+    mut future: Pin<&mut F>,
+) -> F::Output {
+    let cx = &mut Context::from_waker(waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return output;
+        }
+        if me.parker.take() {
+            // The future has more to do. I/O and timers get a round in between, so that one
+            // that always has more to do starves nobody.
+            shard.turn_if_vacant(round);
+        } else {
+            rest(shard, me, waker, round);
+        }
+    }
+}
+
+/// Returns when `me` was roused, driving the shard until then or sleeping.
+fn rest(shard: &Shard, me: &Rouser, waker: &Waker, round: &mut Round) {
+    loop {
+        match shard.seat().try_take() {
+            Took::Seat => {
+                let notified = shard.drive(&me.parker, round);
+                round.wake(shard);
+                if notified || me.parker.take() {
+                    return;
+                }
+            }
+            Took::AskFallback if !shard.ask(waker) => {}
+            Took::AskFallback | Took::Nothing => {
+                // Whoever has the seat, or the fallback after it, notices what this call
+                // waits for.
+                shard.falls_asleep();
+                me.parker.park();
+                shard.is_up();
+                return;
+            }
+        }
+    }
+}

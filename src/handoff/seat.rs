@@ -1,0 +1,168 @@
+//! The seat of a shard: who drives it, and who must be told when nobody does any more.
+//!
+//! One word of bits. Whoever sets *taken* alone may wait in the shard's poller, change its
+//! timeout and hand out its timers, until it leaves.
+//!
+//! | bit       | meaning                                                                  |
+//! |-----------|--------------------------------------------------------------------------|
+//! | *taken*   | somebody sits here                                                       |
+//! | *watched* | the fallback sleeps and counts on the seat as it is                      |
+//! | *lent*    | with *taken*: it is the fallback that sits, asleep in the poller, and it |
+//! |           | gets up when asked. Only where one poller cannot be polled by another    |
+//! | *asked*   | with *lent*: a `block_on` thread has asked                               |
+//!
+//! | state             | who notices the shard's next event or deadline                      |
+//! |-------------------|---------------------------------------------------------------------|
+//! | vacant            | the fallback, which is awake or sleeps for a bounded time           |
+//! | vacant, watched   | the fallback, asleep: the shard's poller is armed in its own, and   |
+//! |                   | its sleep ends at the shard's deadline                              |
+//! | taken             | the holder; when it leaves, the fallback as for *vacant*            |
+//! | taken, watched    | the holder; when it leaves, it tells the fallback                   |
+//! | taken, lent       | the fallback, asleep in the shard's poller                          |
+//!
+//! Taking a vacant seat keeps *watched*: the fallback sleeps on, and whoever took the seat
+//! tells it on leaving. Leaving clears everything. So a leave is free unless *watched*, and
+//! whatever the fallback counted on when it went to sleep, it hears of the end of it.
+
+use crate::sync::{AtomicU8, Ordering};
+
+const TAKEN: u8 = 1;
+const WATCHED: u8 = 2;
+const LENT: u8 = 4;
+const ASKED: u8 = 8;
+
+/// How an attempt to take a seat ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Took {
+    /// The seat is the caller's.
+    Seat,
+    /// Somebody else has it.
+    Nothing,
+    /// The fallback sits in it and would leave if asked.
+    AskFallback,
+}
+
+/// What the one who left a seat has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Left {
+    /// Tell the fallback.
+    pub(crate) watched: bool,
+    /// Wake those who asked for the seat.
+    pub(crate) asked: bool,
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Seat(AtomicU8);
+
+impl Seat {
+    pub(crate) fn new() -> Seat {
+        Seat(AtomicU8::new(0))
+    }
+
+    /// Takes the seat if it is vacant.
+    pub(crate) fn try_take(&self) -> Took {
+        // Ordering: Acquire, with the Release in `leave` and `leave_watched`: the last
+        // holder's view of the poller is ours. Relaxed before that: the exchange checks it.
+        let mut state = self.0.load(Ordering::Relaxed);
+        while state & TAKEN == 0 {
+            match self.0.compare_exchange_weak(
+                state,
+                state | TAKEN,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Took::Seat,
+                Err(now) => state = now,
+            }
+        }
+        if state & LENT == 0 {
+            Took::Nothing
+        } else {
+            Took::AskFallback
+        }
+    }
+
+    /// Leaves the seat. Holder only.
+    pub(crate) fn leave(&self) -> Left {
+        // Ordering: Release, with the Acquire in `try_take`; it also publishes the holder's
+        // last turn to the fallback, which finds the seat vacant. Nothing is read through the
+        // bits, so no Acquire: a fallback that set *watched* is told through its parker.
+        let state = self.0.swap(0, Ordering::Release);
+        Left {
+            watched: state & WATCHED != 0,
+            asked: state & ASKED != 0,
+        }
+    }
+
+    /// Leaves the seat vacant and watched: from now on whoever takes it tells the fallback on
+    /// leaving. Holder only, and only the fallback.
+    pub(crate) fn leave_watched(&self) {
+        // Ordering: Release, as in `leave`. A plain store: while the fallback holds the seat
+        // without having lent it, no other thread writes the word.
+        self.0.store(WATCHED, Ordering::Release);
+    }
+
+    /// Marks a taken seat watched. `false`, and nothing done, if it is vacant. Fallback only.
+    pub(crate) fn watch(&self) -> bool {
+        // Ordering: Relaxed. That the holder tells rests on this one word's order of changes:
+        // its leave comes before this, which then finds the seat vacant, or after, and sees
+        // the bit. The fallback reads nothing of the holder's.
+        let mut state = self.0.load(Ordering::Relaxed);
+        while state & TAKEN != 0 {
+            match self.0.compare_exchange_weak(
+                state,
+                state | WATCHED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// Whether the seat is vacant and still as [`leave_watched`](Seat::leave_watched) left it.
+    pub(crate) fn is_vacant_and_watched(&self) -> bool {
+        // Ordering: Relaxed. If the seat changes hands after this look, the fallback is told.
+        self.0.load(Ordering::Relaxed) == WATCHED
+    }
+
+    /// Offers the seat, kept, to whoever asks. Holder only, and only the fallback.
+    pub(crate) fn lend(&self) {
+        // Ordering: Relaxed. Those who see it only ask; what they get, they get by `try_take`
+        // after the fallback has left.
+        self.0.fetch_or(LENT, Ordering::Relaxed);
+    }
+
+    /// Asks the fallback for the seat. Whether it is to be told; if not, it has left already,
+    /// and [`try_take`](Seat::try_take) is worth another try.
+    pub(crate) fn ask(&self) -> bool {
+        // Ordering: Relaxed. The asker put itself on the list of those to be woken before,
+        // under that list's lock, and the fallback takes the lock after it has left the seat:
+        // this one word's order of changes says whether it saw the bit then.
+        let mut state = self.0.load(Ordering::Relaxed);
+        while state & LENT != 0 {
+            match self.0.compare_exchange_weak(
+                state,
+                state | ASKED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// The bits in words, for reports.
+    pub(crate) fn describe(&self) -> (bool, bool) {
+        // Ordering: Relaxed: a look from outside, out of date when it is read.
+        let state = self.0.load(Ordering::Relaxed);
+        (state & TAKEN != 0, state & WATCHED != 0)
+    }
+}

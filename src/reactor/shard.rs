@@ -1,0 +1,404 @@
+//! One shard: a poller, a wheel, the sources registered here, and the seat of whoever drives.
+//!
+//! # Rounds
+//!
+//! Whoever holds the seat does rounds: hand out due timers, wait in the poller, take down what
+//! became ready, hand out timers again, leave. Wakers are collected into a [`Round`] and woken
+//! when the seat has been left, since waking runs user code, which may do anything: block, or
+//! call `block_on`, which would want the seat. A round is bounded, in timers and in events.
+//!
+//! # Sleeping without being notified at each insert
+//!
+//! The sleeper writes down, under the `timers` lock, until when it will sleep. An insert under
+//! the same lock sees that and rouses the sleeper only if its deadline is earlier. Before the
+//! sleeper has written, the insert comes first and is seen by it; after, the notification
+//! stays in the poller until the wait finds it.
+//!
+//! Locks: `sources` may be held while a source's own lock is taken; `timers` is held alone.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::round::Round;
+use super::source::Source;
+use super::timers::{Alarm, Sleeper, Timers};
+use crate::clock::{self, NEVER};
+use crate::handoff::{Left, Parker, Rouser, Seat, Took};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, Ref};
+use crate::sys::{Event, Poller, Registration, Until};
+use crate::wheel::Key;
+
+/// The bits of a source's key that are its index in the table; above them a generation, so
+/// that an event of a source that is gone does not reach its successor.
+const INDEX_BITS: u32 = usize::BITS / 4 * 3;
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Shard {
+    /// Which shard this is: its key in the fallback's poller.
+    index: usize,
+    poller: Ref<Poller>,
+    seat: Seat,
+    timers: Mutex<Timers>,
+    sources: Mutex<Sources>,
+    /// The fallback, to be told when it counted on something that no longer holds.
+    fallback: Ref<Rouser>,
+    /// Rounds driven here by `block_on` threads. Advice for the fallback: a shard whose count
+    /// moves is being looked after.
+    turns: AtomicUsize,
+    /// `block_on` threads at home here that are awake. Advice for the fallback: one of them
+    /// will come and drive.
+    awake: AtomicUsize,
+    /// Those who asked for the seat while the fallback sat in it.
+    askers: Mutex<Vec<Waker>>,
+}
+
+// Its locks are never poisoned: what they guard is whole whenever user code runs.
+impl std::panic::RefUnwindSafe for Shard {}
+
+/// The table of sources.
+#[derive(Debug, Default)]
+struct Sources {
+    table: Slab<Arc<Source>>,
+    registered: usize,
+}
+
+impl Shard {
+    pub(crate) fn new(index: usize, poller: Ref<Poller>, fallback: Ref<Rouser>) -> Shard {
+        Shard {
+            index,
+            poller,
+            seat: Seat::new(),
+            timers: Mutex::new(Timers::new()),
+            sources: Mutex::new(Sources::default()),
+            fallback,
+            turns: AtomicUsize::new(0),
+            awake: AtomicUsize::new(0),
+            askers: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn poller(&self) -> &Poller {
+        &self.poller
+    }
+
+    pub(crate) fn poller_ref(&self) -> Ref<Poller> {
+        self.poller.clone()
+    }
+
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    pub(crate) fn timers(&self) -> MutexGuard<'_, Timers> {
+        self.timers.lock()
+    }
+
+    // Timers.
+
+    /// Adds a timer, and rouses the sleeper if it has to know.
+    pub(crate) fn insert_timer(&self, deadline: u64, waker: Waker) -> Key {
+        let (key, alarm) = self.timers().insert(deadline, waker);
+        self.sound(alarm);
+        key
+    }
+
+    /// Moves a timer, and rouses the sleeper if it has to know.
+    pub(crate) fn reschedule_timer(&self, key: Key, deadline: u64) {
+        let alarm = self.timers().reschedule(key, deadline);
+        self.sound(alarm);
+    }
+
+    /// Sees to it that a timer is armed for a deadline and wakes this waker.
+    pub(crate) fn refresh_timer(&self, key: Key, deadline: u64, waker: &Waker) {
+        let mut timers = self.timers();
+        if timers.will_wake(key, waker) {
+            let alarm = timers.ensure(key, deadline);
+            drop(timers);
+            return self.sound(alarm);
+        }
+        // Cloned without the lock: that is the task's code.
+        drop(timers);
+        let waker = waker.clone();
+        let mut timers = self.timers();
+        let replaced = timers.set_waker(key, waker);
+        let alarm = timers.ensure(key, deadline);
+        drop(timers);
+        self.sound(alarm);
+        drop(replaced);
+    }
+
+    /// Takes a timer out.
+    pub(crate) fn remove_timer(&self, key: Key) {
+        let waker = self.timers().remove(key);
+        drop(waker);
+    }
+
+    fn sound(&self, alarm: Alarm) {
+        match alarm {
+            Alarm::None => {}
+            Alarm::Driver => self.poller.notify(),
+            Alarm::Fallback => self.fallback.rouse(),
+        }
+    }
+
+    // Sources.
+
+    /// Registers a source, with no interest yet.
+    pub(crate) fn register(
+        shard: &Ref<Shard>,
+        registration: Registration,
+    ) -> io::Result<Arc<Source>> {
+        let source = shard.sources.lock().insert(shard, registration);
+        if let Err(error) = source.registration().add(&shard.poller, source.key()) {
+            shard.forget(&source);
+            return Err(error);
+        }
+        Ok(source)
+    }
+
+    /// Ends a source's registration.
+    pub(crate) fn deregister(&self, source: &Source) -> io::Result<()> {
+        self.forget(source);
+        source.registration().delete(&self.poller)
+    }
+
+    /// Takes a source out of the table and leaves the poller as it is.
+    pub(crate) fn forget(&self, source: &Source) {
+        let removed = self.sources.lock().remove(source);
+        drop(removed);
+    }
+
+    // Driving. All of it needs the seat.
+
+    /// Hands out due timers and says how long there is until the next.
+    ///
+    /// If it says that there is time, the caller is written down as asleep until then.
+    fn plan(&self, round: &mut Round) -> Until {
+        let mut timers = self.timers();
+        let mut next = timers.next_deadline();
+        if next != NEVER {
+            let now = clock::wheel_now();
+            if next <= now {
+                round.more = timers.fire(now, &mut round.fired);
+                if !round.is_idle() {
+                    return Until::Now;
+                }
+                next = timers.next_deadline();
+            }
+        }
+        timers.set_sleeper(Sleeper::Driver { until: next });
+        Until::deadline(next)
+    }
+
+    /// Waits in the poller and takes down who waited for what became ready.
+    fn poll(&self, round: &mut Round, until: Until) {
+        if self.poller.wait(&mut round.events, until).is_err() {
+            // Timers go on, looked at each millisecond; and the poller gets another chance.
+            round.events.clear();
+            if until != Until::Now {
+                crate::sync::pause();
+            }
+        }
+    }
+
+    /// Takes down whom the events concern, and hands out what is due after the wait.
+    fn collect(&self, round: &mut Round) {
+        let Round {
+            events,
+            wakers,
+            fired,
+            more,
+        } = round;
+        let mut events = events.iter().peekable();
+        if events.peek().is_some() {
+            let sources = self.sources.lock();
+            events.for_each(|event| sources.on_event(event, wakers));
+        }
+        let mut timers = self.timers();
+        timers.set_sleeper(Sleeper::Nobody);
+        if fired.is_empty() && timers.next_deadline() != NEVER {
+            *more = timers.fire(clock::wheel_now(), fired);
+        }
+    }
+
+    /// One round without sleeping.
+    pub(crate) fn turn(&self, round: &mut Round) {
+        round.more = false;
+        self.poll(round, Until::Now);
+        self.collect(round);
+    }
+
+    /// One round, asleep in the poller until there is something to do. Leaves the seat.
+    /// Whether the owner of the parker was notified, which is then consumed.
+    pub(crate) fn drive(&self, parker: &Parker, round: &mut Round) -> bool {
+        round.more = false;
+        let until = self.plan(round);
+        let mut notified = false;
+        if until == Until::Now {
+            self.poll(round, until);
+            self.collect(round);
+        } else if parker.enter_poller() {
+            self.falls_asleep();
+            self.poll(round, until);
+            self.is_up();
+            notified = parker.leave_poller();
+            self.collect(round);
+        } else {
+            self.timers().set_sleeper(Sleeper::Nobody);
+            notified = true;
+        }
+        // Ordering: Relaxed: advice, see the field.
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.leave();
+        notified
+    }
+
+    /// One round without sleeping, by a `block_on` thread, if the seat is vacant.
+    pub(crate) fn turn_if_vacant(&self, round: &mut Round) {
+        if self.seat.try_take() == Took::Seat {
+            self.turn(round);
+            // Ordering: Relaxed: advice, see the field.
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            self.leave();
+            round.wake(self);
+        }
+    }
+
+    /// Leaves the seat and tells whoever has to know. Whether somebody had asked for it.
+    pub(crate) fn leave(&self) -> bool {
+        let Left { watched, asked } = self.seat.leave();
+        if watched {
+            self.fallback.rouse();
+        }
+        if asked {
+            let askers = std::mem::take(&mut *self.askers.lock());
+            askers.into_iter().for_each(Waker::wake);
+        }
+        asked
+    }
+
+    /// Asks the fallback for the seat that it sits in. `false` if it has left already.
+    pub(crate) fn ask(&self, waker: &Waker) -> bool {
+        self.askers.lock().push(waker.clone());
+        if self.seat.ask() {
+            self.fallback.rouse();
+            return true;
+        }
+        self.askers.lock().retain(|asker| !asker.will_wake(waker));
+        false
+    }
+
+    // For the fallback, which holds the seat or looks from outside.
+
+    /// Leaves the seat vacant and watched: arms the shard's poller in the fallback's own, and
+    /// writes down until when the fallback will sleep, which it returns. On an error the seat
+    /// is still held.
+    pub(crate) fn leave_watched(&self, root: &Poller) -> io::Result<u64> {
+        // Armed after the round, so that what came since then makes it go off at once.
+        root.arm_poller(&self.poller, self.index)?;
+        let mut timers = self.timers();
+        let until = timers.next_deadline();
+        timers.set_sleeper(Sleeper::Fallback { until });
+        drop(timers);
+        self.seat.leave_watched();
+        Ok(until)
+    }
+
+    /// Until when the fallback may sleep, if the shard is as [`leave_watched`] left it.
+    ///
+    /// [`leave_watched`]: Shard::leave_watched
+    pub(crate) fn watched_until(&self) -> Option<u64> {
+        if !self.seat.is_vacant_and_watched() {
+            return None;
+        }
+        match self.timers().sleeper() {
+            Sleeper::Fallback { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// One round of the fallback's in a seat that it lends: asleep in the poller until there
+    /// is something to do or somebody asks. Leaves the seat. Whether somebody asked.
+    pub(crate) fn sit(&self, round: &mut Round) -> bool {
+        round.more = false;
+        let until = self.plan(round);
+        self.seat.lend();
+        if until == Until::Now {
+            self.poll(round, until);
+        } else if self.fallback.parker.enter_poller() {
+            self.poll(round, until);
+            self.fallback.parker.leave_poller();
+        }
+        self.collect(round);
+        self.leave()
+    }
+
+    // Who is awake.
+
+    /// A thread that is at home here goes to sleep.
+    pub(crate) fn falls_asleep(&self) {
+        // Ordering: Relaxed: advice, see the field.
+        self.awake.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A thread that is at home here is up.
+    pub(crate) fn is_up(&self) {
+        // Ordering: Relaxed: advice, see the field.
+        self.awake.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many threads that are at home here are awake, at some moment.
+    pub(crate) fn awake(&self) -> usize {
+        // Ordering: Relaxed: advice, see the field.
+        self.awake.load(Ordering::Relaxed)
+    }
+
+    /// Rounds by `block_on` threads so far, at some moment.
+    pub(crate) fn turns(&self) -> usize {
+        // Ordering: Relaxed: advice, see the field.
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// Sources that are registered.
+    pub(crate) fn source_count(&self) -> usize {
+        self.sources.lock().table.len()
+    }
+}
+
+impl Sources {
+    fn insert(&mut self, shard: &Ref<Shard>, registration: Registration) -> Arc<Source> {
+        let entry = self.table.vacant_entry();
+        let key = self.registered << INDEX_BITS | entry.key();
+        let source = Arc::new(Source::new(registration, shard.clone(), key));
+        entry.insert(source.clone());
+        self.registered = self.registered.wrapping_add(1);
+        source
+    }
+
+    /// Takes a source out of the table. The caller drops it outside the lock: with it may go
+    /// a waker.
+    #[must_use]
+    fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
+        self.table.try_remove(Sources::index(source.key()))
+    }
+
+    fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+        if let Some(source) = self.table.get(Sources::index(event.key)) {
+            if source.key() == event.key {
+                source.on_event(event, wakers);
+            }
+        }
+    }
+
+    fn index(key: usize) -> usize {
+        key & ((1 << INDEX_BITS) - 1)
+    }
+}

@@ -1,0 +1,333 @@
+//! One I/O source: what is known of its readiness, and who waits for it.
+//!
+//! # Level-triggered behaviour on edge-triggered registrations
+//!
+//! To the user a source is level-triggered: whoever waits is told if the source is ready, no
+//! matter since when. The poller, where it can, reports edges only: a change to *ready*. The
+//! two meet in one fact for each direction, [`Direction::certain`]: *if the source is ready
+//! now or becomes so, an event will come*. A wait needs no system call while that holds, and
+//! re-arms the registration otherwise, which makes the poller look at the source again.
+//!
+//! It becomes true by re-arming, and when an operation of this crate's own ended in
+//! `WouldBlock` with no event since it began: then the source was not ready at some moment
+//! after the last event, and the change to *ready* is still ahead. It becomes false with each
+//! event, since what the user does with the source after that is unknown.
+//!
+//! # Who waits
+//!
+//! Two kinds for each direction. The poll methods (`poll_readable`, `AsyncRead`, …) share one
+//! place: another task that comes replaces the waker, which is woken. Futures (`readable()`,
+//! `read_with`, …) have a place each.
+//!
+//! An event counter for each direction tells what is fresh: a waiter remembers the counter and
+//! is done when it has moved on.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use super::Shard;
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref};
+use crate::sys::{Event, Registration};
+
+/// How many events in a row may come that nobody waits for before a direction's interest is
+/// withdrawn. One such event is normal (it comes while the task is still busy with the last);
+/// a source that nobody reads must not wake a thread for each packet.
+const UNCLAIMED: u8 = 8;
+
+/// A direction of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Read = 0,
+    Write = 1,
+}
+
+/// Something registered with a shard's poller.
+#[derive(Debug)]
+pub(crate) struct Source {
+    registration: Registration,
+    shard: Ref<Shard>,
+    /// The key in the shard's poller.
+    key: usize,
+    /// Events so far, for each direction. Written under the lock.
+    events: [AtomicUsize; 2],
+    state: Mutex<[Direction; 2]>,
+}
+
+// Its lock is never poisoned: what it guards is whole whenever user code runs.
+impl std::panic::RefUnwindSafe for Source {}
+
+#[derive(Debug, Default)]
+struct Direction {
+    /// The task of the poll methods.
+    waker: Option<Waker>,
+    /// The event counter when that task was told `Pending`, until it is told `Ready`.
+    since: Option<usize>,
+    /// The futures that wait, by their places.
+    waiters: Slab<Option<Waker>>,
+    /// Whether interest in this direction is registered.
+    armed: bool,
+    /// See the module documentation.
+    certain: bool,
+    /// Events in a row that nobody waited for.
+    unclaimed: u8,
+}
+
+impl Direction {
+    fn is_waited_for(&self) -> bool {
+        self.waker.is_some() || self.waiters.iter().any(|(_, waker)| waker.is_some())
+    }
+
+    /// An event: moves all wakers to `wakers`.
+    fn claim(&mut self, wakers: &mut Vec<Waker>) {
+        let before = wakers.len();
+        wakers.extend(self.waker.take());
+        wakers.extend(
+            self.waiters
+                .iter_mut()
+                .filter_map(|(_, waker)| waker.take()),
+        );
+        self.certain = false;
+        self.unclaimed = if wakers.len() > before {
+            0
+        } else {
+            self.unclaimed.saturating_add(1)
+        };
+    }
+}
+
+impl Source {
+    pub(crate) fn new(registration: Registration, shard: Ref<Shard>, key: usize) -> Source {
+        Source {
+            registration,
+            shard,
+            key,
+            events: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            state: Mutex::new([Direction::default(), Direction::default()]),
+        }
+    }
+
+    pub(crate) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    pub(crate) fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
+    /// The event counter, to be read before an operation is tried.
+    pub(crate) fn events(&self, interest: Interest) -> usize {
+        // Ordering: Acquire, so that the operation that follows is not done before the look.
+        // It pairs with the Release in `on_event`, though a value that is out of date only
+        // makes the operation be tried again.
+        self.events[interest as usize].load(Ordering::Acquire)
+    }
+
+    /// `poll_readable` and `poll_writable`: ready if there was an event since the last
+    /// `Pending`.
+    pub(crate) fn poll_event(
+        &self,
+        interest: Interest,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(interest, cx, None)
+    }
+
+    /// For an operation of this crate's that ended in `WouldBlock`, and before which the event
+    /// counter was `before`. Ready if it is to be tried again at once.
+    pub(crate) fn poll_after_would_block(
+        &self,
+        interest: Interest,
+        before: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(interest, cx, Some(before))
+    }
+
+    fn poll(
+        &self,
+        interest: Interest,
+        cx: &mut Context<'_>,
+        would_block: Option<usize>,
+    ) -> Poll<io::Result<()>> {
+        // Cloned before the lock: that is the task's code.
+        let waker = cx.waker().clone();
+        let mut state = self.state.lock();
+        let events = self.events(interest);
+        let direction = &mut state[interest as usize];
+        match would_block {
+            Some(before) if before != events => return Poll::Ready(Ok(())),
+            Some(_) => direction.certain |= direction.armed && self.registration.keeps_interest(),
+            None if direction.since.is_some_and(|since| since != events) => {
+                direction.since = None;
+                return Poll::Ready(Ok(()));
+            }
+            None => {}
+        }
+        direction.since = Some(events);
+        let stays = direction
+            .waker
+            .as_ref()
+            .is_some_and(|old| old.will_wake(&waker));
+        let (replaced, spare) = if stays {
+            (None, Some(waker))
+        } else {
+            (direction.waker.replace(waker), None)
+        };
+        let armed = self.arm(&mut state, interest);
+        drop(state);
+        drop(spare);
+        if let Some(replaced) = replaced {
+            // Another task waited here and is told, so that it can try and wait again.
+            let _ = catch_unwind(AssertUnwindSafe(|| replaced.wake()));
+        }
+        match armed {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Sees to it that an event comes if the source is ready or becomes so.
+    fn arm(&self, state: &mut [Direction; 2], interest: Interest) -> io::Result<()> {
+        let direction = &mut state[interest as usize];
+        direction.unclaimed = 0;
+        if direction.armed && direction.certain {
+            return Ok(());
+        }
+        direction.armed = true;
+        let armed = self.register(state);
+        if armed.is_err() {
+            state[interest as usize].armed = false;
+        }
+        armed
+    }
+
+    /// Registers the interest that `armed` says, and has the poller look at the source.
+    fn register(&self, state: &mut [Direction; 2]) -> io::Result<()> {
+        let [read, write] = state;
+        self.registration
+            .modify(self.shard.poller(), self.key, read.armed, write.armed)?;
+        read.certain = read.armed;
+        write.certain = write.armed;
+        Ok(())
+    }
+
+    /// What the poller reported. Moves the wakers to `wakers`; whoever collects them wakes
+    /// them, whatever happens.
+    pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+        let mut state = self.state.lock();
+        let keeps_interest = self.registration.keeps_interest();
+        for (interest, happened) in [
+            (Interest::Write, event.writable),
+            (Interest::Read, event.readable),
+        ] {
+            if happened {
+                // Ordering: Release, with the Acquire in `events`.
+                self.events[interest as usize].fetch_add(1, Ordering::Release);
+                state[interest as usize].claim(wakers);
+            }
+        }
+        if keeps_interest {
+            let unclaimed =
+                |direction: &Direction| direction.armed && direction.unclaimed >= UNCLAIMED;
+            if !state.iter().any(unclaimed) {
+                return;
+            }
+            for direction in state.iter_mut() {
+                direction.armed &= !unclaimed(direction);
+            }
+        } else {
+            // The poller has forgotten all interest with the event.
+            for direction in state.iter_mut() {
+                direction.armed = direction.is_waited_for();
+                direction.certain = false;
+            }
+            if !state.iter().any(|direction| direction.armed) {
+                return;
+            }
+        }
+        if self.register(&mut state).is_err() {
+            // Whoever waits is woken, tries, and is told the error where it can be returned.
+            for direction in state.iter_mut() {
+                direction.armed = false;
+                direction.claim(wakers);
+            }
+        }
+    }
+
+    /// Polls a future's wait. `place` and `since` are the future's: where its waker is, and
+    /// the event counter that it began at.
+    pub(crate) fn poll_waiter(
+        &self,
+        interest: Interest,
+        waiter: &mut Waiter,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let waker = cx.waker().clone();
+        let mut state = self.state.lock();
+        let events = self.events(interest);
+        let direction = &mut state[interest as usize];
+        if waiter.since.is_some_and(|since| since != events) {
+            return Poll::Ready(Ok(()));
+        }
+        if waiter.would_block {
+            direction.certain |= direction.armed && self.registration.keeps_interest();
+        }
+        waiter.since = Some(events);
+        let place = *waiter
+            .place
+            .get_or_insert_with(|| direction.waiters.insert(None));
+        let replaced = direction.waiters[place].replace(waker);
+        let armed = self.arm(&mut state, interest);
+        drop(state);
+        drop(replaced);
+        match armed {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Ends a future's wait.
+    pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
+        if let Some(place) = waiter.place.take() {
+            let waker = self.state.lock()[interest as usize]
+                .waiters
+                .try_remove(place);
+            drop(waker);
+        }
+    }
+}
+
+/// A future's wait for a direction of a source.
+#[derive(Debug, Default)]
+pub(crate) struct Waiter {
+    /// Where its waker is, once it was polled.
+    place: Option<usize>,
+    /// The event counter that an event must differ from.
+    since: Option<usize>,
+    /// Whether it began with an operation of this crate's that ended in `WouldBlock`.
+    would_block: bool,
+}
+
+impl Waiter {
+    /// Waits for any event from the first poll on.
+    pub(crate) fn new() -> Waiter {
+        Waiter::default()
+    }
+
+    /// Waits after an operation of this crate's that ended in `WouldBlock`, and before which
+    /// the event counter was `before`.
+    pub(crate) fn after_would_block(before: usize) -> Waiter {
+        Waiter {
+            place: None,
+            since: Some(before),
+            would_block: true,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The one door to atomics, locks and blocking.
+//!
+//! Everything that takes part in a protocol between threads comes through here, so that the
+//! models in `loom-tests/`, which compile the very files of `handoff`, `reactor` and `driver`,
+//! put their own module in this one's place.
+
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// A shared piece of the reactor. It lives as long as the process, so this is a reference; the
+/// models, which make a reactor for each execution, count references instead.
+#[derive(Debug)]
+pub(crate) struct Ref<T: 'static>(&'static T);
+
+impl<T> Ref<T> {
+    /// The piece itself.
+    #[cfg(unix)]
+    pub(crate) fn get(self) -> &'static T {
+        self.0
+    }
+}
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Ref<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Ref<T> {}
+
+impl<T> std::ops::Deref for Ref<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
+
+/// Puts a piece of the reactor where it can be shared, for good.
+pub(crate) fn share<T>(value: T) -> Ref<T> {
+    Ref(Box::leak(Box::new(value)))
+}
+
+/// Waits a moment after an error that will hardly go away sooner.
+pub(crate) fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+}

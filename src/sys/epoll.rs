@@ -1,0 +1,288 @@
+//! The poller on Linux: `polling`'s epoll instance, waited on directly.
+//!
+//! `polling::Poller::wait` sets a timerfd, re-arms it, waits, reads the eventfd and re-arms
+//! that: five system calls. Here the same instance gets an eventfd and a timerfd of its own,
+//! both edge-triggered, so that neither is ever read or re-armed:
+//!
+//! - a notification is one `write`; the edge it makes ends the wait;
+//! - the timerfd is set only when a deadline is *earlier* than what it is set to. Set too
+//!   early it costs one needless return, which is what a cancelled timer costs anyway.
+//!
+//! So a wait is one system call, and two when the next deadline came nearer. A timerfd rather
+//! than the timeout of `epoll_pwait2`, because the kernel stretches the latter by 50 µs, or by
+//! a thousandth of it if that is more; a timerfd is exact.
+//!
+//! Where the two descriptors cannot be had (some containers), `polling` does all of it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use polling::PollMode;
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+
+use super::{Event, Until};
+use crate::clock;
+
+/// The events that one wait can return.
+const CAPACITY: usize = 1024;
+
+/// The key of the eventfd.
+const BELL: usize = usize::MAX - 1;
+/// The key of the timerfd.
+const TIMER: usize = usize::MAX - 2;
+
+#[derive(Debug)]
+pub(crate) struct Poller {
+    /// Declared first: it is closed before the descriptors that are registered with it.
+    inner: polling::Poller,
+    direct: Option<Direct>,
+}
+
+/// What it takes to wait without `polling`.
+#[derive(Debug)]
+struct Direct {
+    bell: OwnedFd,
+    timer: OwnedFd,
+    /// The wheel time that the timerfd is set to; `NEVER` when it is not.
+    set_to: AtomicU64,
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        let inner = polling::Poller::new()?;
+        let direct = match Direct::new() {
+            Ok(direct) => Some(direct),
+            // Out of descriptors is for the caller to know; that the system has no such
+            // descriptors at all is not.
+            Err(error) if out_of_descriptors(&error) => return Err(error),
+            Err(_) => None,
+        };
+        if let Some(direct) = &direct {
+            for (fd, key) in [(&direct.bell, BELL), (&direct.timer, TIMER)] {
+                // SAFETY: the descriptor lives in the same struct, behind the poller.
+                unsafe {
+                    inner.add_with_mode(fd, polling::Event::readable(key), PollMode::Edge)?;
+                }
+            }
+        }
+        Ok(Poller { inner, direct })
+    }
+
+    pub(crate) fn inner(&self) -> &polling::Poller {
+        &self.inner
+    }
+
+    /// Waits for events. An interrupted wait returns none.
+    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+        events.list.clear();
+        events.portable = None;
+        let Some(direct) = &self.direct else {
+            return self.wait_portably(events, until);
+        };
+        let timeout = match until {
+            Until::Now => Some(Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+            Until::Notified => None,
+            Until::At(deadline) => {
+                direct.set(deadline)?;
+                None
+            }
+        };
+        match epoll::wait(
+            &self.inner,
+            spare_capacity(&mut events.list),
+            timeout.as_ref(),
+        ) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => events.list.clear(),
+            Err(error) => return Err(error.into()),
+        }
+        if events
+            .list
+            .iter()
+            .any(|event| event.data.u64() == TIMER as u64)
+        {
+            // Ordering: Relaxed, as in `Direct::set`.
+            direct.set_to.store(clock::NEVER, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
+        let timeout = match until {
+            Until::Now => Some(Duration::ZERO),
+            Until::Notified => None,
+            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
+        };
+        let list = events.portable.insert(polling::Events::new());
+        self.inner.wait(list, timeout).map(drop)
+    }
+
+    /// Ends the wait that is going on, or the next one.
+    pub(crate) fn notify(&self) {
+        let written = match &self.direct {
+            Some(direct) => rustix::io::write(&direct.bell, &1u64.to_ne_bytes())
+                .map(drop)
+                .or_else(
+                    // The counter is full, which takes 2^64 notifications: whoever waits was told.
+                    |error| {
+                        if error == rustix::io::Errno::AGAIN {
+                            Ok(())
+                        } else {
+                            Err(error.into())
+                        }
+                    },
+                ),
+            None => self.inner.notify(),
+        };
+        debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
+    }
+
+    /// Makes another poller a source of this one, not armed yet.
+    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        // SAFETY: pollers are never closed while they are registered with one another: shards
+        // and the fallback's poller live as long as the process.
+        unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
+    }
+
+    /// Makes this poller ready as long as the other one is.
+    pub(crate) fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        let interest = polling::Event::readable(key);
+        // SAFETY: as in `add_poller`.
+        unsafe {
+            self.inner
+                .add_with_mode(&other.inner, interest, PollMode::Level)
+        }
+    }
+
+    /// Reports, once, that the other poller has events, if it has any or when it does.
+    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        self.inner
+            .modify(&other.inner, polling::Event::readable(key))
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+impl Direct {
+    fn new() -> io::Result<Direct> {
+        Ok(Direct {
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            timer: timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+            )?,
+            set_to: AtomicU64::new(clock::NEVER),
+        })
+    }
+
+    /// Sees to it that the timerfd goes off at `deadline` at the latest.
+    fn set(&self, deadline: u64) -> io::Result<()> {
+        // Ordering: Relaxed, here and in `wait`. Only the one who waits touches it, and that
+        // right passes from thread to thread through the seat.
+        if deadline >= self.set_to.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Zero would switch it off.
+        let at = system_zero().saturating_add(deadline).max(1);
+        let value = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: Timespec {
+                tv_sec: i64::try_from(at / NANOS).unwrap_or(i64::MAX),
+                tv_nsec: (at % NANOS) as _,
+            },
+        };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
+        self.set_to.store(deadline, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+/// The system's monotonic clock at wheel time zero, in nanoseconds; late by what lies between
+/// two looks at the clock, never early.
+fn system_zero() -> u64 {
+    static ZERO: OnceLock<u64> = OnceLock::new();
+    *ZERO.get_or_init(|| {
+        let ours = clock::wheel_now();
+        let system = clock_gettime(ClockId::Monotonic);
+        (system.tv_sec as u64) * NANOS + (system.tv_nsec as u64) - ours
+    })
+}
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// A list that a wait fills.
+pub(crate) struct Events {
+    list: Vec<epoll::Event>,
+    /// In use only where a poller has no descriptors of its own.
+    portable: Option<polling::Events>,
+}
+
+impl Events {
+    pub(crate) fn new() -> Events {
+        Events {
+            list: Vec::with_capacity(CAPACITY),
+            portable: None,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.portable = None;
+    }
+
+    /// The sources' events.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        use epoll::EventFlags as Flags;
+        let direct = self.list.iter().map(|event| {
+            let flags = event.flags;
+            Event {
+                key: event.data.u64() as usize,
+                readable: flags.intersects(Flags::IN | Flags::PRI | Flags::HUP | Flags::ERR),
+                writable: flags.intersects(Flags::OUT | Flags::HUP | Flags::ERR),
+            }
+        });
+        let portable = self
+            .portable
+            .iter()
+            .flat_map(polling::Events::iter)
+            .map(|event| Event {
+                key: event.key,
+                readable: event.readable,
+                writable: event.writable,
+            });
+        direct
+            .chain(portable)
+            .filter(|event| event.key <= super::MAX_KEY)
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}

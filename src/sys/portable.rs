@@ -1,0 +1,131 @@
+//! The poller as `polling` has it: kqueue, event ports, IOCP.
+
+use std::io;
+use std::time::Duration;
+
+use super::{Event, Until};
+use crate::clock;
+
+#[derive(Debug)]
+pub(crate) struct Poller {
+    inner: polling::Poller,
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        Ok(Poller {
+            inner: polling::Poller::new()?,
+        })
+    }
+
+    pub(crate) fn inner(&self) -> &polling::Poller {
+        &self.inner
+    }
+
+    /// Waits for events. An interrupted wait returns none.
+    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+        let timeout = match until {
+            Until::Now => Some(Duration::ZERO),
+            Until::Notified => None,
+            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
+        };
+        events.list.clear();
+        self.inner.wait(&mut events.list, timeout).map(drop)
+    }
+
+    /// Ends the wait that is going on, or the next one.
+    pub(crate) fn notify(&self) {
+        let notified = self.inner.notify();
+        debug_assert!(
+            notified.is_ok(),
+            "a poller takes a notification: {notified:?}"
+        );
+    }
+
+    /// Makes another poller a source of this one, not armed yet.
+    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            // SAFETY: pollers are never closed while they are registered with one another:
+            // shards and the fallback's poller live as long as the process.
+            unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (other, key);
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    /// Makes this poller ready as long as the other one is.
+    pub(crate) fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            let interest = polling::Event::readable(key);
+            // SAFETY: as in `add_poller`.
+            unsafe {
+                self.inner
+                    .add_with_mode(&other.inner, interest, polling::PollMode::Level)
+            }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (other, key);
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    /// Reports, once, that the other poller has events, if it has any or when it does.
+    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            self.inner
+                .modify(&other.inner, polling::Event::readable(key))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (other, key);
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+}
+
+#[cfg(all(
+    unix,
+    not(any(target_os = "espidf", target_os = "haiku", target_os = "fuchsia"))
+))]
+impl std::os::fd::AsFd for Poller {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+/// A list that a wait fills.
+#[derive(Debug)]
+pub(crate) struct Events {
+    list: polling::Events,
+}
+
+impl Events {
+    pub(crate) fn new() -> Events {
+        Events {
+            list: polling::Events::new(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// The sources' events.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        self.list
+            .iter()
+            .filter(|event| event.key <= super::MAX_KEY)
+            .map(|event| Event {
+                key: event.key,
+                readable: event.readable,
+                writable: event.writable,
+            })
+    }
+}

@@ -1,0 +1,413 @@
+//! Timers, as users have them.
+//!
+//! A `Timer` touches nothing shared until it is first polled and not yet due; then it has an
+//! entry in a shard's wheel until it has fired for the last time or is dropped. The wheel only
+//! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
+//! cannot fire early, whatever the wheel does.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_lite::stream::Stream;
+
+use crate::clock::{self, NEVER};
+use crate::driver;
+use crate::reactor::Shard;
+use crate::sync::{self, Ref};
+use crate::wheel::Key;
+
+/// A future or stream that tells when its time has come.
+///
+/// As a [`Future`] it fires once; as a [`Stream`] it fires each period, if it has one. Both
+/// yield the instant at which the timer was *due*, which lies at or before the instant at
+/// which it is polled: timers are never early, to the nanosecond.
+///
+/// A timer that is due the moment it is polled costs a look at the clock. One that has to
+/// wait gets an entry in a timing wheel: constant cost, whatever the number of timers. With
+/// its entry, a waiting timer takes 80 bytes.
+///
+/// # Missed ticks
+///
+/// An interval keeps its grid: each tick is one period after the one before. Ticks that were
+/// missed, because nobody polled, are made up for one after another without waiting.
+///
+/// # Without a reactor
+///
+/// The first timer that has to wait starts the reactor. If the system refuses it (no
+/// descriptors or threads left), the timer still fires: it asks to be polled again after a
+/// millisecond, and tries again then.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::Timer;
+/// use futures_lite::FutureExt;
+/// use std::time::Duration;
+///
+/// # async_wheel::block_on(async {
+/// let answer = async { "came in time" }.or(async {
+///     Timer::after(Duration::from_secs(1)).await;
+///     "timed out"
+/// });
+/// assert_eq!(answer.await, "came in time");
+/// # });
+/// ```
+#[doc(alias = "sleep")]
+#[doc(alias = "timeout")]
+#[doc(alias = "interval")]
+pub struct Timer {
+    /// When it is due next. `None`: never.
+    when: Option<Instant>,
+    /// Nanoseconds from one tick to the next. `NEVER`: there is no next.
+    period: u64,
+    /// Where its entry is, from the first poll that had to wait until it has fired for the
+    /// last time. The entry keeps the waker, also while the timer has no deadline.
+    entry: Option<Entry>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    shard: Ref<Shard>,
+    key: Key,
+}
+
+impl Timer {
+    /// A timer that never fires, until one of the setters gives it a deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut timer = Timer::never();
+    /// assert!(!timer.will_fire());
+    /// timer.set_after(Duration::from_millis(1));
+    /// timer.await;
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn never() -> Timer {
+        Timer {
+            when: None,
+            period: NEVER,
+            entry: None,
+        }
+    }
+
+    /// A timer that fires once, when `duration` has passed from now. A duration that the clock
+    /// cannot count to means never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// Timer::after(Duration::from_millis(2)).await;
+    /// # });
+    /// assert!(!Timer::after(Duration::MAX).will_fire());
+    /// ```
+    #[must_use]
+    pub fn after(duration: Duration) -> Timer {
+        clock::now()
+            .checked_add(duration)
+            .map_or_else(Timer::never, Timer::at)
+    }
+
+    /// A timer that fires once, at `instant`; at once if that has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # async_wheel::block_on(async {
+    /// let due = Instant::now() + Duration::from_millis(2);
+    /// assert_eq!(Timer::at(due).await, due);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn at(instant: Instant) -> Timer {
+        Timer {
+            when: Some(instant),
+            period: NEVER,
+            entry: None,
+        }
+    }
+
+    /// A timer that fires each `period`, the first time one period from now. A period that the
+    /// clock cannot count to means never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use futures_lite::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let period = Duration::from_millis(1);
+    /// let mut ticks = Timer::interval(period);
+    /// let first = ticks.next().await.unwrap();
+    /// let second = ticks.next().await.unwrap();
+    /// assert_eq!(second - first, period);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn interval(period: Duration) -> Timer {
+        let start = clock::now().checked_add(period);
+        start.map_or_else(Timer::never, |start| Timer::interval_at(start, period))
+    }
+
+    /// A timer that fires at `start` and then each `period`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use futures_lite::StreamExt;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # async_wheel::block_on(async {
+    /// let start = Instant::now();
+    /// let mut ticks = Timer::interval_at(start, Duration::from_millis(1));
+    /// assert_eq!(ticks.next().await, Some(start));
+    /// assert_eq!(ticks.next().await, Some(start + Duration::from_millis(1)));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn interval_at(start: Instant, period: Duration) -> Timer {
+        Timer {
+            when: Some(start),
+            period: clock::saturating_nanos(period),
+            entry: None,
+        }
+    }
+
+    /// Whether the timer has a deadline: `false` for one that never fires, or that has fired
+    /// and has no period.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::Duration;
+    ///
+    /// assert!(Timer::after(Duration::from_secs(1)).will_fire());
+    /// assert!(!Timer::never().will_fire());
+    /// ```
+    #[must_use]
+    pub fn will_fire(&self) -> bool {
+        self.when.is_some()
+    }
+
+    /// Lets the timer fire when `duration` has passed from now, instead of when it would have.
+    /// A period, if it has one, stays.
+    ///
+    /// If a task waits for the timer, it will be woken at the new time and need not poll
+    /// again before. To push a deadline out like this, again and again, is what the timing
+    /// wheel is made for: it costs a lock and a store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut idle = Timer::after(Duration::from_secs(30));
+    /// // Something was heard: start again.
+    /// idle.set_after(Duration::from_millis(1));
+    /// idle.await;
+    /// # });
+    /// ```
+    pub fn set_after(&mut self, duration: Duration) {
+        match clock::now().checked_add(duration) {
+            Some(instant) => self.set_at(instant),
+            None => self.clear(),
+        }
+    }
+
+    /// Lets the timer fire at `instant`, instead of when it would have. A period, if it has
+    /// one, stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # async_wheel::block_on(async {
+    /// let due = Instant::now() + Duration::from_millis(2);
+    /// let mut timer = Timer::never();
+    /// timer.set_at(due);
+    /// assert_eq!(timer.await, due);
+    /// # });
+    /// ```
+    pub fn set_at(&mut self, instant: Instant) {
+        self.when = Some(instant);
+        if let Some(Entry { shard, key }) = self.entry {
+            shard.reschedule_timer(key, clock::wheel_time(instant));
+        }
+    }
+
+    /// Lets the timer fire each `period` from now on, the first time one period from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use futures_lite::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut timer = Timer::after(Duration::from_secs(60));
+    /// timer.set_interval(Duration::from_millis(1));
+    /// timer.next().await;
+    /// timer.next().await;
+    /// # });
+    /// ```
+    pub fn set_interval(&mut self, period: Duration) {
+        match clock::now().checked_add(period) {
+            Some(start) => self.set_interval_at(start, period),
+            None => self.clear(),
+        }
+    }
+
+    /// Lets the timer fire at `start` and then each `period`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use futures_lite::StreamExt;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # async_wheel::block_on(async {
+    /// let start = Instant::now();
+    /// let mut timer = Timer::never();
+    /// timer.set_interval_at(start, Duration::from_millis(1));
+    /// assert_eq!(timer.next().await, Some(start));
+    /// # });
+    /// ```
+    pub fn set_interval_at(&mut self, start: Instant, period: Duration) {
+        self.period = clock::saturating_nanos(period);
+        self.set_at(start);
+    }
+
+    /// Takes the deadline away: the timer never fires, until a setter gives it another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use std::time::Duration;
+    ///
+    /// let mut timer = Timer::after(Duration::from_secs(1));
+    /// timer.clear();
+    /// assert!(!timer.will_fire());
+    /// ```
+    pub fn clear(&mut self) {
+        self.when = None;
+        if let Some(Entry { shard, key }) = self.entry {
+            shard.timers().unschedule(key);
+        }
+    }
+
+    /// Sees to it that the task is woken when the deadline has come.
+    fn arm(&mut self, when: Instant, cx: &mut Context<'_>) {
+        let deadline = clock::wheel_time(when);
+        if let Some(Entry { shard, key }) = self.entry {
+            shard.refresh_timer(key, deadline, cx.waker());
+            return;
+        }
+        match driver::place() {
+            Ok(shard) => {
+                let key = shard.insert_timer(deadline, cx.waker().clone());
+                self.entry = Some(Entry { shard, key });
+            }
+            Err(_) => {
+                sync::pause();
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    /// Gives the entry up.
+    fn disarm(&mut self) {
+        if let Some(Entry { shard, key }) = self.entry.take() {
+            shard.remove_timer(key);
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+impl Future for Timer {
+    type Output = Instant;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        match ready!(self.as_mut().poll_next(cx)) {
+            Some(when) => Poll::Ready(when),
+            None => unreachable!("a timer is a stream without an end"),
+        }
+    }
+}
+
+impl Stream for Timer {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        let Some(when) = self.when else {
+            return Poll::Pending;
+        };
+        if clock::now() < when {
+            self.arm(when, cx);
+            return Poll::Pending;
+        }
+        let next = match self.period {
+            NEVER => None,
+            period => when.checked_add(Duration::from_nanos(period)),
+        };
+        self.when = next;
+        match next {
+            // Armed at once, so that the task hears of the next tick although it does not
+            // poll again after this one.
+            Some(next) => self.arm(next, cx),
+            None => self.disarm(),
+        }
+        Poll::Ready(Some(when))
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let period = (self.period != NEVER).then(|| Duration::from_nanos(self.period));
+        f.debug_struct("Timer")
+            .field("when", &self.when)
+            .field("period", &period)
+            .field("waits", &self.entry.is_some())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_takes_forty_bytes() {
+        assert!(size_of::<Timer>() <= 40, "{}", size_of::<Timer>());
+    }
+}
