@@ -92,11 +92,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn never() -> Timer {
-        Timer {
-            when: None,
-            period: NEVER,
-            entry: None,
-        }
+        Timer { when: None, period: NEVER, entry: None }
     }
 
     /// A timer that fires once, when `duration` has passed from now. A duration that the clock
@@ -115,9 +111,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn after(duration: Duration) -> Timer {
-        clock::now()
-            .checked_add(duration)
-            .map_or_else(Timer::never, Timer::at)
+        clock::now().checked_add(duration).map_or_else(Timer::never, Timer::at)
     }
 
     /// A timer that fires once, at `instant`; at once if that has passed.
@@ -135,11 +129,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn at(instant: Instant) -> Timer {
-        Timer {
-            when: Some(instant),
-            period: NEVER,
-            entry: None,
-        }
+        Timer { when: Some(instant), period: NEVER, entry: None }
     }
 
     /// A timer that fires each `period`, the first time one period from now. A period that the
@@ -184,11 +174,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn interval_at(start: Instant, period: Duration) -> Timer {
-        Timer {
-            when: Some(start),
-            period: clock::saturating_nanos(period),
-            entry: None,
-        }
+        Timer { when: Some(start), period: clock::saturating_nanos(period), entry: None }
     }
 
     /// Whether the timer has a deadline: `false` for one that never fires, or that has fired

@@ -85,10 +85,7 @@ impl Fallback {
     }
 
     fn look(&mut self) -> Look {
-        let mut look = Look {
-            deadline: clock::NEVER,
-            ..Look::default()
-        };
+        let mut look = Look { deadline: clock::NEVER, ..Look::default() };
         let mut taken = Vec::new();
         for index in 0..self.shards.len() {
             let shard = self.shards[index].clone();
@@ -166,12 +163,7 @@ impl Fallback {
         if look.expected {
             until = until.min(before + self.backoff);
         }
-        if self
-            .reactor
-            .root()
-            .wait(&mut self.events, Until::deadline(until))
-            .is_err()
-        {
+        if self.reactor.root().wait(&mut self.events, Until::deadline(until)).is_err() {
             self.events.clear();
             crate::sync::pause();
         }

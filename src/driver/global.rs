@@ -41,16 +41,14 @@ fn start() -> io::Result<Ref<Reactor>> {
     let root = if NESTED { Some(Poller::new()?) } else { None };
     // The thread first, since the reactor is there for good once it is made.
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
-    thread::Builder::new()
-        .name("async-wheel".to_owned())
-        .spawn(move || {
-            if let Ok(reactor) = receive.recv() {
-                let mut fallback = Fallback::new(reactor);
-                loop {
-                    fallback.step();
-                }
+    thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
+        if let Ok(reactor) = receive.recv() {
+            let mut fallback = Fallback::new(reactor);
+            loop {
+                fallback.step();
             }
-        })?;
+        }
+    })?;
     let limit = thread::available_parallelism().map_or(1, usize::from);
     let reactor = sync::share(Reactor::new(poller, root, limit)?);
     let reactor = *REACTOR.get_or_init(|| reactor);

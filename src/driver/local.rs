@@ -44,10 +44,7 @@ pub(super) struct Parts {
 
 impl Parts {
     fn new(shard: &Shard) -> Parts {
-        Parts {
-            me: Arc::new(Rouser::new(shard.poller_ref())),
-            round: Round::new(),
-        }
+        Parts { me: Arc::new(Rouser::new(shard.poller_ref())), round: Round::new() }
     }
 
     /// Whether nobody else holds the waker any more. A call whose waker was kept somewhere
@@ -75,10 +72,7 @@ impl Call {
         let reactor = global::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
         let entered = LOCAL.try_with(|local| {
-            let home = local.home.get_or_init(|| Home {
-                reactor,
-                shard: reactor.move_in(),
-            });
+            let home = local.home.get_or_init(|| Home { reactor, shard: reactor.move_in() });
             let depth = local.depth.replace(local.depth.get() + 1);
             (home.shard, depth == 0, local.spare.take())
         });
@@ -87,17 +81,11 @@ impl Call {
         if outermost {
             shard.is_up();
         }
-        Ok(Call {
-            shard,
-            outermost,
-            parts: Some(parts),
-        })
+        Ok(Call { shard, outermost, parts: Some(parts) })
     }
 
     pub(super) fn parts(&mut self) -> &mut Parts {
-        self.parts
-            .as_mut()
-            .expect("a call has its parts until it ends")
+        self.parts.as_mut().expect("a call has its parts until it ends")
     }
 }
 
@@ -123,11 +111,7 @@ impl Drop for Call {
 pub(crate) fn place() -> io::Result<Ref<Shard>> {
     let home = LOCAL.try_with(|local| {
         let in_block_on = local.depth.get() > 0;
-        local
-            .home
-            .get()
-            .filter(|_| in_block_on)
-            .map(|home| home.shard)
+        local.home.get().filter(|_| in_block_on).map(|home| home.shard)
     });
     match home {
         Ok(Some(shard)) => Ok(shard),

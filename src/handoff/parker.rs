@@ -53,11 +53,7 @@ pub(crate) struct Parker {
 
 impl Parker {
     pub(crate) fn new() -> Parker {
-        Parker {
-            state: AtomicU8::new(EMPTY),
-            lock: Mutex::new(()),
-            signal: Condvar::new(),
-        }
+        Parker { state: AtomicU8::new(EMPTY), lock: Mutex::new(()), signal: Condvar::new() }
     }
 
     /// Notifies the owner. May be called by any thread, any number of times.
@@ -92,9 +88,7 @@ impl Parker {
         // Ordering: Relaxed on success: the owner publishes nothing by it, and a `wake` that
         // finds *polling* only notifies the poller, whose notification stays until it is
         // found. That the two meet needs no fence: both change the same word.
-        self.state
-            .compare_exchange(EMPTY, POLLING, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        self.state.compare_exchange(EMPTY, POLLING, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             || !self.consume()
     }
 
@@ -132,17 +126,13 @@ impl Parker {
     /// Sets *parked*, or consumes the notification that is there. Needs the lock.
     fn begin_park(&self) -> bool {
         // Ordering: Relaxed on success, as in `enter_poller`; the lock makes the signal wait.
-        self.state
-            .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             || !self.consume()
     }
 
     /// Notified → empty.
     fn consume(&self) -> bool {
         // Ordering: Acquire, with the Release in `wake`. Relaxed on failure: nothing was told.
-        self.state
-            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.state.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 }

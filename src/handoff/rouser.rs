@@ -21,10 +21,7 @@ impl Rouser {
     }
 
     pub(crate) fn new(poller: Ref<Poller>) -> Rouser {
-        Rouser {
-            parker: Parker::new(),
-            poller,
-        }
+        Rouser { parker: Parker::new(), poller }
     }
 
     /// Wakes the owner. Any thread; a system call only if the owner sleeps.

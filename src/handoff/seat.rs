@@ -78,11 +78,7 @@ impl Seat {
                 Err(now) => state = now,
             }
         }
-        if state & LENT == 0 {
-            Took::Nothing
-        } else {
-            Took::AskFallback
-        }
+        if state & LENT == 0 { Took::Nothing } else { Took::AskFallback }
     }
 
     /// Leaves the seat. Holder only.
@@ -91,10 +87,7 @@ impl Seat {
         // last turn to the fallback, which finds the seat vacant. Nothing is read through the
         // bits, so no Acquire: a fallback that set *watched* is told through its parker.
         let state = self.0.swap(0, Ordering::Release);
-        Left {
-            watched: state & WATCHED != 0,
-            asked: state & ASKED != 0,
-        }
+        Left { watched: state & WATCHED != 0, asked: state & ASKED != 0 }
     }
 
     /// Leaves the seat vacant and watched: from now on whoever takes it tells the fallback on

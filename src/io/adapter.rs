@@ -162,10 +162,7 @@ impl<T> Async<T> {
     /// Wraps an I/O type by what the poller knows it by.
     pub(crate) fn register(registration: Registration, io: T) -> io::Result<Async<T>> {
         let source = driver::reactor()?.register(&driver::place()?, registration)?;
-        Ok(Async {
-            source,
-            io: Some(io),
-        })
+        Ok(Async { source, io: Some(io) })
     }
 
     pub(super) fn source(&self) -> &Source {
@@ -185,9 +182,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn get_ref(&self) -> &T {
-        self.io
-            .as_ref()
-            .expect("the value is there until it is taken out")
+        self.io.as_ref().expect("the value is there until it is taken out")
     }
 
     /// The wrapped value, for change.
@@ -209,9 +204,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(())
     /// ```
     pub unsafe fn get_mut(&mut self) -> &mut T {
-        self.io
-            .as_mut()
-            .expect("the value is there until it is taken out")
+        self.io.as_mut().expect("the value is there until it is taken out")
     }
 
     /// Ends the registration and gives the wrapped value back, still in non-blocking mode.
@@ -231,10 +224,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn into_inner(mut self) -> io::Result<T> {
-        let io = self
-            .io
-            .take()
-            .expect("the value is there until it is taken out");
+        let io = self.io.take().expect("the value is there until it is taken out");
         driver::reactor()?.deregister(&self.source)?;
         Ok(io)
     }
@@ -505,12 +495,7 @@ impl<T> Async<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            once(Ready::new(
-                self,
-                interest,
-                Waiter::after_would_block(before),
-            ))
-            .await?;
+            once(Ready::new(self, interest, Waiter::after_would_block(before))).await?;
         }
     }
 }

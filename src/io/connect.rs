@@ -112,11 +112,7 @@ fn not_inherited(socket: &OwnedSocket) -> io::Result<()> {
     use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
     // SAFETY: a plain call on a handle that `socket` keeps open.
     let set = unsafe { SetHandleInformation(socket.as_raw_socket() as _, HANDLE_FLAG_INHERIT, 0) };
-    if set == 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if set == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Puts a descriptor or socket into non-blocking mode.

@@ -107,11 +107,7 @@ impl Async<TcpStream> {
     /// ```
     pub async fn connect<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpStream>> {
         let addr = addr.into();
-        let family = if addr.is_ipv4() {
-            AddressFamily::INET
-        } else {
-            AddressFamily::INET6
-        };
+        let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = connect(&addr, family, Some(ipproto::TCP))?;
         let stream = Async::new_nonblocking(TcpStream::from(socket))?;
         stream.connected().await?;
@@ -248,8 +244,7 @@ impl Async<UdpSocket> {
     /// ```
     pub async fn send_to<A: Into<SocketAddr>>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
         let addr = addr.into();
-        self.own_op(Interest::Write, |io| io.send_to(buf, addr))
-            .await
+        self.own_op(Interest::Write, |io| io.send_to(buf, addr)).await
     }
 
     /// Receives a datagram from the peer that the socket was connected to.

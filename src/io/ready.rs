@@ -23,12 +23,7 @@ pub(super) struct Ready<H: Borrow<Async<T>>, T> {
 
 impl<H: Borrow<Async<T>>, T> Ready<H, T> {
     pub(super) fn new(handle: H, interest: Interest, waiter: Waiter) -> Ready<H, T> {
-        Ready {
-            handle,
-            interest,
-            waiter,
-            _handle: PhantomData,
-        }
+        Ready { handle, interest, waiter, _handle: PhantomData }
     }
 }
 
@@ -38,27 +33,14 @@ impl<H: Borrow<Async<T>>, T> Future for Ready<H, T> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Ready {
-            handle,
-            interest,
-            waiter,
-            ..
-        } = &mut *self;
-        (*handle)
-            .borrow()
-            .source()
-            .poll_waiter(*interest, waiter, cx)
+        let Ready { handle, interest, waiter, .. } = &mut *self;
+        (*handle).borrow().source().poll_waiter(*interest, waiter, cx)
     }
 }
 
 impl<H: Borrow<Async<T>>, T> Drop for Ready<H, T> {
     fn drop(&mut self) {
-        let Ready {
-            handle,
-            interest,
-            waiter,
-            ..
-        } = self;
+        let Ready { handle, interest, waiter, .. } = self;
         (*handle).borrow().source().remove_waiter(*interest, waiter);
     }
 }

@@ -18,10 +18,7 @@ macro_rules! poll_op {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
-            ready!(
-                $io.source()
-                    .poll_after_would_block(Interest::$interest, before, $cx)
-            )?;
+            ready!($io.source().poll_after_would_block(Interest::$interest, before, $cx))?;
         }
     };
 }

@@ -246,8 +246,7 @@ impl Async<UnixDatagram> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
-        self.own_op(Interest::Write, |io| io.send_to(buf, &path))
-            .await
+        self.own_op(Interest::Write, |io| io.send_to(buf, &path)).await
     }
 
     /// Receives a datagram from the peer that the socket is connected to.

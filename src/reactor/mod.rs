@@ -64,10 +64,7 @@ impl Reactor {
         let fallback = sync::share(Rouser::new(root.clone()));
         let shard = sync::share(Shard::new(0, poller, fallback.clone()));
         let limit = if NESTED { limit.max(1) } else { 1 };
-        let shards = Mutex::new(vec![Resident {
-            shard: shard.clone(),
-            threads: 0,
-        }]);
+        let shards = Mutex::new(vec![Resident { shard: shard.clone(), threads: 0 }]);
         Ok(Reactor {
             first: shard,
             shards,
@@ -119,10 +116,7 @@ impl Reactor {
         let crowded = shards.iter().all(|resident| resident.threads > 0);
         if crowded && shards.len() < self.limit {
             if let Ok(shard) = self.add_shard(shards.len()) {
-                shards.push(Resident {
-                    shard: shard.clone(),
-                    threads: 1,
-                });
+                shards.push(Resident { shard: shard.clone(), threads: 1 });
                 drop(shards);
                 // It may be asleep, counting on the shards that it knows.
                 self.fallback.rouse();
@@ -141,11 +135,7 @@ impl Reactor {
         if let Some(overview) = *self.overview.lock() {
             overview.show_poller(&poller, index)?;
         }
-        Ok(sync::share(Shard::new(
-            index,
-            sync::share(poller),
-            self.fallback.clone(),
-        )))
+        Ok(sync::share(Shard::new(index, sync::share(poller), self.fallback.clone())))
     }
 
     /// A thread that had its home in a shard is gone.
@@ -174,19 +164,12 @@ impl Reactor {
     /// Brings a list of all shards, in their order, up to date.
     pub(crate) fn list(&self, known: &mut Vec<Ref<Shard>>) {
         let shards = self.shards.lock();
-        known.extend(
-            shards[known.len()..]
-                .iter()
-                .map(|resident| resident.shard.clone()),
-        );
+        known.extend(shards[known.len()..].iter().map(|resident| resident.shard.clone()));
     }
 
     /// Each shard with the number of threads at home there.
     pub(crate) fn residents(&self) -> Vec<(Ref<Shard>, usize)> {
         let shards = self.shards.lock();
-        shards
-            .iter()
-            .map(|resident| (resident.shard.clone(), resident.threads))
-            .collect()
+        shards.iter().map(|resident| (resident.shard.clone(), resident.threads)).collect()
     }
 }

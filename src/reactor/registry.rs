@@ -32,9 +32,7 @@ struct Home {
 
 impl Registry {
     pub(super) fn new() -> Registry {
-        Registry {
-            parts: std::array::from_fn(|_| Mutex::new(HashMap::new())),
-        }
+        Registry { parts: std::array::from_fn(|_| Mutex::new(HashMap::new())) }
     }
 
     pub(super) fn register(
@@ -49,13 +47,7 @@ impl Registry {
         let mut part = self.parts[raw % PARTS].lock();
         let shard = part.get(&raw).map_or(shard, |home| &home.shard).clone();
         let source = Shard::register(&shard, registration)?;
-        part.insert(
-            raw,
-            Home {
-                shard,
-                key: source.key(),
-            },
-        );
+        part.insert(raw, Home { shard, key: source.key() });
         Ok(source)
     }
 

@@ -22,12 +22,7 @@ pub(crate) struct Round {
 
 impl Round {
     pub(crate) fn new() -> Round {
-        Round {
-            events: Events::new(),
-            wakers: Vec::new(),
-            fired: Vec::new(),
-            more: false,
-        }
+        Round { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }
     }
 
     /// Whether there is nobody to wake and nothing left that is due.

@@ -211,12 +211,7 @@ impl Shard {
 
     /// Takes down whom the events concern, and hands out what is due after the wait.
     fn collect(&self, round: &mut Round) {
-        let Round {
-            events,
-            wakers,
-            fired,
-            more,
-        } = round;
+        let Round { events, wakers, fired, more } = round;
         let mut events = events.iter().peekable();
         if events.peek().is_some() {
             let sources = self.sources.lock();

@@ -84,17 +84,9 @@ impl Direction {
     fn claim(&mut self, wakers: &mut Vec<Waker>) {
         let before = wakers.len();
         wakers.extend(self.waker.take());
-        wakers.extend(
-            self.waiters
-                .iter_mut()
-                .filter_map(|(_, waker)| waker.take()),
-        );
+        wakers.extend(self.waiters.iter_mut().filter_map(|(_, waker)| waker.take()));
         self.certain = false;
-        self.unclaimed = if wakers.len() > before {
-            0
-        } else {
-            self.unclaimed.saturating_add(1)
-        };
+        self.unclaimed = if wakers.len() > before { 0 } else { self.unclaimed.saturating_add(1) };
     }
 }
 
@@ -171,15 +163,9 @@ impl Source {
             None => {}
         }
         direction.since = Some(events);
-        let stays = direction
-            .waker
-            .as_ref()
-            .is_some_and(|old| old.will_wake(&waker));
-        let (replaced, spare) = if stays {
-            (None, Some(waker))
-        } else {
-            (direction.waker.replace(waker), None)
-        };
+        let stays = direction.waker.as_ref().is_some_and(|old| old.will_wake(&waker));
+        let (replaced, spare) =
+            if stays { (None, Some(waker)) } else { (direction.waker.replace(waker), None) };
         let armed = self.arm(&mut state, interest);
         drop(state);
         drop(spare);
@@ -211,8 +197,7 @@ impl Source {
     /// Registers the interest that `armed` says, and has the poller look at the source.
     fn register(&self, state: &mut [Direction; 2]) -> io::Result<()> {
         let [read, write] = state;
-        self.registration
-            .modify(self.shard.poller(), self.key, read.armed, write.armed)?;
+        self.registration.modify(self.shard.poller(), self.key, read.armed, write.armed)?;
         read.certain = read.armed;
         write.certain = write.armed;
         Ok(())
@@ -223,10 +208,9 @@ impl Source {
     pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
         let keeps_interest = self.registration.keeps_interest();
-        for (interest, happened) in [
-            (Interest::Write, event.writable),
-            (Interest::Read, event.readable),
-        ] {
+        for (interest, happened) in
+            [(Interest::Write, event.writable), (Interest::Read, event.readable)]
+        {
             if happened {
                 // Ordering: Release, with the Acquire in `events`.
                 self.events[interest as usize].fetch_add(1, Ordering::Release);
@@ -280,9 +264,7 @@ impl Source {
             direction.certain |= direction.armed && self.registration.keeps_interest();
         }
         waiter.since = Some(events);
-        let place = *waiter
-            .place
-            .get_or_insert_with(|| direction.waiters.insert(None));
+        let place = *waiter.place.get_or_insert_with(|| direction.waiters.insert(None));
         let replaced = direction.waiters[place].replace(waker);
         let armed = self.arm(&mut state, interest);
         drop(state);
@@ -296,9 +278,7 @@ impl Source {
     /// Ends a future's wait.
     pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
         if let Some(place) = waiter.place.take() {
-            let waker = self.state.lock()[interest as usize]
-                .waiters
-                .try_remove(place);
+            let waker = self.state.lock()[interest as usize].waiters.try_remove(place);
             drop(waker);
         }
     }
@@ -324,10 +304,6 @@ impl Waiter {
     /// Waits after an operation of this crate's that ended in `WouldBlock`, and before which
     /// the event counter was `before`.
     pub(crate) fn after_would_block(before: usize) -> Waiter {
-        Waiter {
-            place: None,
-            since: Some(before),
-            would_block: true,
-        }
+        Waiter { place: None, since: Some(before), would_block: true }
     }
 }

@@ -9,7 +9,7 @@
 use std::mem;
 use std::task::Waker;
 
-use super::placeholder::{is_placeholder, placeholder};
+use super::placeholder::{placeholder, stamp};
 use crate::clock::NEVER;
 use crate::wheel::{Key, Wheel};
 
@@ -40,6 +40,8 @@ pub(crate) enum Alarm {
 #[derive(Debug)]
 pub(crate) struct Fired {
     key: Key,
+    /// The stamp of the placeholder in the entry.
+    stamp: usize,
     pub(crate) waker: Waker,
 }
 
@@ -47,20 +49,15 @@ pub(crate) struct Fired {
 pub(crate) struct Timers {
     wheel: Wheel<Waker>,
     sleeper: Sleeper,
-    /// Wakers that are out.
-    out: usize,
-    /// Timers that went off again while their waker was out.
-    missed: Vec<Key>,
+    /// How many wakers were taken out so far.
+    taken: usize,
+    /// The stamps of wakers that are out and whose timers went off again meanwhile.
+    missed: Vec<usize>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        Timers {
-            wheel: Wheel::new(),
-            sleeper: Sleeper::Nobody,
-            out: 0,
-            missed: Vec::new(),
-        }
+        Timers { wheel: Wheel::new(), sleeper: Sleeper::Nobody, taken: 0, missed: Vec::new() }
     }
 
     /// Adds a timer.
@@ -71,11 +68,7 @@ impl Timers {
 
     /// Gives a timer another deadline; it keeps its waker.
     pub(crate) fn reschedule(&mut self, key: Key, deadline: u64) -> Alarm {
-        if self.wheel.reschedule(key, deadline) {
-            self.alarm(deadline)
-        } else {
-            Alarm::None
-        }
+        if self.wheel.reschedule(key, deadline) { self.alarm(deadline) } else { Alarm::None }
     }
 
     /// Schedules a timer for a deadline unless it is.
@@ -101,9 +94,7 @@ impl Timers {
 
     /// Whether a timer is to wake this waker, when it goes off.
     pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
-        self.wheel
-            .get(key)
-            .is_some_and(|registered| registered.will_wake(waker))
+        self.wheel.get(key).is_some_and(|registered| registered.will_wake(waker))
     }
 
     /// Gives a timer another waker and returns the old one, to be dropped outside the lock.
@@ -132,42 +123,42 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Whether there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers {
-            wheel, out, missed, ..
-        } = self;
+        let Timers { wheel, taken, missed, .. } = self;
         let progress = wheel.fire(now, BUDGET, |key, _, registered| {
-            if is_placeholder(registered) {
+            if let Some(stamp) = stamp(registered) {
                 // It is out already, and whoever took it looks here when putting it back.
-                if !missed.contains(&key) {
-                    missed.push(key);
+                if !missed.contains(&stamp) {
+                    missed.push(stamp);
                 }
                 return;
             }
-            let waker = mem::replace(registered, placeholder());
-            *out += 1;
-            fired.push(Fired { key, waker });
+            *taken = taken.wrapping_add(1);
+            let waker = mem::replace(registered, placeholder(*taken));
+            fired.push(Fired { key, stamp: *taken, waker });
         });
         progress.more
     }
 
     /// Puts wakers back that were woken. What is left in `fired` has to be dropped outside the
     /// lock; what moves to `again` went off once more meanwhile and has to be woken again.
-    pub(crate) fn put_back(&mut self, fired: &mut Vec<Fired>, again: &mut Vec<Fired>) {
-        for Fired { key, waker } in fired.iter_mut() {
-            if let Some(index) = self.missed.iter().position(|missed| missed == key) {
+    ///
+    /// A waker goes back only where its own placeholder still is. If the timer is gone, or the
+    /// task has polled again meanwhile and left another waker, nobody wants it any more.
+    pub(crate) fn put_back(&mut self, fired: &mut [Fired], again: &mut Vec<Fired>) {
+        for Fired { key, stamp: out, waker } in fired.iter_mut() {
+            let missed = self.missed.iter().position(|missed| missed == out);
+            if let Some(index) = missed {
                 self.missed.swap_remove(index);
-                if self.wheel.get(*key).is_some_and(is_placeholder) {
-                    let waker = mem::replace(waker, placeholder());
-                    again.push(Fired { key: *key, waker });
-                    continue;
-                }
             }
-            self.out -= 1;
-            if let Some(registered) = self.wheel.get_mut(*key) {
-                // Unless the task has polled again meanwhile, and left its waker.
-                if is_placeholder(registered) {
-                    mem::swap(registered, waker);
-                }
+            let Some(registered) = self.wheel.get_mut(*key) else { continue };
+            if stamp(registered) != Some(*out) {
+                continue;
+            }
+            if missed.is_some() {
+                let waker = mem::replace(waker, placeholder(*out));
+                again.push(Fired { key: *key, stamp: *out, waker });
+            } else {
+                mem::swap(registered, waker);
             }
         }
     }
@@ -257,7 +248,7 @@ mod tests {
         timers.put_back(&mut again, &mut fired);
         assert!(fired.is_empty());
         assert!(timers.will_wake(key, &task));
-        assert_eq!(timers.out, 0);
+        assert!(timers.missed.is_empty());
     }
 
     #[test]
@@ -273,6 +264,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_wakers_that_are_out_the_later_stays_whichever_comes_back_first() {
+        let mut timers = Timers::new();
+        let (old, new) = (waker(), waker());
+        let (key, _) = timers.insert(10, old);
+        let (mut first, mut second, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let _ = timers.fire(10, &mut first);
+        drop(timers.set_waker(key, new.clone()));
+        let _ = timers.reschedule(key, 20);
+        let _ = timers.fire(20, &mut second);
+        timers.put_back(&mut second, &mut again);
+        timers.put_back(&mut first, &mut again);
+        assert!(again.is_empty());
+        assert!(timers.will_wake(key, &new));
+    }
+
+    #[test]
     fn a_timer_removed_while_its_waker_is_out_is_gone() {
         let mut timers = Timers::new();
         let (key, _) = timers.insert(10, waker());
@@ -281,6 +288,6 @@ mod tests {
         drop(timers.remove(key));
         timers.put_back(&mut fired, &mut again);
         assert!(again.is_empty());
-        assert_eq!((timers.len(), timers.out), (0, 0));
+        assert_eq!(timers.len(), 0);
     }
 }

@@ -88,30 +88,19 @@ impl Poller {
             return self.wait_portably(events, until);
         };
         let timeout = match until {
-            Until::Now => Some(Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            }),
+            Until::Now => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
             Until::Notified => None,
             Until::At(deadline) => {
                 direct.set(deadline)?;
                 None
             }
         };
-        match epoll::wait(
-            &self.inner,
-            spare_capacity(&mut events.list),
-            timeout.as_ref(),
-        ) {
+        match epoll::wait(&self.inner, spare_capacity(&mut events.list), timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => events.list.clear(),
             Err(error) => return Err(error.into()),
         }
-        if events
-            .list
-            .iter()
-            .any(|event| event.data.u64() == TIMER as u64)
-        {
+        if events.list.iter().any(|event| event.data.u64() == TIMER as u64) {
             // Ordering: Relaxed, as in `Direct::set`.
             direct.set_to.store(clock::NEVER, Ordering::Relaxed);
         }
@@ -131,18 +120,12 @@ impl Poller {
     /// Ends the wait that is going on, or the next one.
     pub(crate) fn notify(&self) {
         let written = match &self.direct {
-            Some(direct) => rustix::io::write(&direct.bell, &1u64.to_ne_bytes())
-                .map(drop)
-                .or_else(
-                    // The counter is full, which takes 2^64 notifications: whoever waits was told.
-                    |error| {
-                        if error == rustix::io::Errno::AGAIN {
-                            Ok(())
-                        } else {
-                            Err(error.into())
-                        }
-                    },
-                ),
+            Some(direct) => rustix::io::write(&direct.bell, &1u64.to_ne_bytes()).map(drop).or_else(
+                // The counter is full, which takes 2^64 notifications: whoever waits was told.
+                |error| {
+                    if error == rustix::io::Errno::AGAIN { Ok(()) } else { Err(error.into()) }
+                },
+            ),
             None => self.inner.notify(),
         };
         debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
@@ -159,16 +142,12 @@ impl Poller {
     pub(crate) fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         let interest = polling::Event::readable(key);
         // SAFETY: as in `add_poller`.
-        unsafe {
-            self.inner
-                .add_with_mode(&other.inner, interest, PollMode::Level)
-        }
+        unsafe { self.inner.add_with_mode(&other.inner, interest, PollMode::Level) }
     }
 
     /// Reports, once, that the other poller has events, if it has any or when it does.
     pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        self.inner
-            .modify(&other.inner, polling::Event::readable(key))
+        self.inner.modify(&other.inner, polling::Event::readable(key))
     }
 }
 
@@ -200,10 +179,7 @@ impl Direct {
         // Zero would switch it off.
         let at = system_zero().saturating_add(deadline).max(1);
         let value = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
+            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec {
                 tv_sec: i64::try_from(at / NANOS).unwrap_or(i64::MAX),
                 tv_nsec: (at % NANOS) as _,
@@ -244,10 +220,7 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events {
-            list: Vec::with_capacity(CAPACITY),
-            portable: None,
-        }
+        Events { list: Vec::with_capacity(CAPACITY), portable: None }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -266,18 +239,12 @@ impl Events {
                 writable: flags.intersects(Flags::OUT | Flags::HUP | Flags::ERR),
             }
         });
-        let portable = self
-            .portable
-            .iter()
-            .flat_map(polling::Events::iter)
-            .map(|event| Event {
-                key: event.key,
-                readable: event.readable,
-                writable: event.writable,
-            });
-        direct
-            .chain(portable)
-            .filter(|event| event.key <= super::MAX_KEY)
+        let portable = self.portable.iter().flat_map(polling::Events::iter).map(|event| Event {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+        });
+        direct.chain(portable).filter(|event| event.key <= super::MAX_KEY)
     }
 }
 

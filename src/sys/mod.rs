@@ -65,11 +65,7 @@ pub(crate) enum Until {
 impl Until {
     /// Until a deadline that may be [`NEVER`](crate::clock::NEVER).
     pub(crate) fn deadline(deadline: u64) -> Until {
-        if deadline == crate::clock::NEVER {
-            Until::Notified
-        } else {
-            Until::At(deadline)
-        }
+        if deadline == crate::clock::NEVER { Until::Notified } else { Until::At(deadline) }
     }
 }
 

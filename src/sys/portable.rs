@@ -13,9 +13,7 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Poller> {
-        Ok(Poller {
-            inner: polling::Poller::new()?,
-        })
+        Ok(Poller { inner: polling::Poller::new()? })
     }
 
     pub(crate) fn inner(&self) -> &polling::Poller {
@@ -36,10 +34,7 @@ impl Poller {
     /// Ends the wait that is going on, or the next one.
     pub(crate) fn notify(&self) {
         let notified = self.inner.notify();
-        debug_assert!(
-            notified.is_ok(),
-            "a poller takes a notification: {notified:?}"
-        );
+        debug_assert!(notified.is_ok(), "a poller takes a notification: {notified:?}");
     }
 
     /// Makes another poller a source of this one, not armed yet.
@@ -63,10 +58,7 @@ impl Poller {
         {
             let interest = polling::Event::readable(key);
             // SAFETY: as in `add_poller`.
-            unsafe {
-                self.inner
-                    .add_with_mode(&other.inner, interest, polling::PollMode::Level)
-            }
+            unsafe { self.inner.add_with_mode(&other.inner, interest, polling::PollMode::Level) }
         }
         #[cfg(not(unix))]
         {
@@ -79,8 +71,7 @@ impl Poller {
     pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
-            self.inner
-                .modify(&other.inner, polling::Event::readable(key))
+            self.inner.modify(&other.inner, polling::Event::readable(key))
         }
         #[cfg(not(unix))]
         {
@@ -90,10 +81,7 @@ impl Poller {
     }
 }
 
-#[cfg(all(
-    unix,
-    not(any(target_os = "espidf", target_os = "haiku", target_os = "fuchsia"))
-))]
+#[cfg(all(unix, not(any(target_os = "espidf", target_os = "haiku", target_os = "fuchsia"))))]
 impl std::os::fd::AsFd for Poller {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.inner.as_fd()
@@ -108,9 +96,7 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events {
-            list: polling::Events::new(),
-        }
+        Events { list: polling::Events::new() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -119,13 +105,10 @@ impl Events {
 
     /// The sources' events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
-        self.list
-            .iter()
-            .filter(|event| event.key <= super::MAX_KEY)
-            .map(|event| Event {
-                key: event.key,
-                readable: event.readable,
-                writable: event.writable,
-            })
+        self.list.iter().filter(|event| event.key <= super::MAX_KEY).map(|event| Event {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+        })
     }
 }

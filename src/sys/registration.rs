@@ -60,11 +60,7 @@ impl Registration {
     }
 
     fn mode(&self) -> PollMode {
-        if self.keeps_interest() {
-            PollMode::Edge
-        } else {
-            PollMode::Oneshot
-        }
+        if self.keeps_interest() { PollMode::Edge } else { PollMode::Oneshot }
     }
 
     /// Registers with no interest.
@@ -104,9 +100,7 @@ impl Registration {
             Registration::Socket(socket) => {
                 // SAFETY: open until `delete` was called, by the contract of `new`.
                 let socket = unsafe { std::os::windows::io::BorrowedSocket::borrow_raw(*socket) };
-                poller
-                    .inner()
-                    .modify_with_mode(socket, interest, self.mode())
+                poller.inner().modify_with_mode(socket, interest, self.mode())
             }
         }
     }

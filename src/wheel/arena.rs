@@ -95,36 +95,24 @@ impl<T> Arena<T> {
 
     /// The key of an entry that is there.
     pub(super) fn key(&self, index: u32) -> Key {
-        Key {
-            index,
-            generation: self.at(index).generation,
-        }
+        Key { index, generation: self.at(index).generation }
     }
 
     /// The keys of all entries, in no order that means anything.
     pub(super) fn key_at_or_after(&self, start: u32) -> Option<Key> {
         let places = u32::try_from(self.places).expect("an index fits in 32 bits");
-        (start..places)
-            .find(|&index| self.at(index).value.is_some())
-            .map(|i| self.key(i))
+        (start..places).find(|&index| self.at(index).value.is_some()).map(|i| self.key(i))
     }
 
     /// Puts a value into a free place. The entry is in no slot yet.
     pub(super) fn insert(&mut self, deadline: u64, value: T) -> Key {
-        let index = if self.free == NIL {
-            self.new_place()
-        } else {
-            self.free
-        };
+        let index = if self.free == NIL { self.new_place() } else { self.free };
         let entry = self.at_mut(index);
         let next_free = entry.next;
         entry.deadline = deadline;
         entry.value = Some(value);
         entry.place = Place::IDLE;
-        let key = Key {
-            index,
-            generation: entry.generation,
-        };
+        let key = Key { index, generation: entry.generation };
         self.free = next_free;
         self.len += 1;
         key
@@ -132,10 +120,7 @@ impl<T> Arena<T> {
 
     /// Makes a place and returns its index; its `next` is the list of free places as it is.
     fn new_place(&mut self) -> u32 {
-        assert!(
-            self.places < NIL as usize,
-            "a timing wheel holds at most 2^32 - 1 entries"
-        );
+        assert!(self.places < NIL as usize, "a timing wheel holds at most 2^32 - 1 entries");
         if self.places == self.capacity() {
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
@@ -170,11 +155,7 @@ impl<T> Arena<T> {
     }
 
     pub(super) fn reserve(&mut self, additional: usize) {
-        let wanted = self
-            .len
-            .saturating_add(additional)
-            .div_ceil(BLOCK)
-            .min(NIL as usize / BLOCK);
+        let wanted = self.len.saturating_add(additional).div_ceil(BLOCK).min(NIL as usize / BLOCK);
         while self.blocks.len() < wanted {
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
@@ -210,9 +191,6 @@ impl<T> Arena<T> {
     pub(super) fn age(&mut self, key: Key) -> Key {
         let entry = self.at_mut(key.index);
         entry.generation = NonZeroU32::MAX;
-        Key {
-            index: key.index,
-            generation: NonZeroU32::MAX,
-        }
+        Key { index: key.index, generation: NonZeroU32::MAX }
     }
 }

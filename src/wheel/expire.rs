@@ -113,10 +113,7 @@ impl<T> Wheel<T> {
         if !more {
             self.elapsed = self.elapsed.max(now);
         }
-        Progress {
-            expired: budget - left,
-            more,
-        }
+        Progress { expired: budget - left, more }
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
@@ -124,11 +121,7 @@ impl<T> Wheel<T> {
     /// They are taken off one by one: if `moves` runs out, the slot keeps the rest and its
     /// minimum, and is opened again by the next call.
     fn cascade(&mut self, place: Place, moves: &mut usize) {
-        let Wheel {
-            arena,
-            levels,
-            elapsed,
-        } = self;
+        let Wheel { arena, levels, elapsed } = self;
         while *moves > 0 {
             let index = levels.head(place);
             if index == NIL {

@@ -72,11 +72,7 @@ impl<T> Wheel<T> {
     /// assert_eq!(wheel.iter().collect::<Vec<_>>(), [(key, Some(10), &'a')]);
     /// ```
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter {
-            wheel: self,
-            index: 0,
-            left: self.len(),
-        }
+        Iter { wheel: self, index: 0, left: self.len() }
     }
 
     /// Takes all entries out, idle ones included, in no particular order. Their keys become
@@ -91,10 +87,7 @@ impl<T> Wheel<T> {
     /// assert!(wheel.is_empty());
     /// ```
     pub fn drain(&mut self) -> Drain<'_, T> {
-        Drain {
-            wheel: self,
-            index: 0,
-        }
+        Drain { wheel: self, index: 0 }
     }
 }
 

@@ -72,15 +72,8 @@ pub(super) struct Levels {
 
 impl Levels {
     pub(super) fn new() -> Levels {
-        let empty = || Level {
-            occupied: 0,
-            heads: [NIL; SLOTS],
-            minima: [u64::MAX; SLOTS],
-        };
-        Levels {
-            occupied: 0,
-            levels: Box::new(std::array::from_fn(|_| empty())),
-        }
+        let empty = || Level { occupied: 0, heads: [NIL; SLOTS], minima: [u64::MAX; SLOTS] };
+        Levels { occupied: 0, levels: Box::new(std::array::from_fn(|_| empty())) }
     }
 
     /// The slot with the lowest minimum, and that minimum.

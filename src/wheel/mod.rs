@@ -103,11 +103,7 @@ impl<T> Wheel<T> {
     /// ```
     #[must_use]
     pub fn new() -> Wheel<T> {
-        Wheel {
-            arena: Arena::new(),
-            levels: Levels::new(),
-            elapsed: 0,
-        }
+        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0 }
     }
 
     /// Creates an empty wheel with room for `capacity` entries.
