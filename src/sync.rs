@@ -22,11 +22,9 @@ impl<T> Ref<T> {
 
 impl<T> Clone for Ref<T> {
     fn clone(&self) -> Ref<T> {
-        *self
+        Ref(self.0)
     }
 }
-
-impl<T> Copy for Ref<T> {}
 
 impl<T> std::ops::Deref for Ref<T> {
     type Target = T;

@@ -68,7 +68,6 @@ pub struct Timer {
     entry: Option<Entry>,
 }
 
-#[derive(Clone, Copy)]
 struct Entry {
     shard: Ref<Shard>,
     key: Key,
@@ -239,8 +238,8 @@ impl Timer {
     /// ```
     pub fn set_at(&mut self, instant: Instant) {
         self.when = Some(instant);
-        if let Some(Entry { shard, key }) = self.entry {
-            shard.reschedule_timer(key, clock::wheel_time(instant));
+        if let Some(Entry { shard, key }) = &self.entry {
+            shard.reschedule_timer(*key, clock::wheel_time(instant));
         }
     }
 
@@ -302,16 +301,16 @@ impl Timer {
     /// ```
     pub fn clear(&mut self) {
         self.when = None;
-        if let Some(Entry { shard, key }) = self.entry {
-            shard.timers().unschedule(key);
+        if let Some(Entry { shard, key }) = &self.entry {
+            shard.timers().unschedule(*key);
         }
     }
 
     /// Sees to it that the task is woken when the deadline has come.
     fn arm(&mut self, when: Instant, cx: &mut Context<'_>) {
         let deadline = clock::wheel_time(when);
-        if let Some(Entry { shard, key }) = self.entry {
-            shard.refresh_timer(key, deadline, cx.waker());
+        if let Some(Entry { shard, key }) = &self.entry {
+            shard.refresh_timer(*key, deadline, cx.waker());
             return;
         }
         match driver::place() {

@@ -40,7 +40,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let _span = tracing::trace_span!("async_wheel::block_on").entered();
     match Call::enter() {
         Ok(mut call) => {
-            let shard = call.shard;
+            let shard = call.shard.clone();
             let parts = call.parts();
             let waker = Waker::from(parts.me.clone());
             let future = pin!(future);

@@ -14,7 +14,7 @@ static REACTOR: OnceLock<Ref<Reactor>> = OnceLock::new();
 
 /// The reactor, if anything has needed it yet.
 pub(crate) fn started() -> Option<Ref<Reactor>> {
-    REACTOR.get().copied()
+    REACTOR.get().cloned()
 }
 
 /// The reactor, which the first call starts.
@@ -51,9 +51,9 @@ fn start() -> io::Result<Ref<Reactor>> {
     })?;
     let limit = thread::available_parallelism().map_or(1, usize::from);
     let reactor = sync::share(Reactor::new(poller, root, limit)?);
-    let reactor = *REACTOR.get_or_init(|| reactor);
+    let reactor = REACTOR.get_or_init(|| reactor).clone();
     // It cannot have gone away: it waits for this.
-    let _ = send.send(reactor);
+    let _ = send.send(reactor.clone());
     Ok(reactor)
 }
 

@@ -72,9 +72,11 @@ impl Call {
         let reactor = global::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
         let entered = LOCAL.try_with(|local| {
-            let home = local.home.get_or_init(|| Home { reactor, shard: reactor.move_in() });
+            let home = local
+                .home
+                .get_or_init(|| Home { shard: reactor.move_in(), reactor: reactor.clone() });
             let depth = local.depth.replace(local.depth.get() + 1);
-            (home.shard, depth == 0, local.spare.take())
+            (home.shard.clone(), depth == 0, local.spare.take())
         });
         let (shard, outermost, spare) = entered.unwrap_or_else(|_| (reactor.first(), true, None));
         let parts = spare.unwrap_or_else(|| Parts::new(&shard));
@@ -111,7 +113,7 @@ impl Drop for Call {
 pub(crate) fn place() -> io::Result<Ref<Shard>> {
     let home = LOCAL.try_with(|local| {
         let in_block_on = local.depth.get() > 0;
-        local.home.get().filter(|_| in_block_on).map(|home| home.shard)
+        local.home.get().filter(|_| in_block_on).map(|home| home.shard.clone())
     });
     match home {
         Ok(Some(shard)) => Ok(shard),

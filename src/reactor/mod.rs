@@ -132,7 +132,7 @@ impl Reactor {
     fn add_shard(&self, index: usize) -> io::Result<Ref<Shard>> {
         let poller = Poller::new()?;
         self.root.add_poller(&poller, index)?;
-        if let Some(overview) = *self.overview.lock() {
+        if let Some(overview) = &*self.overview.lock() {
             overview.show_poller(&poller, index)?;
         }
         Ok(sync::share(Shard::new(index, sync::share(poller), self.fallback.clone())))
@@ -147,18 +147,18 @@ impl Reactor {
     #[cfg(unix)]
     pub(crate) fn overview(&self) -> io::Result<Ref<Poller>> {
         if !NESTED {
-            return Ok(self.root);
+            return Ok(self.root.clone());
         }
         let shards = self.shards.lock();
         let mut overview = self.overview.lock();
-        if let Some(overview) = *overview {
-            return Ok(overview);
+        if let Some(overview) = &*overview {
+            return Ok(overview.clone());
         }
         let poller = Poller::new()?;
         for resident in shards.iter() {
             poller.show_poller(resident.shard.poller(), resident.shard.index())?;
         }
-        Ok(*overview.insert(sync::share(poller)))
+        Ok(overview.insert(sync::share(poller)).clone())
     }
 
     /// Brings a list of all shards, in their order, up to date.

@@ -11,7 +11,7 @@ const fn raw(stamp: *const ()) -> RawWaker {
     RawWaker::new(stamp, &TABLE)
 }
 
-static TABLE: RawWakerVTable = RawWakerVTable::new(|stamp| raw(stamp), |_| {}, |_| {}, |_| {});
+static TABLE: RawWakerVTable = RawWakerVTable::new(raw, |_| {}, |_| {}, |_| {});
 
 /// Makes a placeholder. Waking it does nothing; cloning and dropping it runs no user code.
 pub(super) fn placeholder(stamp: usize) -> Waker {
