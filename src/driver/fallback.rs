@@ -21,13 +21,14 @@
 use std::time::Duration;
 
 use crate::clock;
-use crate::handoff::Took;
 use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::Ref;
 use crate::sys::{Events, NESTED, Until};
 
-/// The shortest back-off, in nanoseconds.
-const BACKOFF_MIN: u64 = 50_000;
+/// The shortest back-off, in nanoseconds. Much shorter, and a server whose threads run a batch
+/// of tasks between two looks at their pollers seems to neglect them: the fallback then takes
+/// its events from it one by one.
+const BACKOFF_MIN: u64 = 500_000;
 /// The longest. A thread that computes without driving delays its shard by two of them.
 const BACKOFF_MAX: u64 = 4_000_000;
 /// A sleep this long makes the back-off start anew.
@@ -102,7 +103,7 @@ impl Fallback {
                 look.expected = true;
                 continue;
             }
-            if shard.seat().try_take() == Took::Seat {
+            if shard.seat().try_take_lent() {
                 self.attend(&shard, &mut look);
             } else {
                 taken.push(shard);

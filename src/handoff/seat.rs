@@ -7,9 +7,8 @@
 //! |-----------|--------------------------------------------------------------------------|
 //! | *taken*   | somebody sits here                                                       |
 //! | *watched* | the fallback sleeps and counts on the seat as it is                      |
-//! | *lent*    | with *taken*: it is the fallback that sits, asleep in the poller, and it |
-//! |           | gets up when asked. Only where one poller cannot be polled by another    |
-//! | *asked*   | with *lent*: a `block_on` thread has asked                               |
+//! | *lent*    | with *taken*: it is the fallback that sits, and it gets up when asked    |
+//! | *asked*   | with *lent*: a `block_on` thread has asked, and waits to be woken        |
 //!
 //! | state             | who notices the shard's next event or deadline                      |
 //! |-------------------|---------------------------------------------------------------------|
@@ -18,7 +17,12 @@
 //! |                   | its sleep ends at the shard's deadline                              |
 //! | taken             | the holder; when it leaves, the fallback as for *vacant*            |
 //! | taken, watched    | the holder; when it leaves, it tells the fallback                   |
-//! | taken, lent       | the fallback, asleep in the shard's poller                          |
+//! | taken, lent       | the fallback, in a round or (where pollers cannot be nested) asleep |
+//! |                   | in the shard's poller                                               |
+//!
+//! A `block_on` thread that finds its seat lent asks for it before it sleeps. Otherwise it
+//! would be asleep because of a round that is over in a moment, and the fallback would have
+//! the shard from then on: two threads woken for each event instead of one.
 //!
 //! Taking a vacant seat keeps *watched*: the fallback sleeps on, and whoever took the seat
 //! tells it on leaving. Leaving clears everything. So a leave is free unless *watched*, and
@@ -62,23 +66,36 @@ impl Seat {
         Seat(AtomicU8::new(0))
     }
 
-    /// Takes the seat if it is vacant.
+    /// Takes the seat if it is vacant. For `block_on` threads.
     pub(crate) fn try_take(&self) -> Took {
+        match self.take_as(TAKEN) {
+            Ok(()) => Took::Seat,
+            Err(state) if state & LENT == 0 => Took::Nothing,
+            Err(_) => Took::AskFallback,
+        }
+    }
+
+    /// Takes the seat if it is vacant, to leave it when asked. For the fallback.
+    pub(crate) fn try_take_lent(&self) -> bool {
+        self.take_as(TAKEN | LENT).is_ok()
+    }
+
+    fn take_as(&self, bits: u8) -> Result<(), u8> {
         // Ordering: Acquire, with the Release in `leave` and `leave_watched`: the last
         // holder's view of the poller is ours. Relaxed before that: the exchange checks it.
         let mut state = self.0.load(Ordering::Relaxed);
         while state & TAKEN == 0 {
             match self.0.compare_exchange_weak(
                 state,
-                state | TAKEN,
+                state | bits,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Took::Seat,
+                Ok(_) => return Ok(()),
                 Err(now) => state = now,
             }
         }
-        if state & LENT == 0 { Took::Nothing } else { Took::AskFallback }
+        Err(state)
     }
 
     /// Leaves the seat. Holder only.
@@ -91,11 +108,11 @@ impl Seat {
     }
 
     /// Leaves the seat vacant and watched: from now on whoever takes it tells the fallback on
-    /// leaving. Holder only, and only the fallback.
-    pub(crate) fn leave_watched(&self) {
-        // Ordering: Release, as in `leave`. A plain store: while the fallback holds the seat
-        // without having lent it, no other thread writes the word.
-        self.0.store(WATCHED, Ordering::Release);
+    /// leaving. Holder only, and only the fallback. Whether somebody had asked for the seat.
+    #[must_use]
+    pub(crate) fn leave_watched(&self) -> bool {
+        // Ordering: Release, as in `leave`.
+        self.0.swap(WATCHED, Ordering::Release) & ASKED != 0
     }
 
     /// Marks a taken seat watched. `false`, and nothing done, if it is vacant. Fallback only.
@@ -122,13 +139,6 @@ impl Seat {
     pub(crate) fn is_vacant_and_watched(&self) -> bool {
         // Ordering: Relaxed. If the seat changes hands after this look, the fallback is told.
         self.0.load(Ordering::Relaxed) == WATCHED
-    }
-
-    /// Offers the seat, kept, to whoever asks. Holder only, and only the fallback.
-    pub(crate) fn lend(&self) {
-        // Ordering: Relaxed. Those who see it only ask; what they get, they get by `try_take`
-        // after the fallback has left.
-        self.0.fetch_or(LENT, Ordering::Relaxed);
     }
 
     /// Asks the fallback for the seat. Whether it is to be told; if not, it has left already,

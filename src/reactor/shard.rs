@@ -28,7 +28,7 @@ use super::timers::{Alarm, Sleeper, Timers};
 use crate::clock::{self, NEVER};
 use crate::handoff::{Left, Parker, Rouser, Seat, Took};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, Ref};
-use crate::sys::{Event, Poller, Registration, Until};
+use crate::sys::{Event, NESTED, Poller, Registration, Until};
 use crate::wheel::Key;
 
 /// The bits of a source's key that are its index in the table; above them a generation, so
@@ -274,17 +274,25 @@ impl Shard {
             self.fallback.rouse();
         }
         if asked {
-            let askers = std::mem::take(&mut *self.askers.lock());
-            askers.into_iter().for_each(Waker::wake);
+            self.wake_askers();
         }
         asked
+    }
+
+    /// Wakes those who asked for the seat, to take it. Their wakers are this crate's own.
+    fn wake_askers(&self) {
+        let askers = std::mem::take(&mut *self.askers.lock());
+        askers.into_iter().for_each(Waker::wake);
     }
 
     /// Asks the fallback for the seat that it sits in. `false` if it has left already.
     pub(crate) fn ask(&self, waker: &Waker) -> bool {
         self.askers.lock().push(waker.clone());
         if self.seat.ask() {
-            self.fallback.rouse();
+            // Where pollers can be nested, it never sleeps in a seat.
+            if !NESTED {
+                self.fallback.rouse();
+            }
             return true;
         }
         self.askers.lock().retain(|asker| !asker.will_wake(waker));
@@ -303,7 +311,9 @@ impl Shard {
         let until = timers.next_deadline();
         timers.set_sleeper(Sleeper::Fallback { until });
         drop(timers);
-        self.seat.leave_watched();
+        if self.seat.leave_watched() {
+            self.wake_askers();
+        }
         Ok(until)
     }
 
@@ -325,7 +335,6 @@ impl Shard {
     pub(crate) fn sit(&self, round: &mut Round) -> bool {
         round.more = false;
         let until = self.plan(round);
-        self.seat.lend();
         if until == Until::Now {
             self.poll(round, until);
         } else if self.fallback.parker.enter_poller() {
