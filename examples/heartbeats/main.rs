@@ -1,0 +1,160 @@
+//! A heartbeat server and its clients, on real TCP: the job that timing wheels are made for.
+//!
+//! Each client sends a heartbeat each period and waits for the answer, with a timeout that it
+//! arms and cancels each time. The server answers each, and keeps an idle timeout on each
+//! connection that it pushes out with each heartbeat and that drops the connection when it
+//! fires. A share of the clients falls silent halfway, so that idle timeouts are seen to fire.
+//!
+//! ```text
+//! cargo run --release --example heartbeats
+//! cargo run --release --example heartbeats -- --connections 10000 --period 1s
+//! ```
+//!
+//! Each thread is in `async_wheel::block_on` and runs one `async_executor::Executor` there, so
+//! each has its shard of the reactor.
+
+mod client;
+mod limits;
+mod options;
+mod report;
+mod server;
+mod stats;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_executor::Executor;
+use async_wheel::{Async, Timer, block_on};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use options::{Options, Role};
+use stats::Stats;
+
+/// An error that ends the program: one line that says what and why.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let options = match options::parse() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    match run(&options) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<ExitCode, Failure> {
+    limits::allow_descriptors(options.descriptors())?;
+    let executor = Arc::new(Executor::new());
+    let stats = Arc::new(Stats::new());
+    let (stop, stopped) = async_channel::bounded::<()>(1);
+    let helpers: Vec<_> = (1..options.threads)
+        .map(|number| {
+            let (executor, stopped) = (executor.clone(), stopped.clone());
+            thread::Builder::new()
+                .name(format!("heartbeats-{number}"))
+                .spawn(move || {
+                    // It ends when the channel is closed.
+                    let _ = block_on(executor.run(stopped.recv()));
+                })
+                .map_err(|error| format!("cannot start thread {number}: {error}"))
+        })
+        .collect::<Result<_, _>>()?;
+    let outcome = block_on(executor.run(play(options, &executor, &stats)));
+    drop(stop);
+    for helper in helpers {
+        helper.join().map_err(|_| "a thread panicked".to_owned())?;
+    }
+    let seconds = outcome?;
+    let report = report::Report::new(options, &stats, seconds);
+    report.print_table();
+    if options.json {
+        println!("{}", report.json());
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the server, the clients or both, and returns how many seconds that took.
+async fn play(
+    options: &Options,
+    executor: &Arc<Executor<'static>>,
+    stats: &Arc<Stats>,
+) -> Result<f64, Failure> {
+    let serve = |address| -> Result<_, Failure> {
+        let listener = listen(address)?;
+        let bound = listener.get_ref().local_addr();
+        let bound = bound.map_err(|error| format!("the listener has no address: {error}"))?;
+        let serving = server::serve(listener, options.idle, executor.clone(), stats.clone());
+        Ok((bound, executor.spawn(serving)))
+    };
+    let start = Instant::now();
+    match options.role {
+        Role::Both => {
+            let (address, _serving) = serve(([127, 0, 0, 1], 0).into())?;
+            clients(options, address, executor, stats).await
+        }
+        Role::Clients(address) => clients(options, address, executor, stats).await,
+        Role::Server(address) => {
+            let (address, _serving) = serve(address)?;
+            eprintln!("listening on {address} until the last client has gone");
+            server::until_all_are_gone(stats).await;
+            Ok(start.elapsed().as_secs_f64())
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<Async<TcpListener>, Failure> {
+    let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
+    Async::<TcpListener>::bind(address).map_err(refused)
+}
+
+/// Connects all clients, then lets them beat for the time that was asked for.
+async fn clients(
+    options: &Options,
+    address: SocketAddr,
+    executor: &Arc<Executor<'static>>,
+    stats: &Arc<Stats>,
+) -> Result<f64, Failure> {
+    let bar = progress_bar(options);
+    let streams = client::connect(address, options.connections, &bar).await?;
+    let start = Instant::now() + Duration::from_millis(50);
+    let plan = client::Plan::new(options, start);
+    let tasks: Vec<_> = streams
+        .into_iter()
+        .enumerate()
+        .map(|(number, stream)| executor.spawn(client::run(number, stream, plan, stats.clone())))
+        .collect();
+    let watching = executor.spawn(watch(bar.clone(), stats.clone(), start, options.seconds));
+    for task in tasks {
+        task.await;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    watching.cancel().await;
+    bar.finish_and_clear();
+    Ok(seconds)
+}
+
+/// A bar on the terminal; none where standard error is something else.
+fn progress_bar(options: &Options) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:30} {wide_bar} {percent:>3}% {eta:>4}");
+    ProgressBar::new(options.connections as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message("connecting")
+}
+
+async fn watch(bar: ProgressBar, stats: Arc<Stats>, start: Instant, seconds: Duration) {
+    bar.set_length(seconds.as_millis() as u64);
+    loop {
+        bar.set_position(start.elapsed().as_millis() as u64);
+        bar.set_message(format!("{} beats answered", stats.beats_answered()));
+        Timer::after(Duration::from_millis(100)).await;
+    }
+}

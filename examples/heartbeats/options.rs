@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+/// A heartbeat server and its clients on async-wheel timers and TCP.
+#[derive(Parser)]
+#[command(name = "heartbeats")]
+struct Arguments {
+    /// How many clients connect
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    connections: usize,
+    /// The time from one heartbeat to the next, such as 100ms or 1s
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
+    period: Duration,
+    /// The silence after which the server drops a connection [default: 3 periods]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    idle: Option<Duration>,
+    /// How long the clients beat
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    seconds: f64,
+    /// Threads, each in a `block_on` of its own [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// The share of the clients that falls silent halfway, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
+    silent: f64,
+    /// Be only the server, on this address, until the last client has gone
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "connect")]
+    listen: Option<SocketAddr>,
+    /// Be only the clients, of a server at this address
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    connect: Option<SocketAddr>,
+    /// Print the figures as one JSON object in the last line, too
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which side this process is.
+#[derive(Clone, Copy)]
+pub enum Role {
+    Both,
+    Server(SocketAddr),
+    Clients(SocketAddr),
+}
+
+/// What was asked for, checked.
+pub struct Options {
+    pub connections: usize,
+    pub period: Duration,
+    pub idle: Duration,
+    pub seconds: Duration,
+    pub threads: usize,
+    /// How many clients fall silent.
+    pub silent: usize,
+    pub role: Role,
+    pub json: bool,
+}
+
+impl Options {
+    /// How many descriptors the run needs: a socket for each end that is here, the pollers,
+    /// and some to spare.
+    pub fn descriptors(&self) -> u64 {
+        let ends = match self.role {
+            Role::Both => 2,
+            Role::Server(_) | Role::Clients(_) => 1,
+        };
+        (ends * self.connections + 8 * self.threads + 64) as u64
+    }
+}
+
+/// Reads the command line. What is wrong with it is said in one line.
+pub fn parse() -> Result<Options, ExitCode> {
+    let arguments = Arguments::try_parse().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        let text = error.to_string();
+        eprintln!("{}", text.lines().next().unwrap_or("error: wrong usage"));
+        ExitCode::from(2)
+    })?;
+    check(arguments).map_err(|wrong| {
+        eprintln!("error: {wrong}");
+        ExitCode::from(2)
+    })
+}
+
+fn check(arguments: Arguments) -> Result<Options, String> {
+    let Arguments { connections, period, seconds, silent, .. } = arguments;
+    if connections == 0 {
+        return Err("--connections must be at least 1".to_owned());
+    }
+    if period.is_zero() {
+        return Err("--period must be longer than zero".to_owned());
+    }
+    let idle = match arguments.idle {
+        Some(idle) => idle,
+        None => period.checked_mul(3).ok_or("--period is too long")?,
+    };
+    if idle <= period {
+        return Err("--idle must be longer than --period, or every connection is dropped".into());
+    }
+    let seconds = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|seconds| !seconds.is_zero() && *seconds < Duration::from_secs(1_000_000))
+        .ok_or("--seconds must be more than zero and less than a million")?;
+    if period > seconds {
+        return Err("--period must not be longer than --seconds, or nobody beats".to_owned());
+    }
+    if !(0.0..=100.0).contains(&silent) {
+        return Err("--silent must be between 0 and 100 percent".to_owned());
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = arguments.threads.unwrap_or(processors);
+    if threads == 0 {
+        return Err("--threads must be at least 1".to_owned());
+    }
+    let role = match (arguments.listen, arguments.connect) {
+        (Some(address), _) => Role::Server(address),
+        (None, Some(address)) => Role::Clients(address),
+        (None, None) => Role::Both,
+    };
+    let silent = (connections as f64 * silent / 100.0).ceil() as usize;
+    Ok(Options { connections, period, idle, seconds, threads, silent, role, json: arguments.json })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}, for instance 100ms"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    addresses.next().ok_or_else(|| "no address of that name".to_owned())
+}

@@ -1,0 +1,166 @@
+//! The figures at the end, as a table and as JSON.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use super::options::{Options, Role};
+use super::stats::{Durations, Stats};
+
+/// The widest bar of the histogram, in characters.
+const WIDTH: u64 = 48;
+
+/// What came of a run.
+pub struct Report<'a> {
+    stats: &'a Stats,
+    role: Role,
+    connections: u64,
+    seconds: f64,
+    cpu: Duration,
+    shards: usize,
+}
+
+/// The median, the 99th percentile and the maximum, in microseconds.
+struct Percentiles {
+    p50: u64,
+    p99: u64,
+    max: u64,
+}
+
+impl Percentiles {
+    fn of(durations: &Durations) -> Percentiles {
+        durations.view(|histogram| Percentiles {
+            p50: histogram.value_at_quantile(0.50),
+            p99: histogram.value_at_quantile(0.99),
+            max: histogram.max(),
+        })
+    }
+
+    fn text(&self) -> String {
+        format!("{} / {} / {} µs", self.p50, self.p99, self.max)
+    }
+
+    fn json(&self) -> Value {
+        json!({ "p50": self.p50, "p99": self.p99, "max": self.max })
+    }
+}
+
+impl<'a> Report<'a> {
+    pub fn new(options: &Options, stats: &'a Stats, seconds: f64) -> Report<'a> {
+        let connections = match options.role {
+            Role::Both | Role::Clients(_) => options.connections as u64,
+            Role::Server(_) => stats.open.get(),
+        };
+        Report {
+            stats,
+            role: options.role,
+            connections,
+            seconds,
+            cpu: cpu_time::ProcessTime::now().as_duration(),
+            shards: async_wheel::diagnostics::shards().len(),
+        }
+    }
+
+    /// Idle timeouts that fired, as far as this side can see: the clients see that they were
+    /// dropped.
+    fn idle_fired(&self) -> u64 {
+        match self.role {
+            Role::Both | Role::Server(_) => self.stats.idle_fired.get(),
+            Role::Clients(_) => self.stats.dropped.get(),
+        }
+    }
+
+    /// Idle timeouts that should have fired. Only the clients know.
+    fn idle_expected(&self) -> Option<u64> {
+        match self.role {
+            Role::Both | Role::Clients(_) => Some(self.stats.silent.get()),
+            Role::Server(_) => None,
+        }
+    }
+
+    /// Whether everything was as it should be.
+    pub fn holds(&self) -> bool {
+        let stats = self.stats;
+        stats.early.get() == 0
+            && stats.lost.get() == 0
+            && stats.reply_fired.get() == 0
+            && stats.beats_answered() == stats.beats_sent.get()
+            && self.idle_expected().is_none_or(|expected| expected == self.idle_fired())
+    }
+
+    pub fn print_table(&self) {
+        let stats = self.stats;
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        let mut row = |name: &str, value: String| {
+            table.add_row([name, &value]);
+        };
+        row("connections", format!("{}, {} lost", self.connections, stats.lost.get()));
+        if !matches!(self.role, Role::Server(_)) {
+            let (sent, answered) = (stats.beats_sent.get(), stats.beats_answered());
+            row("beats", format!("{sent} sent, {answered} answered"));
+            let (late, trip) =
+                (Percentiles::of(&stats.beat_late), Percentiles::of(&stats.round_trip));
+            row("lateness of beats, p50 / p99 / max", late.text());
+            row("round trip, p50 / p99 / max", trip.text());
+            let (armed, fired) = (stats.reply_armed.get(), stats.reply_fired.get());
+            let cancelled = armed - fired;
+            row("reply timeouts", format!("{armed} armed, {cancelled} cancelled, {fired} fired"));
+        }
+        let expected = self.idle_expected().map(|expected| format!(" of {expected} expected"));
+        let expected = expected.unwrap_or_default();
+        row("idle timeouts fired", format!("{}{expected}", self.idle_fired()));
+        if !matches!(self.role, Role::Clients(_)) {
+            let late = Percentiles::of(&stats.idle_late);
+            row("lateness of idle timeouts, p50 / p99 / max", late.text());
+        }
+        row("timers fired early", stats.early.get().to_string());
+        let per_second = stats.armed.get() as f64 / self.seconds;
+        row("timers armed", format!("{} ({per_second:.0} a second)", stats.armed.get()));
+        let cpu = self.cpu.as_secs_f64();
+        let share = 100.0 * cpu / self.seconds;
+        row("processor time", format!("{cpu:.2} s in {:.2} s ({share:.0} %)", self.seconds));
+        row("shards in use", self.shards.to_string());
+        println!("{table}");
+        if !matches!(self.role, Role::Server(_)) {
+            println!("\n lateness of beats\n{}", histogram(&stats.beat_late));
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let stats = self.stats;
+        json!({
+            "connections": self.connections,
+            "beats_sent": stats.beats_sent.get(),
+            "beats_answered": stats.beats_answered(),
+            "beat_late_us": Percentiles::of(&stats.beat_late).json(),
+            "round_trip_us": Percentiles::of(&stats.round_trip).json(),
+            "idle_fired": self.idle_fired(),
+            "idle_expected": self.idle_expected(),
+            "reply_timeouts_armed": stats.reply_armed.get(),
+            "reply_timeouts_fired": stats.reply_fired.get(),
+            "cpu_seconds": self.cpu.as_secs_f64(),
+            "seconds": self.seconds,
+            "early": stats.early.get(),
+            "lost": stats.lost.get(),
+            "shards": self.shards,
+        })
+    }
+}
+
+/// Bars for lateness in buckets that double.
+fn histogram(durations: &Durations) -> String {
+    let buckets: Vec<(u64, u64)> = durations.view(|histogram| {
+        let values = histogram.iter_log(16, 2.0);
+        values
+            .map(|value| (value.value_iterated_to(), value.count_since_last_iteration()))
+            .collect()
+    });
+    let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+    let lines = buckets.iter().map(|(up_to, count)| {
+        let bar = "█".repeat((count * WIDTH).div_ceil(most) as usize);
+        format!(" ≤ {up_to:>8} µs {count:>9} {bar}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
