@@ -99,7 +99,9 @@ impl Fallback {
                 }
             }
             if shard.awake() > 0 && self.turns[index] != turns {
-                // Somebody drove since the last look, is up, and will be back.
+                // Somebody drove since the last look, is up, and will be back. That the poller
+                // went off is kept in mind: it is not armed any more.
+                self.went_off[index] = went_off;
                 look.expected = true;
                 continue;
             }
