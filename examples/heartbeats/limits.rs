@@ -1,6 +1,7 @@
 //! The limit on open files.
 
-/// Allows this process so many descriptors, or says what to do about it.
+/// Allows this process so many descriptors, raising the limit if need be, or says what to do
+/// about it.
 #[cfg(unix)]
 pub fn allow_descriptors(needed: u64) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -18,6 +18,7 @@ mod limits;
 mod options;
 mod report;
 mod server;
+mod split;
 mod stats;
 
 use std::io;
@@ -32,17 +33,18 @@ use async_wheel::{Async, Timer, block_on};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use options::{Options, Role};
+use split::ServerProcess;
 use stats::Stats;
 
 /// An error that ends the program: one line that says what and why.
 type Failure = String;
 
 fn main() -> ExitCode {
-    let options = match options::parse() {
+    let mut options = match options::parse() {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match run(&options) {
+    match run(&mut options) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -51,8 +53,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<ExitCode, Failure> {
-    limits::allow_descriptors(options.descriptors())?;
+fn run(options: &mut Options) -> Result<ExitCode, Failure> {
+    let server = make_room(options)?;
     let executor = Arc::new(Executor::new());
     let stats = Arc::new(Stats::new());
     let (stop, stopped) = async_channel::bounded::<()>(1);
@@ -74,12 +76,27 @@ fn run(options: &Options) -> Result<ExitCode, Failure> {
         helper.join().map_err(|_| "a thread panicked".to_owned())?;
     }
     let seconds = outcome?;
-    let report = report::Report::new(options, &stats, seconds);
+    let server = server.map(ServerProcess::figures).transpose()?;
+    let report = report::Report::new(options, &stats, seconds, server);
     report.print_table();
     if options.json {
         println!("{}", report.json());
     }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Sees to it that there are descriptors enough. If one process may not have enough for both
+/// sides, the server gets a process of its own.
+fn make_room(options: &mut Options) -> Result<Option<ServerProcess>, Failure> {
+    if !matches!(options.role, Role::Both) {
+        return limits::allow_descriptors(options.descriptors(1)).map(|()| None);
+    }
+    let Err(too_few) = limits::allow_descriptors(options.descriptors(2)) else { return Ok(None) };
+    limits::allow_descriptors(options.descriptors(1))?;
+    eprintln!("note: {too_few}; until then, the server runs in a process of its own");
+    let server = ServerProcess::start(options)?;
+    options.role = Role::Clients(server.address);
+    Ok(Some(server))
 }
 
 /// Runs the server, the clients or both, and returns how many seconds that took.
@@ -104,7 +121,7 @@ async fn play(
         Role::Clients(address) => clients(options, address, executor, stats).await,
         Role::Server(address) => {
             let (address, _serving) = serve(address)?;
-            eprintln!("listening on {address} until the last client has gone");
+            eprintln!("{}{address} until the last client has gone", split::LISTENING);
             server::until_all_are_gone(stats).await;
             Ok(start.elapsed().as_secs_f64())
         }
@@ -113,7 +130,11 @@ async fn play(
 
 fn listen(address: SocketAddr) -> Result<Async<TcpListener>, Failure> {
     let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
-    Async::<TcpListener>::bind(address).map_err(refused)
+    let listener = Async::<TcpListener>::bind(address).map_err(refused)?;
+    // All clients come at once. One that finds the queue full is turned away by the system and
+    // tries again a second later; so the queue is made as long as the system allows.
+    rustix::net::listen(&listener, i32::MAX).map_err(|error| refused(error.into()))?;
+    Ok(listener)
 }
 
 /// Connects all clients, then lets them beat for the time that was asked for.

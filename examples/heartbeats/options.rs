@@ -62,13 +62,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// How many descriptors the run needs: a socket for each end that is here, the pollers,
-    /// and some to spare.
-    pub fn descriptors(&self) -> u64 {
-        let ends = match self.role {
-            Role::Both => 2,
-            Role::Server(_) | Role::Clients(_) => 1,
-        };
+    /// How many descriptors a process needs that has so many ends of each connection: a socket
+    /// for each, the pollers, and some to spare.
+    pub fn descriptors(&self, ends: usize) -> u64 {
         (ends * self.connections + 8 * self.threads + 64) as u64
     }
 }

@@ -19,6 +19,8 @@ pub struct Report<'a> {
     seconds: f64,
     cpu: Duration,
     shards: usize,
+    /// The figures of a server that ran in a process of its own for this one.
+    server: Option<Value>,
 }
 
 /// The median, the 99th percentile and the maximum, in microseconds.
@@ -37,6 +39,12 @@ impl Percentiles {
         })
     }
 
+    /// The reverse of [`json`](Percentiles::json).
+    fn read(value: &Value) -> Percentiles {
+        let get = |key| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+        Percentiles { p50: get("p50"), p99: get("p99"), max: get("max") }
+    }
+
     fn text(&self) -> String {
         format!("{} / {} / {} µs", self.p50, self.p99, self.max)
     }
@@ -47,7 +55,12 @@ impl Percentiles {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(options: &Options, stats: &'a Stats, seconds: f64) -> Report<'a> {
+    pub fn new(
+        options: &Options,
+        stats: &'a Stats,
+        seconds: f64,
+        server: Option<Value>,
+    ) -> Report<'a> {
         let connections = match options.role {
             Role::Both | Role::Clients(_) => options.connections as u64,
             Role::Server(_) => stats.open.get(),
@@ -59,6 +72,37 @@ impl<'a> Report<'a> {
             seconds,
             cpu: cpu_time::ProcessTime::now().as_duration(),
             shards: async_wheel::diagnostics::shards().len(),
+            server,
+        }
+    }
+
+    /// A count of the server's, if it ran in a process of its own.
+    fn of_server(&self, key: &str) -> Option<u64> {
+        self.server.as_ref()?.get(key)?.as_u64()
+    }
+
+    fn early(&self) -> u64 {
+        self.stats.early.get() + self.of_server("early").unwrap_or(0)
+    }
+
+    fn lost(&self) -> u64 {
+        self.stats.lost.get() + self.of_server("lost").unwrap_or(0)
+    }
+
+    fn armed(&self) -> u64 {
+        self.stats.armed.get() + self.of_server("timers_armed").unwrap_or(0)
+    }
+
+    fn cpu_seconds(&self) -> f64 {
+        let server = self.server.as_ref().and_then(|server| server.get("cpu_seconds")?.as_f64());
+        self.cpu.as_secs_f64() + server.unwrap_or(0.0)
+    }
+
+    fn idle_late(&self) -> Percentiles {
+        let there = self.server.as_ref().and_then(|server| server.get("idle_late_us"));
+        match there {
+            Some(late) => Percentiles::read(late),
+            None => Percentiles::of(&self.stats.idle_late),
         }
     }
 
@@ -67,7 +111,9 @@ impl<'a> Report<'a> {
     fn idle_fired(&self) -> u64 {
         match self.role {
             Role::Both | Role::Server(_) => self.stats.idle_fired.get(),
-            Role::Clients(_) => self.stats.dropped.get(),
+            Role::Clients(_) => {
+                self.of_server("idle_fired").unwrap_or_else(|| self.stats.dropped.get())
+            }
         }
     }
 
@@ -82,8 +128,8 @@ impl<'a> Report<'a> {
     /// Whether everything was as it should be.
     pub fn holds(&self) -> bool {
         let stats = self.stats;
-        stats.early.get() == 0
-            && stats.lost.get() == 0
+        self.early() == 0
+            && self.lost() == 0
             && stats.reply_fired.get() == 0
             && stats.beats_answered() == stats.beats_sent.get()
             && self.idle_expected().is_none_or(|expected| expected == self.idle_fired())
@@ -96,7 +142,7 @@ impl<'a> Report<'a> {
         let mut row = |name: &str, value: String| {
             table.add_row([name, &value]);
         };
-        row("connections", format!("{}, {} lost", self.connections, stats.lost.get()));
+        row("connections", format!("{}, {} lost", self.connections, self.lost()));
         if !matches!(self.role, Role::Server(_)) {
             let (sent, answered) = (stats.beats_sent.get(), stats.beats_answered());
             row("beats", format!("{sent} sent, {answered} answered"));
@@ -111,14 +157,13 @@ impl<'a> Report<'a> {
         let expected = self.idle_expected().map(|expected| format!(" of {expected} expected"));
         let expected = expected.unwrap_or_default();
         row("idle timeouts fired", format!("{}{expected}", self.idle_fired()));
-        if !matches!(self.role, Role::Clients(_)) {
-            let late = Percentiles::of(&stats.idle_late);
-            row("lateness of idle timeouts, p50 / p99 / max", late.text());
+        if !matches!(self.role, Role::Clients(_)) || self.server.is_some() {
+            row("lateness of idle timeouts, p50 / p99 / max", self.idle_late().text());
         }
-        row("timers fired early", stats.early.get().to_string());
-        let per_second = stats.armed.get() as f64 / self.seconds;
-        row("timers armed", format!("{} ({per_second:.0} a second)", stats.armed.get()));
-        let cpu = self.cpu.as_secs_f64();
+        row("timers fired early", self.early().to_string());
+        let per_second = self.armed() as f64 / self.seconds;
+        row("timers armed", format!("{} ({per_second:.0} a second)", self.armed()));
+        let cpu = self.cpu_seconds();
         let share = 100.0 * cpu / self.seconds;
         row("processor time", format!("{cpu:.2} s in {:.2} s ({share:.0} %)", self.seconds));
         row("shards in use", self.shards.to_string());
@@ -140,10 +185,12 @@ impl<'a> Report<'a> {
             "idle_expected": self.idle_expected(),
             "reply_timeouts_armed": stats.reply_armed.get(),
             "reply_timeouts_fired": stats.reply_fired.get(),
-            "cpu_seconds": self.cpu.as_secs_f64(),
+            "cpu_seconds": self.cpu_seconds(),
             "seconds": self.seconds,
-            "early": stats.early.get(),
-            "lost": stats.lost.get(),
+            "early": self.early(),
+            "lost": self.lost(),
+            "idle_late_us": self.idle_late().json(),
+            "timers_armed": self.armed(),
             "shards": self.shards,
         })
     }

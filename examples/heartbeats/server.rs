@@ -12,7 +12,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use super::stats::Stats;
 
 /// How long a connection may take to its first beat: until all clients are there.
-const FIRST_BEAT: Duration = Duration::from_secs(30);
+const FIRST_BEAT: Duration = Duration::from_secs(60);
 
 /// The bytes of a heartbeat and of its answer, a number.
 pub const BEAT: usize = 8;
