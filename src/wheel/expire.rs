@@ -25,9 +25,9 @@ impl<T> Wheel<T> {
     ///
     /// At most `budget` entries are handed out, and at most 64 times as many are moved between
     /// levels; if there may be more to do, [`Progress::more`] says so and the next call goes
-    /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs); within one,
-    /// entries with equal deadlines come in the order in which they were scheduled, unless
-    /// they were moved.
+    /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
+    /// out in the order of `deadline >> 16`, and those that are equal in that, in no particular
+    /// order. What was overdue when it was scheduled comes as if it were due then.
     ///
     /// A `now` before that of an earlier call is no error: what is due by it comes out.
     ///
@@ -158,7 +158,12 @@ impl<T> Wheel<T> {
             }
             let entry = self.arena.at(index);
             let (deadline, next) = (entry.deadline, entry.next);
-            if deadline <= now {
+            // Whether it belongs here comes before whether it is due: one that was moved later
+            // may be due too, but only after what waits between here and where it belongs.
+            if Place::of(deadline, self.elapsed) != place {
+                self.levels.unlink(&mut self.arena, index);
+                self.levels.link(&mut self.arena, index, self.elapsed);
+            } else if deadline <= now {
                 if *left == 0 {
                     return;
                 }
@@ -166,15 +171,12 @@ impl<T> Wheel<T> {
                 let key = self.arena.key(index);
                 self.levels.unlink(&mut self.arena, index);
                 f(self, key, deadline);
-            } else if Place::of(deadline, self.elapsed) == place {
+            } else {
                 minimum = minimum.min(deadline);
                 if first_kept == NIL {
                     first_kept = index;
                 }
                 self.levels.set_head(place, next);
-            } else {
-                self.levels.unlink(&mut self.arena, index);
-                self.levels.link(&mut self.arena, index, self.elapsed);
             }
         }
     }
