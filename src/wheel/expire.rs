@@ -1,7 +1,7 @@
 //! Handing out what is due, and moving entries down to where they can be.
 
 use super::Wheel;
-use super::arena::NIL;
+use super::chunks::NONE;
 use super::key::Key;
 use super::levels::Place;
 
@@ -123,12 +123,10 @@ impl<T> Wheel<T> {
     fn cascade(&mut self, place: Place, moves: &mut usize) {
         let Wheel { arena, levels, elapsed } = self;
         while *moves > 0 {
-            let index = levels.head(place);
-            if index == NIL {
+            let Some(index) = levels.take_last(place) else {
                 return;
-            }
+            };
             *moves -= 1;
-            levels.unlink(arena, index);
             levels.link(arena, index, *elapsed);
         }
     }
@@ -136,8 +134,8 @@ impl<T> Wheel<T> {
     /// Hands out what is due in a slot of level 0. What is not stays, unless it was moved
     /// later and belongs elsewhere by now.
     ///
-    /// The ring is turned past the entries that stay, so that a panic in `f` finds all in
-    /// order; the round is over when the first of those comes up again.
+    /// From the top down: what goes is replaced by the topmost entry, and that was looked at
+    /// already. The slot is in order before each call of `f`, which may panic.
     fn open_slot(
         &mut self,
         place: Place,
@@ -145,19 +143,12 @@ impl<T> Wheel<T> {
         left: &mut usize,
         f: &mut impl FnMut(&mut Wheel<T>, Key, u64),
     ) {
-        let mut first_kept = NIL;
         let mut minimum = u64::MAX;
-        loop {
-            let index = self.levels.head(place);
-            if index == NIL {
-                return;
-            }
-            if index == first_kept {
-                self.levels.set_minimum(place, minimum);
-                return;
-            }
-            let entry = self.arena.at(index);
-            let (deadline, next) = (entry.deadline, entry.next);
+        let mut position = self.levels.top(place);
+        while position != NONE {
+            let index = self.levels.at(position);
+            position = self.levels.below(position);
+            let deadline = self.arena.at(index).deadline;
             // Whether it belongs here comes before whether it is due: one that was moved later
             // may be due too, but only after what waits between here and where it belongs.
             if Place::of(deadline, self.elapsed) != place {
@@ -173,11 +164,9 @@ impl<T> Wheel<T> {
                 f(self, key, deadline);
             } else {
                 minimum = minimum.min(deadline);
-                if first_kept == NIL {
-                    first_kept = index;
-                }
-                self.levels.set_head(place, next);
             }
         }
+        // Of no use if the slot is empty now, and no harm.
+        self.levels.set_minimum(place, minimum);
     }
 }

@@ -1,7 +1,8 @@
-//! The slots: which entries wait where. Arithmetic and links only; nothing here knows of
+//! The slots: which entries wait where. Arithmetic and lists only; nothing here knows of
 //! values or of being due.
 
-use super::arena::{Arena, NIL};
+use super::arena::Arena;
+use super::chunks::{Chunks, NONE};
 
 /// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
 /// particular order, and a slot that is partly due is looked through once for each wake-up in
@@ -56,8 +57,8 @@ impl Place {
 struct Level {
     /// A bit for each slot that has entries.
     occupied: u64,
-    /// The first entry of each slot's ring.
-    heads: [u32; SLOTS],
+    /// The top of each slot's list, `NONE` if it is empty.
+    tops: [u32; SLOTS],
     /// A lower bound of the deadlines in each slot. Meaningless for an empty one.
     minima: [u64; SLOTS],
 }
@@ -68,12 +69,22 @@ pub(super) struct Levels {
     /// A bit for each level that has entries.
     occupied: u8,
     levels: Box<[Level; LEVELS]>,
+    /// The lists.
+    chunks: Chunks,
 }
 
 impl Levels {
     pub(super) fn new() -> Levels {
-        let empty = || Level { occupied: 0, heads: [NIL; SLOTS], minima: [u64::MAX; SLOTS] };
-        Levels { occupied: 0, levels: Box::new(std::array::from_fn(|_| empty())) }
+        let empty = || Level {
+            occupied: 0,
+            tops: [NONE; SLOTS],
+            minima: [u64::MAX; SLOTS],
+        };
+        Levels {
+            occupied: 0,
+            levels: Box::new(std::array::from_fn(|_| empty())),
+            chunks: Chunks::new(),
+        }
     }
 
     /// The slot with the lowest minimum, and that minimum.
@@ -98,14 +109,24 @@ impl Levels {
         earliest
     }
 
-    /// The first entry of a slot, or `NIL`.
-    pub(super) fn head(&self, place: Place) -> u32 {
-        self.levels[place.level()].heads[place.slot()]
+    /// The position of a slot's last entry, `NONE` if it has none.
+    pub(super) fn top(&self, place: Place) -> u32 {
+        self.levels[place.level()].tops[place.slot()]
     }
 
-    /// Turns a slot's ring so that it begins with another of its entries.
-    pub(super) fn set_head(&mut self, place: Place, index: u32) {
-        self.levels[place.level()].heads[place.slot()] = index;
+    /// The position below another one in a slot, `NONE` from the bottom.
+    pub(super) fn below(&self, position: u32) -> u32 {
+        self.chunks.below(position)
+    }
+
+    /// The index of the entry at a position.
+    pub(super) fn at(&self, position: u32) -> u32 {
+        self.chunks.at(position)
+    }
+
+    /// Whether an entry at a position of a slot is the only one there.
+    pub(super) fn is_alone(&self, place: Place, position: u32) -> bool {
+        self.top(place) == position && self.chunks.below(position) == NONE
     }
 
     /// Corrects a slot's minimum, once all its entries have been looked at.
@@ -113,57 +134,87 @@ impl Levels {
         self.levels[place.level()].minima[place.slot()] = minimum;
     }
 
-    /// Puts an entry that is in no slot at the end of the ring where it belongs.
+    /// Puts an entry that is in no slot into the one where it belongs.
     pub(super) fn link<T>(&mut self, arena: &mut Arena<T>, index: u32, elapsed: u64) {
         let entry = arena.at_mut(index);
-        let deadline = entry.deadline;
-        let place = Place::of(deadline, elapsed);
-        entry.place = place;
+        let place = Place::of(entry.deadline, elapsed);
         let level = &mut self.levels[place.level()];
-        let head = level.heads[place.slot()];
-        if head == NIL {
-            entry.next = index;
-            entry.previous = index;
-            level.heads[place.slot()] = index;
-            level.minima[place.slot()] = deadline;
+        let minimum = &mut level.minima[place.slot()];
+        let top = level.tops[place.slot()];
+        if top == NONE {
+            *minimum = entry.deadline;
             level.occupied |= 1 << place.slot();
             self.occupied |= 1 << place.level();
         } else {
-            let minimum = &mut level.minima[place.slot()];
-            *minimum = (*minimum).min(deadline);
-            let first = arena.at_mut(head);
-            let last = first.previous;
-            first.previous = index;
-            arena.at_mut(last).next = index;
-            let entry = arena.at_mut(index);
-            entry.previous = last;
-            entry.next = head;
+            *minimum = (*minimum).min(entry.deadline);
         }
+        let position = self.chunks.push(top, index);
+        level.tops[place.slot()] = position;
+        entry.place = place;
+        entry.position = position;
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.
     pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T>, index: u32) {
         let entry = arena.at_mut(index);
-        let place = entry.place;
+        let (place, position) = (entry.place, entry.position);
         if !place.is_slot() {
             return;
         }
         entry.place = Place::IDLE;
-        let (next, previous) = (entry.next, entry.previous);
+        let top = self.top(place);
+        if position != top {
+            let last = self.chunks.at(top);
+            self.chunks.set(position, last);
+            arena.at_mut(last).position = position;
+        }
+        self.pop(place, top);
+    }
+
+    /// Takes the last entry of a slot off its list and returns its index. The entry itself is
+    /// not told: the caller links it again.
+    pub(super) fn take_last(&mut self, place: Place) -> Option<u32> {
+        let top = self.top(place);
+        if top == NONE {
+            return None;
+        }
+        let index = self.chunks.at(top);
+        self.pop(place, top);
+        Some(index)
+    }
+
+    fn pop(&mut self, place: Place, top: u32) {
+        let below = self.chunks.pop(top);
         let level = &mut self.levels[place.level()];
-        if next == index {
-            level.heads[place.slot()] = NIL;
+        level.tops[place.slot()] = below;
+        if below == NONE {
             level.occupied &= !(1 << place.slot());
             if level.occupied == 0 {
                 self.occupied &= !(1 << place.level());
             }
-            return;
         }
-        arena.at_mut(previous).next = next;
-        arena.at_mut(next).previous = previous;
-        if level.heads[place.slot()] == index {
-            level.heads[place.slot()] = next;
+    }
+
+    /// Moves all lists into as few chunks as they need and gives back the others.
+    pub(super) fn shrink_to_fit<T>(&mut self, arena: &mut Arena<T>) {
+        let former = std::mem::replace(&mut self.chunks, Chunks::new());
+        for level in self.levels.iter_mut() {
+            for top in &mut level.tops {
+                let mut position = std::mem::replace(top, NONE);
+                while position != NONE {
+                    let index = former.at(position);
+                    *top = self.chunks.push(*top, index);
+                    arena.at_mut(index).position = *top;
+                    position = former.below(position);
+                }
+            }
         }
+    }
+
+    /// Chunks that there are, free ones included.
+    #[cfg(test)]
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.len()
     }
 }
 

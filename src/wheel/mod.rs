@@ -39,7 +39,7 @@
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
 //! An entry is moved at most seven times in its life, typically two or three. Memory of an
-//! entry: its deadline, an `Option<T>`, and 16 bytes.
+//! entry: its deadline, an `Option<T>`, and 16 bytes; while it waits in a slot, 4.3 bytes more.
 //!
 //! # Examples
 //!
@@ -63,6 +63,8 @@
 //! ```
 
 mod arena;
+mod blocks;
+mod chunks;
 mod expire;
 mod iter;
 mod key;
@@ -129,7 +131,7 @@ impl<T> Wheel<T> {
     ///
     /// # Panics
     ///
-    /// When the wheel holds 2^32 - 1 entries already.
+    /// When the wheel holds 2^31 entries already.
     ///
     /// # Examples
     ///
@@ -183,9 +185,10 @@ impl<T> Wheel<T> {
         };
         let later = deadline >= entry.deadline;
         entry.deadline = deadline;
+        let (place, position) = (entry.place, entry.position);
         // An entry alone in its slot is moved at once: that touches no other entry and keeps
         // the slot's minimum exact.
-        if later && entry.place.is_slot() && entry.next != key.index {
+        if later && place.is_slot() && !self.levels.is_alone(place, position) {
             return true;
         }
         self.levels.unlink(&mut self.arena, key.index);
@@ -361,6 +364,10 @@ impl<T> Wheel<T> {
 
     /// Makes room for `additional` entries beyond those that are there.
     ///
+    /// # Panics
+    ///
+    /// When that would make more than 2^31.
+    ///
     /// # Examples
     ///
     /// ```
@@ -386,6 +393,7 @@ impl<T> Wheel<T> {
     /// ```
     pub fn shrink_to_fit(&mut self) {
         self.arena.shrink_to_fit();
+        self.levels.shrink_to_fit(&mut self.arena);
     }
 }
 

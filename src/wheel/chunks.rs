@@ -1,0 +1,123 @@
+//! The lists of the slots: which entries wait in each, in no order.
+//!
+//! A list is a stack of chunks of a cache line, each with the indices of fifteen entries. That
+//! is what makes walking over a slot fast: the indices are there at once, so that the
+//! processor fetches several entries at a time, while in a list linked through the entries it
+//! learns where the next one lies only when it has the one before. Any entry can be taken out,
+//! since the last one moves into its place; so only the topmost chunk of a list is ever
+//! partly filled.
+
+use super::blocks::Blocks;
+
+/// No chunk, and no place in one.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Entries in a chunk: with the link to the chunk below they fill a cache line.
+const INDICES: u32 = 15;
+
+/// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
+const POSITION_BITS: u32 = 4;
+
+/// How many entries may be in lists at a time, so that positions fit in 32 bits. That leaves
+/// room for a partly filled chunk in every slot.
+pub(super) const MOST_ENTRIES: usize = 1 << 31;
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Chunk {
+    indices: [u32; INDICES as usize],
+    /// The chunk below in the list; of a free chunk, the next free one.
+    below: u32,
+}
+
+/// The chunks of all lists. A list is known by the position of its last entry, its top.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    blocks: Blocks<Chunk>,
+    /// The first free chunk.
+    free: u32,
+}
+
+impl Chunks {
+    pub(super) fn new() -> Chunks {
+        Chunks {
+            blocks: Blocks::new(),
+            free: NONE,
+        }
+    }
+
+    /// The index at a position.
+    pub(super) fn at(&self, position: u32) -> u32 {
+        let chunk = self.blocks.at(position >> POSITION_BITS);
+        chunk.indices[number(position)]
+    }
+
+    /// Puts another index at a position.
+    pub(super) fn set(&mut self, position: u32, index: u32) {
+        let chunk = self.blocks.at_mut(position >> POSITION_BITS);
+        chunk.indices[number(position)] = index;
+    }
+
+    /// Puts an index on top of the list and returns the new top.
+    pub(super) fn push(&mut self, top: u32, index: u32) -> u32 {
+        let position = if top != NONE && number(top) < INDICES as usize - 1 {
+            top + 1
+        } else {
+            let below = if top == NONE {
+                NONE
+            } else {
+                top >> POSITION_BITS
+            };
+            self.take_chunk(below) << POSITION_BITS
+        };
+        self.set(position, index);
+        position
+    }
+
+    /// Takes the top off the list and returns the new top, `NONE` if the list is empty now.
+    pub(super) fn pop(&mut self, top: u32) -> u32 {
+        let below = self.below(top);
+        if number(top) == 0 {
+            let chunk = top >> POSITION_BITS;
+            self.blocks.at_mut(chunk).below = self.free;
+            self.free = chunk;
+        }
+        below
+    }
+
+    /// The position below another one in a list, `NONE` from the bottom.
+    pub(super) fn below(&self, position: u32) -> u32 {
+        if number(position) > 0 {
+            return position - 1;
+        }
+        match self.blocks.at(position >> POSITION_BITS).below {
+            NONE => NONE,
+            // All but the topmost chunk are full.
+            chunk => (chunk << POSITION_BITS) + INDICES - 1,
+        }
+    }
+
+    fn take_chunk(&mut self, below: u32) -> u32 {
+        if self.free == NONE {
+            return self.blocks.push(Chunk {
+                indices: [NONE; INDICES as usize],
+                below,
+            });
+        }
+        let number = self.free;
+        let chunk = self.blocks.at_mut(number);
+        self.free = std::mem::replace(&mut chunk.below, below);
+        number
+    }
+
+    /// Chunks that there are, free ones included.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+}
+
+/// Which of a chunk's indices a position means.
+fn number(position: u32) -> usize {
+    position as usize % (1 << POSITION_BITS)
+}
