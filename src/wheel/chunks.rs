@@ -13,7 +13,7 @@ use super::blocks::Blocks;
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Entries in a chunk: with the link to the chunk below they fill a cache line.
-const INDICES: u32 = 15;
+pub(super) const INDICES: u32 = 15;
 
 /// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
 const POSITION_BITS: u32 = 4;
@@ -85,16 +85,24 @@ impl Chunks {
         below
     }
 
+    /// Takes the topmost chunk off a list that is not empty. Returns its indices, of which the
+    /// second number are good, and the new top.
+    pub(super) fn pop_chunk(&mut self, top: u32) -> ([u32; INDICES as usize], usize, u32) {
+        let free = self.free;
+        let number_of_chunk = top >> POSITION_BITS;
+        let chunk = self.blocks.at_mut(number_of_chunk);
+        let below = std::mem::replace(&mut chunk.below, free);
+        let indices = chunk.indices;
+        self.free = number_of_chunk;
+        (indices, number(top) + 1, top_of(below))
+    }
+
     /// The position below another one in a list, `NONE` from the bottom.
     pub(super) fn below(&self, position: u32) -> u32 {
         if number(position) > 0 {
             return position - 1;
         }
-        match self.blocks.at(position >> POSITION_BITS).below {
-            NONE => NONE,
-            // All but the topmost chunk are full.
-            chunk => (chunk << POSITION_BITS) + INDICES - 1,
-        }
+        top_of(self.blocks.at(position >> POSITION_BITS).below)
     }
 
     fn take_chunk(&mut self, below: u32) -> u32 {
@@ -114,6 +122,14 @@ impl Chunks {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.blocks.len()
+    }
+}
+
+/// The last position of a chunk that has another one above it, and is full therefore.
+fn top_of(chunk: u32) -> u32 {
+    match chunk {
+        NONE => NONE,
+        chunk => (chunk << POSITION_BITS) + INDICES - 1,
     }
 }
 

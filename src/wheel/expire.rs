@@ -3,7 +3,7 @@
 use super::Wheel;
 use super::chunks::NONE;
 use super::key::Key;
-use super::levels::Place;
+use super::levels::{CHUNK, Place};
 
 /// How many entries may be moved down a level for each one that may be handed out. It bounds
 /// the time that one call takes when a whole population sits in one slot of a high level.
@@ -23,7 +23,7 @@ impl<T> Wheel<T> {
     /// Takes out the entries that are due at `now` (deadline at or before it) and hands each
     /// with its key, by then stale, and its deadline to `f`.
     ///
-    /// At most `budget` entries are handed out, and at most 64 times as many are moved between
+    /// At most `budget` entries are handed out, and about 64 times as many are moved between
     /// levels; if there may be more to do, [`Progress::more`] says so and the next call goes
     /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
     /// out in the order of `deadline >> 16`, and those that are equal in that, in no particular
@@ -106,6 +106,10 @@ impl<T> Wheel<T> {
             self.elapsed = self.elapsed.max(minimum);
             if place.level() == 0 {
                 self.open_slot(place, now, &mut left, &mut f);
+            } else if let Some(key) = self.lone(place, minimum) {
+                left -= 1;
+                self.levels.unlink(&mut self.arena, key.index);
+                f(self, key, minimum);
             } else {
                 self.cascade(place, &mut moves);
             }
@@ -113,21 +117,55 @@ impl<T> Wheel<T> {
         if !more {
             self.elapsed = self.elapsed.max(now);
         }
-        Progress { expired: budget - left, more }
+        Progress {
+            expired: budget - left,
+            more,
+        }
+    }
+
+    /// The only entry of a slot, if it is due at the slot's minimum: being the earliest of all
+    /// it can be handed out from any level. In a thin population most entries are like that.
+    fn lone(&self, place: Place, minimum: u64) -> Option<Key> {
+        let top = self.levels.top(place);
+        if !self.levels.is_alone(place, top) {
+            return None;
+        }
+        let index = self.levels.at(top);
+        (self.arena.at(index).deadline == minimum).then(|| self.arena.key(index))
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
     ///
-    /// They are taken off one by one: if `moves` runs out, the slot keeps the rest and its
-    /// minimum, and is opened again by the next call.
+    /// They are taken off a chunk at a time: if `moves` runs out, the slot keeps the rest and
+    /// its minimum, and is opened again by the next call.
     fn cascade(&mut self, place: Place, moves: &mut usize) {
-        let Wheel { arena, levels, elapsed } = self;
-        while *moves > 0 {
-            let Some(index) = levels.take_last(place) else {
-                return;
+        let Wheel {
+            arena,
+            levels,
+            elapsed,
+        } = self;
+        let mut next = levels.take_chunk(place);
+        loop {
+            let (indices, count) = next;
+            // In a large population each entry and each chunk is a fetch from memory. Reading
+            // all the deadlines first, and the next chunk before these entries are moved, lets
+            // the fetches overlap.
+            let mut deadlines = [0; CHUNK];
+            for (deadline, &index) in deadlines.iter_mut().zip(&indices[..count]) {
+                *deadline = arena.at(index).deadline;
+            }
+            *moves = moves.saturating_sub(count);
+            next = if *moves > 0 {
+                levels.take_chunk(place)
+            } else {
+                ([0; CHUNK], 0)
             };
-            *moves -= 1;
-            levels.link(arena, index, *elapsed);
+            for (&index, &deadline) in indices[..count].iter().zip(&deadlines) {
+                levels.link(arena, index, deadline, *elapsed);
+            }
+            if next.1 == 0 {
+                return;
+            }
         }
     }
 
@@ -153,7 +191,8 @@ impl<T> Wheel<T> {
             // may be due too, but only after what waits between here and where it belongs.
             if Place::of(deadline, self.elapsed) != place {
                 self.levels.unlink(&mut self.arena, index);
-                self.levels.link(&mut self.arena, index, self.elapsed);
+                self.levels
+                    .link(&mut self.arena, index, deadline, self.elapsed);
             } else if deadline <= now {
                 if *left == 0 {
                     return;

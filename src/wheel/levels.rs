@@ -2,7 +2,7 @@
 //! values or of being due.
 
 use super::arena::Arena;
-use super::chunks::{Chunks, NONE};
+use super::chunks::{Chunks, INDICES, NONE};
 
 /// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
 /// particular order, and a slot that is partly due is looked through once for each wake-up in
@@ -15,6 +15,9 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 /// As many as it takes to cover 64 bits of time.
 pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / SLOT_BITS) as usize;
+
+/// Entries that are moved together.
+pub(super) const CHUNK: usize = INDICES as usize;
 
 /// Where an entry waits: a level and a slot of it, or nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,21 +138,27 @@ impl Levels {
     }
 
     /// Puts an entry that is in no slot into the one where it belongs.
-    pub(super) fn link<T>(&mut self, arena: &mut Arena<T>, index: u32, elapsed: u64) {
-        let entry = arena.at_mut(index);
-        let place = Place::of(entry.deadline, elapsed);
+    pub(super) fn link<T>(
+        &mut self,
+        arena: &mut Arena<T>,
+        index: u32,
+        deadline: u64,
+        elapsed: u64,
+    ) {
+        let place = Place::of(deadline, elapsed);
         let level = &mut self.levels[place.level()];
         let minimum = &mut level.minima[place.slot()];
         let top = level.tops[place.slot()];
         if top == NONE {
-            *minimum = entry.deadline;
+            *minimum = deadline;
             level.occupied |= 1 << place.slot();
             self.occupied |= 1 << place.level();
         } else {
-            *minimum = (*minimum).min(entry.deadline);
+            *minimum = (*minimum).min(deadline);
         }
         let position = self.chunks.push(top, index);
         level.tops[place.slot()] = position;
+        let entry = arena.at_mut(index);
         entry.place = place;
         entry.position = position;
     }
@@ -171,23 +180,29 @@ impl Levels {
         self.pop(place, top);
     }
 
-    /// Takes the last entry of a slot off its list and returns its index. The entry itself is
-    /// not told: the caller links it again.
-    pub(super) fn take_last(&mut self, place: Place) -> Option<u32> {
+    /// Takes the last few entries of a slot off its list, a whole chunk: returns their indices
+    /// and how many they are, none if the slot is empty. The entries themselves are not told:
+    /// the caller links them again.
+    pub(super) fn take_chunk(&mut self, place: Place) -> ([u32; CHUNK], usize) {
         let top = self.top(place);
         if top == NONE {
-            return None;
+            return ([NONE; CHUNK], 0);
         }
-        let index = self.chunks.at(top);
-        self.pop(place, top);
-        Some(index)
+        let (indices, count, below) = self.chunks.pop_chunk(top);
+        self.set_top(place, below);
+        (indices, count)
     }
 
     fn pop(&mut self, place: Place, top: u32) {
         let below = self.chunks.pop(top);
+        self.set_top(place, below);
+    }
+
+    /// Tells a slot what its last entry is after one was taken off.
+    fn set_top(&mut self, place: Place, top: u32) {
         let level = &mut self.levels[place.level()];
-        level.tops[place.slot()] = below;
-        if below == NONE {
+        level.tops[place.slot()] = top;
+        if top == NONE {
             level.occupied &= !(1 << place.slot());
             if level.occupied == 0 {
                 self.occupied &= !(1 << place.level());

@@ -142,7 +142,8 @@ impl<T> Wheel<T> {
     /// ```
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
         let key = self.arena.insert(deadline, value);
-        self.levels.link(&mut self.arena, key.index, self.elapsed);
+        self.levels
+            .link(&mut self.arena, key.index, deadline, self.elapsed);
         key
     }
 
@@ -192,7 +193,8 @@ impl<T> Wheel<T> {
             return true;
         }
         self.levels.unlink(&mut self.arena, key.index);
-        self.levels.link(&mut self.arena, key.index, self.elapsed);
+        self.levels
+            .link(&mut self.arena, key.index, deadline, self.elapsed);
         true
     }
 
