@@ -47,18 +47,21 @@ impl Chunks {
     }
 
     /// The index at a position.
+    #[inline]
     pub(super) fn at(&self, position: u32) -> u32 {
         let chunk = self.blocks.at(position >> POSITION_BITS);
         chunk.indices[number(position)]
     }
 
     /// Puts another index at a position.
+    #[inline]
     pub(super) fn set(&mut self, position: u32, index: u32) {
         let chunk = self.blocks.at_mut(position >> POSITION_BITS);
         chunk.indices[number(position)] = index;
     }
 
     /// Puts an index on top of the list and returns the new top.
+    #[inline]
     pub(super) fn push(&mut self, top: u32, index: u32) -> u32 {
         let position = if top != NONE && number(top) < INDICES as usize - 1 {
             top + 1
@@ -75,6 +78,7 @@ impl Chunks {
     }
 
     /// Takes the top off the list and returns the new top, `NONE` if the list is empty now.
+    #[inline]
     pub(super) fn pop(&mut self, top: u32) -> u32 {
         let below = self.below(top);
         if number(top) == 0 {
@@ -87,6 +91,7 @@ impl Chunks {
 
     /// Takes the topmost chunk off a list that is not empty. Returns its indices, of which the
     /// second number are good, and the new top.
+    #[inline]
     pub(super) fn pop_chunk(&mut self, top: u32) -> ([u32; INDICES as usize], usize, u32) {
         let free = self.free;
         let number_of_chunk = top >> POSITION_BITS;
@@ -98,6 +103,7 @@ impl Chunks {
     }
 
     /// The position below another one in a list, `NONE` from the bottom.
+    #[inline]
     pub(super) fn below(&self, position: u32) -> u32 {
         if number(position) > 0 {
             return position - 1;
@@ -105,6 +111,7 @@ impl Chunks {
         top_of(self.blocks.at(position >> POSITION_BITS).below)
     }
 
+    #[inline]
     fn take_chunk(&mut self, below: u32) -> u32 {
         if self.free == NONE {
             return self.blocks.push(Chunk {
@@ -126,6 +133,7 @@ impl Chunks {
 }
 
 /// The last position of a chunk that has another one above it, and is full therefore.
+#[inline]
 fn top_of(chunk: u32) -> u32 {
     match chunk {
         NONE => NONE,
@@ -134,6 +142,7 @@ fn top_of(chunk: u32) -> u32 {
 }
 
 /// Which of a chunk's indices a position means.
+#[inline]
 fn number(position: u32) -> usize {
     position as usize % (1 << POSITION_BITS)
 }

@@ -27,18 +27,22 @@ impl Place {
     /// In the wheel, but in no slot.
     pub(super) const IDLE: Place = Place(u16::MAX);
 
+    #[inline]
     pub(super) fn is_slot(self) -> bool {
         self != Place::IDLE
     }
 
+    #[inline]
     pub(super) fn level(self) -> usize {
         usize::from(self.0) / SLOTS
     }
 
+    #[inline]
     fn slot(self) -> usize {
         usize::from(self.0) % SLOTS
     }
 
+    #[inline]
     fn new(level: usize, slot: usize) -> Place {
         Place((level * SLOTS + slot) as u16)
     }
@@ -46,6 +50,7 @@ impl Place {
     /// Where a deadline belongs when the wheel's position is `elapsed`: on the level of the
     /// highest bit in which the two differ, in the slot that the deadline's bits there name.
     /// What is overdue waits where the position is.
+    #[inline]
     pub(super) fn of(deadline: u64, elapsed: u64) -> Place {
         let time = deadline.max(elapsed);
         let differing = (time ^ elapsed) >> GRAIN;
@@ -96,6 +101,7 @@ impl Levels {
     /// follow one another in time and never wrap around (the position's slot, or one ahead).
     /// Between levels nothing is known, because the position's own slot on a higher level may
     /// still hold entries: so it takes the lowest of the eight.
+    #[inline]
     pub(super) fn earliest(&self) -> Option<(Place, u64)> {
         let mut earliest: Option<(Place, u64)> = None;
         let mut left = self.occupied;
@@ -113,26 +119,31 @@ impl Levels {
     }
 
     /// The position of a slot's last entry, `NONE` if it has none.
+    #[inline]
     pub(super) fn top(&self, place: Place) -> u32 {
         self.levels[place.level()].tops[place.slot()]
     }
 
     /// The position below another one in a slot, `NONE` from the bottom.
+    #[inline]
     pub(super) fn below(&self, position: u32) -> u32 {
         self.chunks.below(position)
     }
 
     /// The index of the entry at a position.
+    #[inline]
     pub(super) fn at(&self, position: u32) -> u32 {
         self.chunks.at(position)
     }
 
     /// Whether an entry at a position of a slot is the only one there.
+    #[inline]
     pub(super) fn is_alone(&self, place: Place, position: u32) -> bool {
         self.top(place) == position && self.chunks.below(position) == NONE
     }
 
     /// Corrects a slot's minimum, once all its entries have been looked at.
+    #[inline]
     pub(super) fn set_minimum(&mut self, place: Place, minimum: u64) {
         self.levels[place.level()].minima[place.slot()] = minimum;
     }
@@ -183,6 +194,7 @@ impl Levels {
     /// Takes the last few entries of a slot off its list, a whole chunk: returns their indices
     /// and how many they are, none if the slot is empty. The entries themselves are not told:
     /// the caller links them again.
+    #[inline]
     pub(super) fn take_chunk(&mut self, place: Place) -> ([u32; CHUNK], usize) {
         let top = self.top(place);
         if top == NONE {
@@ -193,12 +205,14 @@ impl Levels {
         (indices, count)
     }
 
+    #[inline]
     fn pop(&mut self, place: Place, top: u32) {
         let below = self.chunks.pop(top);
         self.set_top(place, below);
     }
 
     /// Tells a slot what its last entry is after one was taken off.
+    #[inline]
     fn set_top(&mut self, place: Place, top: u32) {
         let level = &mut self.levels[place.level()];
         level.tops[place.slot()] = top;
