@@ -1,6 +1,6 @@
 //! The lists of the slots: which entries wait in each, in no order.
 //!
-//! A list is a stack of chunks of a cache line, each with the indices of fifteen entries. That
+//! A list is a stack of chunks of a cache line, each with the indices of fourteen entries. That
 //! is what makes walking over a slot fast: the indices are there at once, so that the
 //! processor fetches several entries at a time, while in a list linked through the entries it
 //! learns where the next one lies only when it has the one before. Any entry can be taken out,
@@ -8,12 +8,13 @@
 //! partly filled.
 
 use super::blocks::Blocks;
+use super::levels::Place;
 
 /// No chunk, and no place in one.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Entries in a chunk: with the link to the chunk below they fill a cache line.
-pub(super) const INDICES: u32 = 15;
+/// Entries in a chunk: with the link to the chunk below and the place they fill a cache line.
+pub(super) const INDICES: u32 = 14;
 
 /// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
 const POSITION_BITS: u32 = 4;
@@ -28,6 +29,9 @@ struct Chunk {
     indices: [u32; INDICES as usize],
     /// The chunk below in the list; of a free chunk, the next free one.
     below: u32,
+    /// The slot whose list it belongs to: here it costs an entry a fraction of what it would
+    /// in the entry itself.
+    place: Place,
 }
 
 /// The chunks of all lists. A list is known by the position of its last entry, its top.
@@ -60,9 +64,15 @@ impl Chunks {
         chunk.indices[number(position)] = index;
     }
 
-    /// Puts an index on top of the list and returns the new top.
+    /// The slot of the list that a position is in.
     #[inline]
-    pub(super) fn push(&mut self, top: u32, index: u32) -> u32 {
+    pub(super) fn place(&self, position: u32) -> Place {
+        self.blocks.at(position >> POSITION_BITS).place
+    }
+
+    /// Puts an index on top of the list of a slot and returns the new top.
+    #[inline]
+    pub(super) fn push(&mut self, place: Place, top: u32, index: u32) -> u32 {
         let position = if top != NONE && number(top) < INDICES as usize - 1 {
             top + 1
         } else {
@@ -71,7 +81,7 @@ impl Chunks {
             } else {
                 top >> POSITION_BITS
             };
-            self.take_chunk(below) << POSITION_BITS
+            self.take_chunk(place, below) << POSITION_BITS
         };
         self.set(position, index);
         position
@@ -112,16 +122,18 @@ impl Chunks {
     }
 
     #[inline]
-    fn take_chunk(&mut self, below: u32) -> u32 {
+    fn take_chunk(&mut self, place: Place, below: u32) -> u32 {
         if self.free == NONE {
             return self.blocks.push(Chunk {
                 indices: [NONE; INDICES as usize],
                 below,
+                place,
             });
         }
         let number = self.free;
         let chunk = self.blocks.at_mut(number);
         self.free = std::mem::replace(&mut chunk.below, below);
+        chunk.place = place;
         number
     }
 

@@ -127,7 +127,7 @@ impl<T> Wheel<T> {
     /// it can be handed out from any level. In a thin population most entries are like that.
     fn lone(&self, place: Place, minimum: u64) -> Option<Key> {
         let top = self.levels.top(place);
-        if !self.levels.is_alone(place, top) {
+        if !self.levels.is_alone(top) {
             return None;
         }
         let index = self.levels.at(top);

@@ -27,3 +27,12 @@ pub struct Key {
     /// Which of the entries that lay there, one after another, is meant.
     pub(super) generation: NonZeroU32,
 }
+
+impl Key {
+    pub(super) fn new(index: u32, generation: u32) -> Key {
+        Key {
+            index,
+            generation: NonZeroU32::new(generation).expect("zero is no entry's generation"),
+        }
+    }
+}

@@ -19,19 +19,11 @@ pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / SLOT_BITS) as usize;
 /// Entries that are moved together.
 pub(super) const CHUNK: usize = INDICES as usize;
 
-/// Where an entry waits: a level and a slot of it, or nowhere.
+/// Where an entry waits: a level and a slot of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place(u16);
 
 impl Place {
-    /// In the wheel, but in no slot.
-    pub(super) const IDLE: Place = Place(u16::MAX);
-
-    #[inline]
-    pub(super) fn is_slot(self) -> bool {
-        self != Place::IDLE
-    }
-
     #[inline]
     pub(super) fn level(self) -> usize {
         usize::from(self.0) / SLOTS
@@ -136,10 +128,10 @@ impl Levels {
         self.chunks.at(position)
     }
 
-    /// Whether an entry at a position of a slot is the only one there.
+    /// Whether the entry at a position is the only one of its slot.
     #[inline]
-    pub(super) fn is_alone(&self, place: Place, position: u32) -> bool {
-        self.top(place) == position && self.chunks.below(position) == NONE
+    pub(super) fn is_alone(&self, position: u32) -> bool {
+        self.chunks.below(position) == NONE && self.top(self.chunks.place(position)) == position
     }
 
     /// Corrects a slot's minimum, once all its entries have been looked at.
@@ -167,28 +159,26 @@ impl Levels {
         } else {
             *minimum = (*minimum).min(deadline);
         }
-        let position = self.chunks.push(top, index);
+        let position = self.chunks.push(place, top, index);
         level.tops[place.slot()] = position;
-        let entry = arena.at_mut(index);
-        entry.place = place;
-        entry.position = position;
+        arena.at_mut(index).position = position;
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.
     pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T>, index: u32) {
-        let entry = arena.at_mut(index);
-        let (place, position) = (entry.place, entry.position);
-        if !place.is_slot() {
+        let position = std::mem::replace(&mut arena.at_mut(index).position, NONE);
+        if position == NONE {
             return;
         }
-        entry.place = Place::IDLE;
+        let place = self.chunks.place(position);
         let top = self.top(place);
         if position != top {
             let last = self.chunks.at(top);
             self.chunks.set(position, last);
             arena.at_mut(last).position = position;
         }
-        self.pop(place, top);
+        let below = self.chunks.pop(top);
+        self.set_top(place, below);
     }
 
     /// Takes the last few entries of a slot off its list, a whole chunk: returns their indices
@@ -203,12 +193,6 @@ impl Levels {
         let (indices, count, below) = self.chunks.pop_chunk(top);
         self.set_top(place, below);
         (indices, count)
-    }
-
-    #[inline]
-    fn pop(&mut self, place: Place, top: u32) {
-        let below = self.chunks.pop(top);
-        self.set_top(place, below);
     }
 
     /// Tells a slot what its last entry is after one was taken off.
@@ -227,12 +211,13 @@ impl Levels {
     /// Moves all lists into as few chunks as they need and gives back the others.
     pub(super) fn shrink_to_fit<T>(&mut self, arena: &mut Arena<T>) {
         let former = std::mem::replace(&mut self.chunks, Chunks::new());
-        for level in self.levels.iter_mut() {
-            for top in &mut level.tops {
+        for (number, level) in self.levels.iter_mut().enumerate() {
+            for (slot, top) in level.tops.iter_mut().enumerate() {
+                let place = Place::new(number, slot);
                 let mut position = std::mem::replace(top, NONE);
                 while position != NONE {
                     let index = former.at(position);
-                    *top = self.chunks.push(*top, index);
+                    *top = self.chunks.push(place, *top, index);
                     arena.at_mut(index).position = *top;
                     position = former.below(position);
                 }

@@ -6,13 +6,43 @@ use super::arena::Entry;
 use super::*;
 
 #[test]
-fn an_entry_costs_sixteen_bytes_beside_its_value_and_deadline() {
-    // The value sits in an `Option`, which is free for a waker and for anything with a niche.
+fn an_entry_costs_thirteen_bytes_beside_its_value_and_deadline() {
+    // Its deadline, where it stands, and a generation. The value sits in an `Option`, which is
+    // free for a waker and for anything with a niche.
     type Waker = std::task::Waker;
-    assert_eq!(size_of::<Entry<Waker>>(), 8 + size_of::<Waker>() + 16);
-    assert!(size_of::<Entry<u64>>() <= 8 + size_of::<u64>() + 24);
+    assert_eq!(size_of::<Entry<Waker>>(), 8 + size_of::<Waker>() + 8);
+    assert_eq!(size_of::<Entry<u64>>(), 8 + 2 * size_of::<u64>() + 8);
     assert_eq!(size_of::<Key>(), 8);
     assert_eq!(size_of::<Option<Key>>(), 8);
+    // And the chunks that list it, of 64 bytes for 14 entries: 4.6 bytes, with one partly
+    // filled chunk a slot.
+    let mut wheel = Wheel::new();
+    let count = 1_000_000;
+    for number in 0..count {
+        wheel.insert(number * 60_000, ());
+    }
+    assert!(wheel.levels.chunks() <= count as usize / 14 + 512);
+}
+
+#[test]
+fn lists_do_not_grow_under_endless_churn() {
+    let mut wheel = Wheel::new();
+    let mut now = 0;
+    let mut standing = std::collections::VecDeque::new();
+    for number in 0..300_000_u64 {
+        now += 40_000;
+        standing.push_back(wheel.insert(now + number * 7_919 % 60_000_000_000, ()));
+        if standing.len() > 1_000 {
+            wheel.remove(standing.pop_front().unwrap());
+        }
+        let _ = wheel.expire(now, 10, |_, _, ()| ());
+    }
+    assert!(wheel.levels.chunks() <= 1_000 / 14 + 512);
+    wheel.shrink_to_fit();
+    assert!(wheel.levels.chunks() <= wheel.len() / 14 + 512);
+    wheel.clear();
+    wheel.shrink_to_fit();
+    assert_eq!(wheel.levels.chunks(), 0);
 }
 
 #[test]
