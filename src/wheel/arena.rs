@@ -6,12 +6,9 @@ use super::key::Key;
 
 /// One entry, or a free place for one.
 ///
-/// With a `Waker` for its value it has 32 bytes, so that two of them fill a cache line and none
-/// lies across two.
+/// Its deadline is in the slot's list, so that a walk over a slot need not come here.
 #[derive(Debug)]
 pub(super) struct Entry<T> {
-    /// When it is due; what an idle entry was due at last.
-    pub(super) deadline: u64,
     /// Where in its slot's list the entry stands, `NONE` if it is idle. Of a free place, the
     /// next free place.
     pub(super) position: u32,
@@ -100,13 +97,12 @@ impl<T> Arena<T> {
     }
 
     /// Puts a value into a free place. The entry is in no slot yet.
-    pub(super) fn insert(&mut self, deadline: u64, value: T) -> Key {
+    pub(super) fn insert(&mut self, value: T) -> Key {
         if self.free == NONE {
-            return self.insert_new(deadline, value);
+            return self.insert_new(value);
         }
         let index = self.free;
         let entry = self.entries.at_mut(index);
-        entry.deadline = deadline;
         entry.value = Some(value);
         self.free = std::mem::replace(&mut entry.position, NONE);
         self.len += 1;
@@ -114,14 +110,13 @@ impl<T> Arena<T> {
     }
 
     /// Puts a value into a place that is made for it.
-    fn insert_new(&mut self, deadline: u64, value: T) -> Key {
+    fn insert_new(&mut self, value: T) -> Key {
         assert!(
             self.entries.len() < MOST_ENTRIES,
             "a timing wheel holds at most 2^31 entries"
         );
         let generation = self.first_generation;
         let index = self.entries.push(Entry {
-            deadline,
             position: NONE,
             generation,
             value: Some(value),

@@ -1,11 +1,10 @@
-//! The lists of the slots: which entries wait in each, in no order.
+//! The lists of the slots: which entries wait in each, and until when, in no order.
 //!
-//! A list is a stack of chunks of a cache line, each with the indices of fourteen entries. That
-//! is what makes walking over a slot fast: the indices are there at once, so that the
-//! processor fetches several entries at a time, while in a list linked through the entries it
-//! learns where the next one lies only when it has the one before. Any entry can be taken out,
-//! since the last one moves into its place; so only the topmost chunk of a list is ever
-//! partly filled.
+//! A list is a stack of chunks of two cache lines, each with the deadlines and the indices of
+//! ten entries. That is what makes walking over a slot fast: an entry is moved down a level
+//! without being read, where a list linked through the entries would wait for memory at each
+//! of them. Any entry can be taken out, since the last one moves into its place; so only the
+//! topmost chunk of a list is ever partly filled.
 
 use super::blocks::Blocks;
 use super::levels::Place;
@@ -13,8 +12,8 @@ use super::levels::Place;
 /// No chunk, and no place in one.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Entries in a chunk: with the link to the chunk below and the place they fill a cache line.
-pub(super) const INDICES: u32 = 14;
+/// Entries in a chunk: with the link to the chunk below and the place they fill 126 bytes.
+const CHUNK: usize = 10;
 
 /// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
 const POSITION_BITS: u32 = 4;
@@ -23,15 +22,28 @@ const POSITION_BITS: u32 = 4;
 /// room for a partly filled chunk in every slot.
 pub(super) const MOST_ENTRIES: usize = 1 << 31;
 
-#[derive(Debug)]
-#[repr(align(64))]
-struct Chunk {
-    indices: [u32; INDICES as usize],
+/// A few entries of a list.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(128))]
+pub(super) struct Chunk {
+    /// When each entry is due.
+    deadlines: [u64; CHUNK],
+    /// Where each entry lies in the arena.
+    indices: [u32; CHUNK],
     /// The chunk below in the list; of a free chunk, the next free one.
     below: u32,
     /// The slot whose list it belongs to: here it costs an entry a fraction of what it would
     /// in the entry itself.
     place: Place,
+}
+
+impl Chunk {
+    /// The first few entries, each with its deadline.
+    #[inline]
+    pub(super) fn entries(&self, count: usize) -> impl Iterator<Item = (u32, u64)> {
+        let pairs = self.indices.iter().zip(&self.deadlines).take(count);
+        pairs.map(|(&index, &deadline)| (index, deadline))
+    }
 }
 
 /// The chunks of all lists. A list is known by the position of its last entry, its top.
@@ -52,16 +64,28 @@ impl Chunks {
 
     /// The index at a position.
     #[inline]
-    pub(super) fn at(&self, position: u32) -> u32 {
-        let chunk = self.blocks.at(position >> POSITION_BITS);
-        chunk.indices[number(position)]
+    pub(super) fn index(&self, position: u32) -> u32 {
+        self.blocks.at(position >> POSITION_BITS).indices[number(position)]
     }
 
-    /// Puts another index at a position.
+    /// The deadline at a position.
     #[inline]
-    pub(super) fn set(&mut self, position: u32, index: u32) {
+    pub(super) fn deadline(&self, position: u32) -> u64 {
+        self.blocks.at(position >> POSITION_BITS).deadlines[number(position)]
+    }
+
+    /// Puts another deadline at a position.
+    #[inline]
+    pub(super) fn set_deadline(&mut self, position: u32, deadline: u64) {
+        self.blocks.at_mut(position >> POSITION_BITS).deadlines[number(position)] = deadline;
+    }
+
+    /// Puts an index and a deadline at a position.
+    #[inline]
+    pub(super) fn set(&mut self, position: u32, index: u32, deadline: u64) {
         let chunk = self.blocks.at_mut(position >> POSITION_BITS);
         chunk.indices[number(position)] = index;
+        chunk.deadlines[number(position)] = deadline;
     }
 
     /// The slot of the list that a position is in.
@@ -70,10 +94,10 @@ impl Chunks {
         self.blocks.at(position >> POSITION_BITS).place
     }
 
-    /// Puts an index on top of the list of a slot and returns the new top.
+    /// Puts an entry on top of the list of a slot and returns the new top.
     #[inline]
-    pub(super) fn push(&mut self, place: Place, top: u32, index: u32) -> u32 {
-        let position = if top != NONE && number(top) < INDICES as usize - 1 {
+    pub(super) fn push(&mut self, place: Place, top: u32, index: u32, deadline: u64) -> u32 {
+        let position = if top != NONE && number(top) < CHUNK - 1 {
             top + 1
         } else {
             let below = if top == NONE {
@@ -83,7 +107,7 @@ impl Chunks {
             };
             self.take_chunk(place, below) << POSITION_BITS
         };
-        self.set(position, index);
+        self.set(position, index, deadline);
         position
     }
 
@@ -99,17 +123,17 @@ impl Chunks {
         below
     }
 
-    /// Takes the topmost chunk off a list that is not empty. Returns its indices, of which the
-    /// second number are good, and the new top.
+    /// Takes the topmost chunk off a list that is not empty. Returns it, how many of its entries
+    /// are good, and the new top.
     #[inline]
-    pub(super) fn pop_chunk(&mut self, top: u32) -> ([u32; INDICES as usize], usize, u32) {
+    pub(super) fn pop_chunk(&mut self, top: u32) -> (Chunk, usize, u32) {
         let free = self.free;
-        let number_of_chunk = top >> POSITION_BITS;
-        let chunk = self.blocks.at_mut(number_of_chunk);
-        let below = std::mem::replace(&mut chunk.below, free);
-        let indices = chunk.indices;
-        self.free = number_of_chunk;
-        (indices, number(top) + 1, top_of(below))
+        let chunk_number = top >> POSITION_BITS;
+        let chunk = self.blocks.at_mut(chunk_number);
+        let taken = *chunk;
+        chunk.below = free;
+        self.free = chunk_number;
+        (taken, number(top) + 1, top_of(taken.below))
     }
 
     /// The position below another one in a list, `NONE` from the bottom.
@@ -125,7 +149,8 @@ impl Chunks {
     fn take_chunk(&mut self, place: Place, below: u32) -> u32 {
         if self.free == NONE {
             return self.blocks.push(Chunk {
-                indices: [NONE; INDICES as usize],
+                deadlines: [0; CHUNK],
+                indices: [NONE; CHUNK],
                 below,
                 place,
             });
@@ -149,7 +174,7 @@ impl Chunks {
 fn top_of(chunk: u32) -> u32 {
     match chunk {
         NONE => NONE,
-        chunk => (chunk << POSITION_BITS) + INDICES - 1,
+        chunk => (chunk << POSITION_BITS) + CHUNK as u32 - 1,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Wheel;
 use super::chunks::NONE;
 use super::key::Key;
-use super::levels::{CHUNK, Place};
+use super::levels::Place;
 
 /// How many entries may be moved down a level for each one that may be handed out. It bounds
 /// the time that one call takes when a whole population sits in one slot of a high level.
@@ -130,8 +130,8 @@ impl<T> Wheel<T> {
         if !self.levels.is_alone(top) {
             return None;
         }
-        let index = self.levels.at(top);
-        (self.arena.at(index).deadline == minimum).then(|| self.arena.key(index))
+        let due = self.levels.deadline(top) == minimum;
+        due.then(|| self.arena.key(self.levels.index(top)))
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
@@ -145,26 +145,17 @@ impl<T> Wheel<T> {
             elapsed,
         } = self;
         let mut next = levels.take_chunk(place);
-        loop {
-            let (indices, count) = next;
-            // In a large population each entry and each chunk is a fetch from memory. Reading
-            // all the deadlines first, and the next chunk before these entries are moved, lets
-            // the fetches overlap.
-            let mut deadlines = [0; CHUNK];
-            for (deadline, &index) in deadlines.iter_mut().zip(&indices[..count]) {
-                *deadline = arena.at(index).deadline;
-            }
+        while let Some((chunk, count)) = next {
             *moves = moves.saturating_sub(count);
+            // In a large population each chunk is a fetch from memory. Taking the next one
+            // before these entries are moved lets that go on meanwhile.
             next = if *moves > 0 {
                 levels.take_chunk(place)
             } else {
-                ([0; CHUNK], 0)
+                None
             };
-            for (&index, &deadline) in indices[..count].iter().zip(&deadlines) {
+            for (index, deadline) in chunk.entries(count) {
                 levels.link(arena, index, deadline, *elapsed);
-            }
-            if next.1 == 0 {
-                return;
             }
         }
     }
@@ -184,9 +175,9 @@ impl<T> Wheel<T> {
         let mut minimum = u64::MAX;
         let mut position = self.levels.top(place);
         while position != NONE {
-            let index = self.levels.at(position);
+            let index = self.levels.index(position);
+            let deadline = self.levels.deadline(position);
             position = self.levels.below(position);
-            let deadline = self.arena.at(index).deadline;
             // Whether it belongs here comes before whether it is due: one that was moved later
             // may be due too, but only after what waits between here and where it belongs.
             if Place::of(deadline, self.elapsed) != place {

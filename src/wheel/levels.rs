@@ -2,7 +2,7 @@
 //! values or of being due.
 
 use super::arena::Arena;
-use super::chunks::{Chunks, INDICES, NONE};
+use super::chunks::{Chunk, Chunks, NONE};
 
 /// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
 /// particular order, and a slot that is partly due is looked through once for each wake-up in
@@ -15,9 +15,6 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 /// As many as it takes to cover 64 bits of time.
 pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / SLOT_BITS) as usize;
-
-/// Entries that are moved together.
-pub(super) const CHUNK: usize = INDICES as usize;
 
 /// Where an entry waits: a level and a slot of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +121,20 @@ impl Levels {
 
     /// The index of the entry at a position.
     #[inline]
-    pub(super) fn at(&self, position: u32) -> u32 {
-        self.chunks.at(position)
+    pub(super) fn index(&self, position: u32) -> u32 {
+        self.chunks.index(position)
+    }
+
+    /// When the entry at a position is due.
+    #[inline]
+    pub(super) fn deadline(&self, position: u32) -> u64 {
+        self.chunks.deadline(position)
+    }
+
+    /// Moves the deadline of the entry at a position later, but leaves the entry where it is.
+    #[inline]
+    pub(super) fn postpone(&mut self, position: u32, deadline: u64) {
+        self.chunks.set_deadline(position, deadline);
     }
 
     /// Whether the entry at a position is the only one of its slot.
@@ -159,7 +168,7 @@ impl Levels {
         } else {
             *minimum = (*minimum).min(deadline);
         }
-        let position = self.chunks.push(place, top, index);
+        let position = self.chunks.push(place, top, index, deadline);
         level.tops[place.slot()] = position;
         arena.at_mut(index).position = position;
     }
@@ -173,26 +182,26 @@ impl Levels {
         let place = self.chunks.place(position);
         let top = self.top(place);
         if position != top {
-            let last = self.chunks.at(top);
-            self.chunks.set(position, last);
+            let last = self.chunks.index(top);
+            self.chunks.set(position, last, self.chunks.deadline(top));
             arena.at_mut(last).position = position;
         }
         let below = self.chunks.pop(top);
         self.set_top(place, below);
     }
 
-    /// Takes the last few entries of a slot off its list, a whole chunk: returns their indices
-    /// and how many they are, none if the slot is empty. The entries themselves are not told:
-    /// the caller links them again.
+    /// Takes the last few entries of a slot off its list, a whole chunk: returns it, and how
+    /// many entries there are in it. The entries themselves are not told: the caller links them
+    /// again.
     #[inline]
-    pub(super) fn take_chunk(&mut self, place: Place) -> ([u32; CHUNK], usize) {
+    pub(super) fn take_chunk(&mut self, place: Place) -> Option<(Chunk, usize)> {
         let top = self.top(place);
         if top == NONE {
-            return ([NONE; CHUNK], 0);
+            return None;
         }
-        let (indices, count, below) = self.chunks.pop_chunk(top);
+        let (chunk, count, below) = self.chunks.pop_chunk(top);
         self.set_top(place, below);
-        (indices, count)
+        Some((chunk, count))
     }
 
     /// Tells a slot what its last entry is after one was taken off.
@@ -216,8 +225,9 @@ impl Levels {
                 let place = Place::new(number, slot);
                 let mut position = std::mem::replace(top, NONE);
                 while position != NONE {
-                    let index = former.at(position);
-                    *top = self.chunks.push(place, *top, index);
+                    let index = former.index(position);
+                    let deadline = former.deadline(position);
+                    *top = self.chunks.push(place, *top, index, deadline);
                     arena.at_mut(index).position = *top;
                     position = former.below(position);
                 }

@@ -39,7 +39,8 @@
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
 //! An entry is moved at most seven times in its life, typically two or three. Memory of an
-//! entry: its deadline, an `Option<T>`, and 8 bytes; while it waits in a slot, 4.6 bytes more.
+//! entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its deadline
+//! included.
 //!
 //! # Examples
 //!
@@ -142,7 +143,7 @@ impl<T> Wheel<T> {
     /// assert_eq!(wheel.deadline(key), Some(1_500));
     /// ```
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
-        let key = self.arena.insert(deadline, value);
+        let key = self.arena.insert(value);
         self.levels
             .link(&mut self.arena, key.index, deadline, self.elapsed);
         key
@@ -182,15 +183,17 @@ impl<T> Wheel<T> {
     /// assert_eq!(wheel.deadline(key), Some(20));
     /// ```
     pub fn reschedule(&mut self, key: Key, deadline: u64) -> bool {
-        let Some(entry) = self.arena.get_mut(key) else {
+        let Some(entry) = self.arena.get(key) else {
             return false;
         };
-        let later = deadline >= entry.deadline;
-        entry.deadline = deadline;
         let position = entry.position;
         // An entry alone in its slot is moved at once: that touches no other entry and keeps
         // the slot's minimum exact.
-        if later && position != NONE && !self.levels.is_alone(position) {
+        if position != NONE
+            && deadline >= self.levels.deadline(position)
+            && !self.levels.is_alone(position)
+        {
+            self.levels.postpone(position, deadline);
             return true;
         }
         self.levels.unlink(&mut self.arena, key.index);
@@ -275,8 +278,8 @@ impl<T> Wheel<T> {
     /// ```
     #[must_use]
     pub fn deadline(&self, key: Key) -> Option<u64> {
-        let entry = self.arena.get(key)?;
-        (entry.position != NONE).then_some(entry.deadline)
+        let position = self.arena.get(key)?.position;
+        (position != NONE).then(|| self.levels.deadline(position))
     }
 
     /// A lower bound of the earliest deadline in nanoseconds, or `None` if nothing is scheduled.
