@@ -89,6 +89,13 @@ impl<T> Arena<T> {
         Key::new(index, self.at(index).generation)
     }
 
+    /// Notes that an entry was taken off its slot's list, and returns its key.
+    pub(super) fn unscheduled(&mut self, index: u32) -> Key {
+        let entry = self.entries.at_mut(index);
+        entry.position = NONE;
+        Key::new(index, entry.generation)
+    }
+
     /// The first entry from an index on, to walk over all of them.
     pub(super) fn key_at_or_after(&self, start: u32) -> Option<Key> {
         (start..self.entries.len() as u32)

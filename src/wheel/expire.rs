@@ -104,12 +104,12 @@ impl<T> Wheel<T> {
             // Nothing is due before this slot's minimum, so that the position may go there:
             // the slot's entries then belong to lower levels, whatever level this is.
             self.elapsed = self.elapsed.max(minimum);
-            if place.level() == 0 {
-                self.open_slot(place, now, &mut left, &mut f);
-            } else if let Some(key) = self.lone(place, minimum) {
+            if let Some(index) = self.levels.take_lone(place, minimum) {
                 left -= 1;
-                self.levels.unlink(&mut self.arena, key.index);
+                let key = self.arena.unscheduled(index);
                 f(self, key, minimum);
+            } else if place.level() == 0 {
+                self.open_slot(place, now, &mut left, &mut f);
             } else {
                 self.cascade(place, &mut moves);
             }
@@ -121,17 +121,6 @@ impl<T> Wheel<T> {
             expired: budget - left,
             more,
         }
-    }
-
-    /// The only entry of a slot, if it is due at the slot's minimum: being the earliest of all
-    /// it can be handed out from any level. In a thin population most entries are like that.
-    fn lone(&self, place: Place, minimum: u64) -> Option<Key> {
-        let top = self.levels.top(place);
-        if !self.levels.is_alone(top) {
-            return None;
-        }
-        let due = self.levels.deadline(top) == minimum;
-        due.then(|| self.arena.key(self.levels.index(top)))
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.

@@ -190,6 +190,23 @@ impl Levels {
         self.set_top(place, below);
     }
 
+    /// Takes the only entry of a slot off its list, if it is due at the slot's minimum, and
+    /// returns its index; the entry itself is not told.
+    ///
+    /// When that minimum is the earliest, so is the entry, and can be handed out from any
+    /// level without being moved down first. In a thin population most entries are like that.
+    #[inline]
+    pub(super) fn take_lone(&mut self, place: Place, minimum: u64) -> Option<u32> {
+        let top = self.top(place);
+        if self.chunks.below(top) != NONE || self.chunks.deadline(top) != minimum {
+            return None;
+        }
+        let index = self.chunks.index(top);
+        self.chunks.pop(top);
+        self.set_top(place, NONE);
+        Some(index)
+    }
+
     /// Takes the last few entries of a slot off its list, a whole chunk: returns it, and how
     /// many entries there are in it. The entries themselves are not told: the caller links them
     /// again.
