@@ -4,6 +4,9 @@ use super::blocks::Blocks;
 use super::chunks::{MOST_ENTRIES, NONE};
 use super::key::Key;
 
+/// Entries in a block.
+const BLOCK: usize = 4096;
+
 /// One entry, or a free place for one.
 ///
 /// Its deadline is in the slot's list, so that a walk over a slot need not come here.
@@ -25,7 +28,7 @@ const USED_UP: u32 = 0;
 /// The entries.
 #[derive(Debug)]
 pub(super) struct Arena<T> {
-    entries: Blocks<Entry<T>>,
+    entries: Blocks<Entry<T>, BLOCK>,
     /// The first free place.
     free: u32,
     /// Entries that are there.

@@ -1,21 +1,23 @@
 //! A vector in blocks of equal size.
 //!
-//! Growing moves nothing, where a vector that doubles would copy hundreds of megabytes under a
-//! lock when ten million timers stand, and the unused end can be given back.
+//! Growing moves one block at most, where a vector that doubles would copy hundreds of
+//! megabytes under a lock when ten million timers stand, and the unused end can be given back.
+//! The blocks are large, so that the table of them stays in the nearest cache: every access
+//! goes through it. Only the first grows by doubling, for those who have few elements.
 
-/// Elements in a block, a power of two.
-const BLOCK: usize = 256;
-
-/// A vector in blocks.
+/// A vector in blocks of `BLOCK` elements, a power of two.
 #[derive(Debug)]
-pub(super) struct Blocks<E> {
+pub(super) struct Blocks<E, const BLOCK: usize> {
     /// Those up to the length are full, but for the last of them; those after it are empty.
     blocks: Vec<Vec<E>>,
     len: usize,
 }
 
-impl<E> Blocks<E> {
-    pub(super) fn new() -> Blocks<E> {
+impl<E, const BLOCK: usize> Blocks<E, BLOCK> {
+    /// Room that the first block has at first.
+    const FIRST: usize = BLOCK / 64;
+
+    pub(super) fn new() -> Self {
         Blocks {
             blocks: Vec::new(),
             len: 0,
@@ -27,7 +29,10 @@ impl<E> Blocks<E> {
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.blocks.len() * BLOCK
+        match self.blocks.split_first() {
+            Some((first, others)) => first.capacity().min(BLOCK) + others.len() * BLOCK,
+            None => 0,
+        }
     }
 
     /// An element, or `None` past the end.
@@ -56,10 +61,11 @@ impl<E> Blocks<E> {
 
     /// Adds an element at the end. The caller sees to it that its index fits in 32 bits.
     pub(super) fn push(&mut self, element: E) -> u32 {
-        if self.len == self.capacity() {
-            self.blocks.push(Vec::with_capacity(BLOCK));
-        }
         let index = self.len;
+        if index / BLOCK == self.blocks.len() {
+            let room = if index == 0 { Self::FIRST } else { BLOCK };
+            self.blocks.push(Vec::with_capacity(room));
+        }
         self.blocks[index / BLOCK].push(element);
         self.len += 1;
         index as u32
@@ -67,7 +73,15 @@ impl<E> Blocks<E> {
 
     /// Makes room for as many elements in all.
     pub(super) fn reserve(&mut self, total: usize) {
-        while self.capacity() < total {
+        if self.capacity() >= total {
+            return;
+        }
+        if self.blocks.is_empty() {
+            self.blocks.push(Vec::new());
+        }
+        let first = &mut self.blocks[0];
+        first.reserve_exact(total.min(BLOCK) - first.len());
+        while self.blocks.len() * BLOCK < total {
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
     }
@@ -83,5 +97,42 @@ impl<E> Blocks<E> {
             self.len -= block.len();
         }
         self.blocks.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_across_blocks_and_growth() {
+        let mut blocks = Blocks::<u32, 64>::new();
+        for number in 0..1_000 {
+            assert_eq!(blocks.get(number), None);
+            assert_eq!(blocks.push(number), number);
+            assert!(blocks.capacity() >= blocks.len());
+            assert!(blocks.capacity() < 2 * blocks.len() + 64);
+        }
+        assert!((0..1_000).all(|number| *blocks.at(number) == number));
+    }
+
+    #[test]
+    fn room_is_used_before_more_is_made_and_can_be_given_back() {
+        for total in [1, 40, 64, 65, 128, 200] {
+            let mut blocks = Blocks::<usize, 64>::new();
+            blocks.push(0);
+            blocks.reserve(total);
+            let capacity = blocks.capacity();
+            assert!(capacity >= total);
+            for number in 1..total {
+                blocks.push(number);
+            }
+            assert_eq!(blocks.capacity(), capacity);
+            while blocks.last_block().is_some() {
+                blocks.pop_block();
+            }
+            assert_eq!((blocks.len(), blocks.capacity()), (0, 0));
+            assert_eq!(blocks.push(7), 0);
+        }
     }
 }

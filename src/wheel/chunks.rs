@@ -15,6 +15,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Entries in a chunk: with the link to the chunk below and the place they fill 126 bytes.
 const CHUNK: usize = 10;
 
+/// Chunks in a block.
+const BLOCK: usize = 1024;
+
 /// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
 const POSITION_BITS: u32 = 4;
 
@@ -49,7 +52,7 @@ impl Chunk {
 /// The chunks of all lists. A list is known by the position of its last entry, its top.
 #[derive(Debug)]
 pub(super) struct Chunks {
-    blocks: Blocks<Chunk>,
+    blocks: Blocks<Chunk, BLOCK>,
     /// The first free chunk.
     free: u32,
 }

@@ -463,10 +463,10 @@ impl Pair {
         assert!(position >= self.position, "the position went back");
         self.position = position;
 
-        // Memory comes in blocks, of which one may be begun.
+        // Memory comes in blocks, of which one may be begun, and the first by doubling.
         let capacity = self.wheel.capacity();
         assert!(
-            capacity < self.most + 1_024,
+            capacity < 2 * self.most + 128,
             "{capacity} for {} entries",
             self.most
         );
