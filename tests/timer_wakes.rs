@@ -1,0 +1,303 @@
+//! Whom a timer wakes, and when: setters re-arm with the waker that polled last, wherever the
+//! timer has moved, and a timer that is gone wakes nobody.
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_wheel::{Timer, block_on};
+use common::{Wakes, both_ways, eventually, in_time, poll_with, watchdog};
+use futures_lite::future;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Long enough for a timer that is due in a few milliseconds to show itself.
+const A_WHILE: Duration = Duration::from_millis(40);
+
+/// Every way to give a registered timer another deadline.
+const SETTERS: [(&str, fn(&mut Timer, Duration)); 5] = [
+    ("set_after", Timer::set_after),
+    ("set_at", |timer, duration| timer.set_at(Instant::now() + duration)),
+    ("set_interval", Timer::set_interval),
+    ("set_interval_at", |timer, duration| {
+        timer.set_interval_at(Instant::now() + duration, HOUR);
+    }),
+    ("clear and set_after", |timer, duration| {
+        timer.clear();
+        timer.set_after(duration);
+    }),
+];
+
+/// A timer that has been polled once and waits.
+fn registered(wakes: &Arc<Wakes>, mut timer: Timer) -> Timer {
+    assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+    timer
+}
+
+#[test]
+fn one_deadline_wakes_once_and_finds_the_timer_ready() {
+    let _watchdog = watchdog();
+    // Distances that wait on different levels of the wheel: none may wake just to move down.
+    for distance in [1, 3, 5, 30, 270] {
+        let wakes = Wakes::new();
+        let mut timer = registered(&wakes, Timer::after(distance * MS));
+        wakes.wait_for(1);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "woken early: {distance} ms");
+        assert_eq!(wakes.count(), 1);
+    }
+}
+
+#[test]
+fn a_setter_without_a_poll_wakes_the_task_that_polled_last() {
+    let _watchdog = watchdog();
+    for (name, set) in SETTERS {
+        for first in [HOUR, 500 * MS] {
+            let (former, last) = (Wakes::new(), Wakes::new());
+            let mut timer = registered(&former, Timer::after(first));
+            timer = registered(&last, timer);
+            set(&mut timer, 2 * MS);
+            last.wait_for(1);
+            assert_eq!(former.count(), 0, "{name} woke a task that is not waiting any more");
+            assert!(poll_with(&last.waker(), &mut timer).is_ready(), "{name} woke early");
+        }
+    }
+}
+
+#[test]
+fn a_deadline_set_after_the_last_one_passed_unpolled_wakes_again() {
+    let _watchdog = watchdog();
+    for (name, set) in SETTERS {
+        let wakes = Wakes::new();
+        let mut timer = registered(&wakes, Timer::after(MS));
+        for round in 1..=5 {
+            wakes.wait_for(round);
+            // Woken, but the deadline is moved on without a poll: a connection that was busy.
+            set(&mut timer, 2 * MS);
+        }
+        wakes.wait_for(6);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "{name} woke early");
+    }
+}
+
+#[test]
+fn a_deadline_pushed_out_again_and_again_does_not_wake_before_the_last() {
+    let _watchdog = watchdog();
+    for (name, set) in SETTERS {
+        let wakes = Wakes::new();
+        let mut timer = registered(&wakes, Timer::after(500 * MS));
+        for _ in 0..100 {
+            set(&mut timer, 600 * MS);
+        }
+        let start = Instant::now();
+        set(&mut timer, 50 * MS);
+        wakes.wait_for(1);
+        assert!(start.elapsed() >= 50 * MS, "{name}: an old deadline woke");
+        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "{name} woke early");
+    }
+}
+
+#[test]
+fn a_cleared_timer_wakes_nobody_and_one_set_again_wakes_the_last() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let mut timers: Vec<_> = SETTERS
+        .iter()
+        .map(|_| {
+            let mut timer = registered(&wakes, Timer::after(250 * MS));
+            timer.clear();
+            timer
+        })
+        .collect();
+    thread::sleep(250 * MS + A_WHILE);
+    assert_eq!(wakes.count(), 0, "a cleared timer woke");
+    for (count, (timer, (_, set))) in timers.iter_mut().zip(SETTERS).enumerate() {
+        set(timer, MS);
+        wakes.wait_for(count + 1);
+    }
+}
+
+#[test]
+fn a_deadline_set_in_the_past_wakes_the_task_that_waits() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let mut timer = registered(&wakes, Timer::after(HOUR));
+    let due = Instant::now();
+    timer.set_at(due);
+    wakes.wait_for(1);
+    assert_eq!(poll_with(&wakes.waker(), &mut timer), std::task::Poll::Ready(due));
+
+    let mut ticks = registered(&wakes, Timer::interval(HOUR));
+    ticks.set_interval_at(due, MS);
+    wakes.wait_for(2);
+}
+
+#[test]
+fn a_tick_that_was_taken_wakes_for_the_next_one_without_another_poll() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let mut ticks = Timer::interval_at(Instant::now(), 5 * MS);
+    // Ready at once: the task goes off to work and does not poll again.
+    assert!(poll_with(&wakes.waker(), &mut ticks).is_ready());
+    wakes.wait_for(1);
+    assert!(poll_with(&wakes.waker(), &mut ticks).is_ready(), "woken before the tick");
+}
+
+#[test]
+fn a_timer_that_moved_to_another_task_wakes_that_one() {
+    let _watchdog = watchdog();
+    let (former, latter) = (Wakes::new(), Wakes::new());
+    let start = Instant::now();
+    let mut timer = registered(&former, Timer::after(250 * MS));
+    timer = registered(&latter, timer);
+    latter.wait_for(1);
+    assert!(start.elapsed() >= 250 * MS);
+    assert_eq!(former.count(), 0, "the task that gave the timer away was woken");
+    drop(timer);
+}
+
+#[test]
+fn a_timer_that_moved_to_another_thread_is_heard_there() {
+    let _watchdog = watchdog();
+    let (send, receive) = mpsc::channel();
+    let other = thread::spawn(move || {
+        for (mut timer, due) in receive {
+            let what = format!("a timer from elsewhere, due {due:?}");
+            assert_eq!(block_on(in_time(&what, &mut timer)), due);
+            assert!(due <= Instant::now());
+        }
+    });
+    for distance in [0, 1, 2, 5, 10, 20] {
+        let due = Instant::now() + distance * MS;
+        // Registered on this thread's shard, or on the one for threads outside `block_on`.
+        let inside = block_on(async {
+            let mut timer = Timer::at(due);
+            let _ = future::poll_once(&mut timer).await;
+            (timer, due)
+        });
+        let mut timer = Timer::at(due);
+        let _ = futures_lite::future::block_on(future::poll_once(&mut timer));
+        for (timer, due) in [inside, (timer, due)] {
+            if timer.will_fire() {
+                send.send((timer, due)).unwrap();
+            }
+        }
+    }
+    drop(send);
+    other.join().unwrap();
+}
+
+#[test]
+fn a_timer_dropped_while_registered_wakes_nobody_and_lets_go_of_its_waker() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    for make in [Timer::after, Timer::interval] {
+        for distance in [250 * MS, HOUR] {
+            let timer = registered(&wakes, make(distance));
+            assert!(Arc::strong_count(&wakes) > 1, "a timer that waits holds a waker");
+            drop(timer);
+            assert_eq!(Arc::strong_count(&wakes), 1, "the waker is still held");
+        }
+    }
+    thread::sleep(250 * MS + A_WHILE);
+    assert_eq!(wakes.count(), 0, "a timer that is gone woke");
+}
+
+#[test]
+fn a_timer_that_has_fired_lets_go_of_its_waker() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let mut timer = registered(&wakes, Timer::after(MS));
+    wakes.wait_for(1);
+    assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+    eventually("the waker of a timer that has fired is dropped", || Arc::strong_count(&wakes) == 1);
+}
+
+#[test]
+fn many_timers_of_one_deadline_all_wake() {
+    let _watchdog = watchdog();
+    // More than one round hands out.
+    const MANY: usize = 5_000;
+    let due = Instant::now() + 50 * MS;
+    let wakes: Vec<_> = (0..MANY).map(|_| Wakes::new()).collect();
+    let mut timers: Vec<_> = wakes
+        .iter()
+        .map(|wakes| {
+            let mut timer = Timer::at(due);
+            // A slow machine may be past the deadline by now; that timer needs no wake.
+            let waits = poll_with(&wakes.waker(), &mut timer).is_pending();
+            (timer, waits)
+        })
+        .collect();
+    for ((timer, waits), wakes) in timers.iter_mut().zip(&wakes) {
+        if *waits {
+            wakes.wait_for(1);
+            assert!(poll_with(&wakes.waker(), timer).is_ready());
+        }
+    }
+}
+
+#[test]
+fn deadlines_set_by_many_threads_at_once_lose_no_wake() {
+    let _watchdog = watchdog();
+    let threads = [0, 50, 100, 150].map(|micros| {
+        thread::spawn(move || {
+            let wakes = Wakes::new();
+            let mut timer = registered(&wakes, Timer::after(HOUR));
+            for _ in 0..300 {
+                let before = wakes.count();
+                timer.set_after(Duration::from_micros(micros));
+                wakes.wait_for(before + 1);
+            }
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// Remembers when it was woken last.
+#[derive(Default)]
+struct LastWake(Mutex<Option<Instant>>);
+
+impl Wake for LastWake {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock().unwrap() = Some(Instant::now());
+    }
+}
+
+#[test]
+fn a_setter_that_meets_the_expiry_of_the_old_deadline_still_wakes_for_the_new() {
+    let _watchdog = watchdog();
+    for round in 0..300 {
+        let last = Arc::new(LastWake::default());
+        let start = Instant::now();
+        let mut timer = Timer::at(start + MS);
+        let _ = poll_with(&Waker::from(last.clone()), &mut timer);
+        // Sweeps over the moment at which the reactor has the waker in its hands.
+        while start.elapsed() < Duration::from_micros(900 + round) {
+            std::hint::spin_loop();
+        }
+        if timer.will_fire() {
+            let due = Instant::now() + MS;
+            timer.set_at(due);
+            eventually("a wake for the new deadline", || *last.0.lock().unwrap() >= Some(due));
+        }
+    }
+}
+
+#[test]
+fn a_timer_used_from_both_kinds_of_block_on_in_turn_is_heard_in_each() {
+    let _watchdog = watchdog();
+    let mut timer = Timer::after(HOUR);
+    for _ in 0..10 {
+        timer.set_after(MS);
+        block_on(in_time("in ours", &mut timer));
+        timer.set_after(MS);
+        futures_lite::future::block_on(in_time("in another", &mut timer));
+    }
+    both_ways(|| in_time("a new one", Timer::after(MS)));
+}
