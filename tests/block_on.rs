@@ -1,0 +1,477 @@
+//! `block_on`: whom it wakes, whom it does not, and what it leaves behind.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn};
+use std::panic::catch_unwind;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_wheel::{Timer, block_on};
+use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use futures_lite::future::{self, FutureExt};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Waits until another thread has set the flag, and leaves it cleared.
+async fn flagged(flag: &AtomicBool, waker: &Mutex<Option<Waker>>) {
+    poll_fn(|cx| {
+        *waker.lock().unwrap() = Some(cx.waker().clone());
+        if flag.swap(false, Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Ends the threads that look at the flag, also when a test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The waker of the call that this runs in.
+async fn own_waker() -> Waker {
+    poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
+}
+
+#[test]
+fn a_future_that_is_ready_returns_without_a_reactor_and_may_borrow() {
+    let _watchdog = watchdog();
+    let text = String::from("borrowed");
+    let local = Cell::new(0);
+    let length = block_on(async {
+        local.set(1);
+        text.len()
+    });
+    assert_eq!((length, local.get()), (8, 1));
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_sleep() {
+    let _watchdog = watchdog();
+    for delay in [Duration::ZERO, MS, 30 * MS] {
+        let (send, receive) = mpsc::channel::<Waker>();
+        let set = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let waker = receive.recv().unwrap();
+                thread::sleep(delay);
+                set.store(true, Ordering::SeqCst);
+                waker.wake();
+            });
+            block_on(poll_fn(|cx| {
+                let _ = send.send(cx.waker().clone());
+                if set.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+            }));
+        });
+    }
+}
+
+#[test]
+fn a_wake_just_before_the_thread_goes_to_sleep_is_not_lost() {
+    let _watchdog = watchdog();
+    const ROUNDS: usize = 10_000;
+    let (ping, pong) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (ping_waker, pong_waker) = (Mutex::new(None), Mutex::new(None));
+    let tell = |flag: &AtomicBool, waker: &Mutex<Option<Waker>>| {
+        flag.store(true, Ordering::SeqCst);
+        if let Some(waker) = waker.lock().unwrap().take() {
+            waker.wake();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            block_on(async {
+                for _ in 0..ROUNDS {
+                    flagged(&ping, &ping_waker).await;
+                    tell(&pong, &pong_waker);
+                }
+            });
+        });
+        block_on(async {
+            for _ in 0..ROUNDS {
+                tell(&ping, &ping_waker);
+                flagged(&pong, &pong_waker).await;
+            }
+        });
+    });
+}
+
+#[test]
+fn a_wake_while_polling_polls_again_and_starves_no_timer() {
+    let _watchdog = watchdog();
+    let mut left = 1_000;
+    block_on(poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        left -= 1;
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    assert_eq!(left, 0);
+
+    let busy = async {
+        loop {
+            future::yield_now().await;
+        }
+    };
+    block_on(in_time("a timer beside a task that never rests", Timer::after(MS).or(busy)));
+}
+
+#[test]
+fn wakes_that_come_together_poll_once_and_none_polls_for_nothing() {
+    let _watchdog = watchdog();
+    let (send, receive) = mpsc::channel::<Waker>();
+    let polls = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let waker = receive.recv().unwrap();
+            thread::sleep(20 * MS);
+            waker.wake();
+        });
+        block_on(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            cx.waker().clone().wake();
+            match polls.fetch_add(1, Ordering::SeqCst) {
+                0 => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
+        }));
+        assert_eq!(polls.swap(0, Ordering::SeqCst), 2, "two wakes in one poll");
+
+        let timer = RefCell::new(Timer::after(5 * MS));
+        block_on(poll_fn(|cx| {
+            // The timer's wake is for another task and none of this one's business.
+            let _ = poll_with(&Wakes::new().waker(), &mut *timer.borrow_mut());
+            match polls.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    send.send(cx.waker().clone()).unwrap();
+                    Poll::Pending
+                }
+                _ => Poll::Ready(()),
+            }
+        }));
+        assert_eq!(polls.load(Ordering::SeqCst), 2, "polled without having been woken");
+    });
+}
+
+#[test]
+fn a_waker_kept_after_its_call_does_nothing_to_later_calls() {
+    let _watchdog = watchdog();
+    let outer_kept = block_on(own_waker());
+    let (nested_kept, kept) = block_on(async { (block_on(own_waker()), own_waker().await) });
+    let stop = &AtomicBool::new(false);
+    let kept = [outer_kept, nested_kept, kept];
+    thread::scope(|scope| {
+        let _stop = StopOnDrop(stop);
+        scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) {
+                for waker in &kept {
+                    waker.wake_by_ref();
+                    waker.clone().wake();
+                }
+                thread::yield_now();
+            }
+        });
+        for _ in 0..20 {
+            let polls = Cell::new(0);
+            let mut timer = Timer::after(MS);
+            let due = block_on(poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                timer.poll(cx)
+            }));
+            assert!(due <= Instant::now());
+            assert!(polls.get() <= 2, "{} polls: another call's waker woke", polls.get());
+        }
+    });
+    drop(kept);
+    block_on(in_time("a call after all were dropped", Timer::after(MS)));
+}
+
+#[test]
+fn a_notification_left_over_when_a_call_returns_does_not_reach_the_next() {
+    let _watchdog = watchdog();
+    for _ in 0..100 {
+        block_on(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Ready(())
+        }));
+        let polls = Cell::new(0);
+        let mut timer = Timer::after(Duration::from_micros(200));
+        block_on(poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            timer.poll(cx)
+        }));
+        assert!(polls.get() <= 2, "{} polls", polls.get());
+    }
+}
+
+#[test]
+fn a_waker_outlives_its_thread_harmlessly() {
+    let _watchdog = watchdog();
+    let waker = thread::spawn(|| block_on(own_waker())).join().unwrap();
+    waker.wake_by_ref();
+    block_on(in_time("a timer after it", Timer::after(MS)));
+    waker.wake();
+}
+
+#[test]
+fn an_inner_call_and_the_outer_one_do_not_take_each_others_wakes() {
+    let _watchdog = watchdog();
+    let outer_polls = Cell::new(0);
+    let mut done = false;
+    block_on(poll_fn(|outer| {
+        outer_polls.set(outer_polls.get() + 1);
+        if done {
+            return Poll::Ready(());
+        }
+        let mut timer = Timer::after(5 * MS);
+        let mut first = true;
+        block_on(poll_fn(|inner| {
+            assert!(!inner.waker().will_wake(outer.waker()), "two calls, one waker");
+            if std::mem::take(&mut first) {
+                // For the outer call, which cannot use it before the inner one is done.
+                outer.waker().wake_by_ref();
+            }
+            timer.poll(inner)
+        }));
+        done = true;
+        Poll::Pending
+    }));
+    assert_eq!(outer_polls.get(), 2, "the wake that came during the inner call");
+
+    // The other way round: the inner call's waker, used after its end, is not the outer's.
+    let mut timer = Timer::after(5 * MS);
+    outer_polls.set(0);
+    block_on(poll_fn(|cx| {
+        outer_polls.set(outer_polls.get() + 1);
+        block_on(own_waker()).wake();
+        timer.poll(cx)
+    }));
+    assert!(outer_polls.get() <= 2, "{} polls", outer_polls.get());
+}
+
+#[test]
+fn calls_nest_deeply_and_timers_of_each_level_go_on() {
+    let _watchdog = watchdog();
+    fn level(depth: u32) -> u32 {
+        block_on(async {
+            let mut mine = Timer::after(3 * MS);
+            let _ = future::poll_once(&mut mine).await;
+            let below = if depth == 0 { 0 } else { level(depth - 1) };
+            in_time("this level's timer", &mut mine).await;
+            in_time("a new one", Timer::after(MS)).await;
+            below + 1
+        })
+    }
+    assert_eq!(level(20), 21);
+}
+
+#[test]
+fn a_panicking_future_leaves_the_thread_and_the_others_usable() {
+    let _watchdog = watchdog();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            block_on(async {
+                for _ in 0..30 {
+                    in_time("a timer beside one that panics", Timer::after(MS)).await;
+                }
+            });
+        });
+        for _ in 0..10 {
+            let at_once = catch_unwind(|| block_on(async { panic!("at once") }));
+            assert!(at_once.is_err());
+            let later = catch_unwind(|| {
+                block_on(async {
+                    Timer::after(MS).await;
+                    panic!("after a sleep");
+                });
+            });
+            assert!(later.is_err());
+            // A panic in an inner call goes no further than whoever catches it.
+            block_on(async {
+                let inner = catch_unwind(|| block_on(async { panic!("inside") }));
+                assert!(inner.is_err());
+                in_time("the outer call's timer", Timer::after(MS)).await;
+            });
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waker_that_calls_block_on_gets_its_turn() {
+    let _watchdog = watchdog();
+    struct Blocks(AtomicUsize);
+    impl Wake for Blocks {
+        fn wake(self: Arc<Self>) {
+            block_on(Timer::after(MS));
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let blocks = Arc::new(Blocks(AtomicUsize::new(0)));
+    let waker = Waker::from(blocks.clone());
+    let timers = block_on(async {
+        let mut timers: Vec<_> = (1..20).map(|ms| Timer::after(ms * MS)).collect();
+        let waiting = timers.iter_mut().map(|timer| poll_with(&waker, timer));
+        let waiting = waiting.filter(Poll::is_pending).count();
+        in_time("a timer beside such wakers", Timer::after(25 * MS)).await;
+        (timers, waiting)
+    });
+    eventually("all were woken", || blocks.0.load(Ordering::SeqCst) >= timers.1);
+}
+
+#[test]
+fn hundreds_of_threads_at_once_all_get_their_timers_and_wakes() {
+    let _watchdog = watchdog();
+    const THREADS: usize = 256;
+    let barrier = Barrier::new(THREADS);
+    let flags: Vec<_> =
+        (0..THREADS).map(|_| (AtomicBool::new(false), Mutex::new(None::<Waker>))).collect();
+    thread::scope(|scope| {
+        for index in 0..THREADS {
+            let (barrier, flags) = (&barrier, &flags);
+            let run = move || {
+                barrier.wait();
+                block_on(async {
+                    for round in 1..4 {
+                        Timer::after(round * MS).await;
+                        let (flag, waker) = &flags[(index + 1) % THREADS];
+                        flag.store(true, Ordering::SeqCst);
+                        if let Some(waker) = &*waker.lock().unwrap() {
+                            waker.wake_by_ref();
+                        }
+                    }
+                    let (flag, waker) = &flags[index];
+                    flagged(flag, waker).await;
+                });
+            };
+            thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, run).unwrap();
+        }
+    });
+}
+
+/// Calls `block_on` when the thread's locals are destroyed.
+struct Last(mpsc::Sender<bool>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let start = Instant::now();
+        block_on(async {
+            let mut kept = Timer::after(MS);
+            let _ = future::poll_once(&mut kept).await;
+            block_on(Timer::after(MS));
+            kept.await;
+        });
+        self.0.send(start.elapsed() >= MS).unwrap();
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    static TIMER: RefCell<Option<Timer>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn block_on_works_while_the_threads_locals_are_destroyed() {
+    let _watchdog = watchdog();
+    // Locals are destroyed in an order that depends on which was used first.
+    for block_on_first in [None, Some(true), Some(false)] {
+        let (send, receive) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            if block_on_first == Some(true) {
+                block_on(Timer::after(MS));
+            }
+            LAST.with(|last| last.replace(Some(Last(send))));
+            // A registered timer among the locals is dropped somewhere in between.
+            TIMER.with(|local| {
+                let mut timer = Timer::after(3600 * 1000 * MS);
+                assert!(poll_with(Waker::noop(), &mut timer).is_pending());
+                local.replace(Some(timer));
+            });
+            if block_on_first == Some(false) {
+                block_on(Timer::after(MS));
+            }
+        });
+        thread.join().unwrap();
+        assert_eq!(receive.recv(), Ok(true), "with block_on before: {block_on_first:?}");
+    }
+}
+
+#[test]
+fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
+    let _watchdog = watchdog();
+    // Taken: a token that is there before must be there after.
+    thread::current().unpark();
+    block_on(Timer::after(5 * MS));
+    let start = Instant::now();
+    thread::park_timeout(Duration::from_secs(30));
+    assert!(start.elapsed() < Duration::from_secs(15), "block_on took the token");
+
+    // Left: being woken leaves none. Parking may end for no reason, so it gets some tries.
+    let slept = (0..5).any(|_| {
+        let (send, receive) = mpsc::channel::<Waker>();
+        let waker = thread::spawn(move || {
+            let waker = receive.recv().unwrap();
+            thread::sleep(5 * MS);
+            waker.wake();
+        });
+        let mut polled = false;
+        block_on(poll_fn(|cx| {
+            if std::mem::replace(&mut polled, true) {
+                return Poll::Ready(());
+            }
+            send.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        }));
+        let start = Instant::now();
+        thread::park_timeout(50 * MS);
+        let slept = start.elapsed() >= 45 * MS;
+        // Joining may park and unpark this thread; so it comes last.
+        waker.join().unwrap();
+        slept
+    });
+    assert!(slept, "block_on left a token");
+}
+
+#[test]
+fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
+    let _watchdog = watchdog();
+    let me = thread::current();
+    let stop = &AtomicBool::new(false);
+    let polls = Cell::new(0);
+    thread::scope(|scope| {
+        let _stop = StopOnDrop(stop);
+        scope.spawn(move || {
+            while !stop.load(Ordering::SeqCst) {
+                me.unpark();
+                thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let mut timer = Timer::after(20 * MS);
+        block_on(poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            timer.poll(cx)
+        }));
+    });
+    assert!(polls.get() <= 2, "{} polls: somebody else's unpark woke the future", polls.get());
+}
+
+#[test]
+fn a_future_dropped_unfinished_in_block_on_leaves_nothing_behind() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    block_on(async {
+        let mut never = pin!(pending::<()>().or(async {
+            Timer::after(Duration::MAX).await;
+        }));
+        assert!(never.as_mut().poll(&mut Context::from_waker(&wakes.waker())).is_pending());
+    });
+    assert_eq!(Arc::strong_count(&wakes), 1, "somebody still holds the waker");
+    assert_eq!(wakes.count(), 0);
+}
