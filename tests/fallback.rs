@@ -1,0 +1,317 @@
+//! Progress without a `block_on` of ours, or while the threads in it are busy.
+
+mod common;
+
+use std::future::{Future, poll_fn};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_executor::Executor;
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A few milliseconds are normal; this is for busy machines.
+const BOUND: Duration = Duration::from_millis(50);
+
+/// Remembers when it was first woken.
+#[derive(Default)]
+struct FirstWake(Mutex<Option<Instant>>);
+
+impl FirstWake {
+    fn at(&self) -> Option<Instant> {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl Wake for FirstWake {
+    fn wake(self: Arc<Self>) {
+        self.0.lock().unwrap().get_or_insert_with(Instant::now);
+    }
+}
+
+/// Keeps this thread busy until the waker was woken, and tells when that was.
+#[track_caller]
+fn compute_until_woken(wake: &FirstWake, what: &str) -> Instant {
+    let start = Instant::now();
+    loop {
+        if let Some(at) = wake.at() {
+            return at;
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{what} waits for a busy thread");
+        std::hint::spin_loop();
+    }
+}
+
+/// The best of some tries stays within the bound: noise makes one late, a fault all of them.
+#[track_caller]
+fn within_bound(what: &str, mut lateness: impl FnMut() -> Duration) {
+    let tries: Vec<_> = (0..6).map(|_| lateness()).collect();
+    assert!(tries.iter().any(|late| *late < BOUND), "{what} is late by {tries:?}");
+}
+
+async fn echo_over_tcp() {
+    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = listener.get_ref().local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 64];
+        loop {
+            match stream.read(&mut buffer).await.unwrap() {
+                0 => return,
+                length => stream.write_all(&buffer[..length]).await.unwrap(),
+            }
+        }
+    };
+    let client = async {
+        let mut stream = Async::<TcpStream>::connect(address).await.unwrap();
+        for round in 0..50u8 {
+            stream.write_all(&[round; 16]).await.unwrap();
+            let mut heard = [0; 16];
+            stream.read_exact(&mut heard).await.unwrap();
+            assert_eq!(heard, [round; 16]);
+        }
+    };
+    future::zip(server, client).await;
+}
+
+#[test]
+fn timers_and_io_go_on_without_any_block_on_of_ours() {
+    let _watchdog = watchdog();
+    future::block_on(async {
+        for _ in 0..10 {
+            in_time("a timer", Timer::after(MS)).await;
+        }
+        in_time("an echo", echo_over_tcp()).await;
+    });
+}
+
+#[test]
+fn timers_and_io_go_on_in_an_executor_of_plain_threads() {
+    let _watchdog = watchdog();
+    let executor = Executor::new();
+    let done = AtomicBool::new(false);
+    let wakers = Mutex::new(Vec::<Waker>::new());
+    let until_done = || {
+        poll_fn(|cx| {
+            wakers.lock().unwrap().push(cx.waker().clone());
+            if done.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        })
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| future::block_on(executor.run(until_done())));
+        }
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                executor.spawn(async {
+                    in_time("a timer", Timer::after(2 * MS)).await;
+                    in_time("an echo", echo_over_tcp()).await;
+                })
+            })
+            .collect();
+        future::block_on(async {
+            for task in tasks {
+                task.await;
+            }
+        });
+        done.store(true, Ordering::SeqCst);
+        wakers.lock().unwrap().drain(..).for_each(Waker::wake);
+    });
+}
+
+#[test]
+fn a_source_without_a_task_wakes_any_waker_from_any_thread() {
+    let _watchdog = watchdog();
+    let receiver = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = receiver.get_ref().local_addr().unwrap();
+    let wakes = Wakes::new();
+    let mut readable = receiver.readable();
+    assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
+    thread::spawn(move || {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"there", address).unwrap();
+    });
+    wakes.wait_for(1);
+    assert!(poll_with(&wakes.waker(), &mut readable).is_ready());
+}
+
+#[test]
+fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
+    let _watchdog = watchdog();
+    let far = Wakes::new();
+    let mut later = Timer::after(HOUR);
+    assert!(poll_with(&far.waker(), &mut later).is_pending());
+    for round in 0..10 {
+        // Whoever drives has gone to sleep by now, for an hour.
+        thread::sleep(if round < 3 { 30 * MS } else { round * MS });
+        let near = thread::spawn(|| {
+            let wakes = Wakes::new();
+            let mut timer = Timer::after(2 * MS);
+            if poll_with(&wakes.waker(), &mut timer).is_pending() {
+                wakes.wait_for(1);
+                assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+            }
+        });
+        near.join().unwrap();
+    }
+    assert_eq!(far.count(), 0);
+}
+
+#[test]
+fn a_timer_set_nearer_from_outside_reaches_a_block_on_thread_that_is_asleep() {
+    let _watchdog = watchdog();
+    let (send, receive) = mpsc::channel();
+    let sleeper = thread::spawn(move || {
+        let wakes = Wakes::new();
+        block_on(async {
+            // Lands on the sleeper's shard, and is then given away.
+            let mut timer = Timer::after(HOUR);
+            assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+            send.send((timer, wakes)).unwrap();
+            Timer::after(300 * MS).await;
+        });
+    });
+    let (mut timer, wakes) = receive.recv().unwrap();
+    for round in 1..=5 {
+        thread::sleep(20 * MS);
+        timer.set_after(2 * MS);
+        wakes.wait_for(round);
+    }
+    assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+    sleeper.join().unwrap();
+}
+
+#[test]
+fn a_computing_block_on_thread_delays_the_timers_of_its_shard_by_a_bounded_time() {
+    let _watchdog = watchdog();
+    within_bound("a timer of a busy thread", || {
+        block_on(async {
+            let due = Instant::now() + 20 * MS;
+            let mut timer = Timer::at(due);
+            let wake = Arc::new(FirstWake::default());
+            // Sleeps once before, so that somebody is known to drive this shard.
+            Timer::after(MS).await;
+            if poll_with(&Waker::from(wake.clone()), &mut timer).is_ready() {
+                return Duration::ZERO;
+            }
+            compute_until_woken(&wake, "a timer").saturating_duration_since(due)
+        })
+    });
+}
+
+#[test]
+fn a_computing_block_on_thread_delays_the_io_of_its_shard_by_a_bounded_time() {
+    let _watchdog = watchdog();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    within_bound("I/O of a busy thread", || {
+        block_on(async {
+            let receiver = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            Timer::after(MS).await;
+            let wake = Arc::new(FirstWake::default());
+            let mut readable = pin!(receiver.readable());
+            let waker = Waker::from(wake.clone());
+            assert!(readable.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let start = Instant::now();
+            // Computes for a while before something comes.
+            while start.elapsed() < 20 * MS {
+                std::hint::spin_loop();
+            }
+            let sent = Instant::now();
+            sender.send_to(b"there", receiver.get_ref().local_addr().unwrap()).unwrap();
+            compute_until_woken(&wake, "I/O").saturating_duration_since(sent)
+        })
+    });
+}
+
+#[test]
+fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
+    let _watchdog = watchdog();
+    block_on(async {
+        for round in 1..=20 {
+            let wakes = Wakes::new();
+            let mut timer = Timer::after(round % 7 * MS);
+            if poll_with(&wakes.waker(), &mut timer).is_pending() {
+                // This blocks the thread, which is in no position to drive.
+                wakes.wait_for(1);
+            }
+            // And in between it drives itself.
+            Timer::after(MS).await;
+        }
+    });
+}
+
+#[test]
+fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let (mut timer, source, mut peer) = thread::spawn(move || {
+        block_on(async {
+            let mut timer = Timer::after(30 * MS);
+            assert!(poll_with(&waker, &mut timer).is_pending());
+            let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let peer = TcpStream::connect(listener.get_ref().local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            (timer, stream, peer)
+        })
+    })
+    .join()
+    .unwrap();
+    wakes.wait_for(1);
+    assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+
+    let wakes = Wakes::new();
+    let mut readable = source.readable();
+    assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
+    peer.write_all(b"still here?").unwrap();
+    wakes.wait_for(1);
+    assert!(source.get_ref().read(&mut [0; 64]).unwrap() > 0);
+}
+
+#[test]
+fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
+    let _watchdog = watchdog();
+    // More threads than shards: some park while another drives for them.
+    thread::scope(|scope| {
+        for index in 0..16u32 {
+            scope.spawn(move || {
+                block_on(async {
+                    for round in 0..20 {
+                        let distance = Duration::from_micros(u64::from(300 + index * 37 + round));
+                        in_time("a sibling's timer", Timer::after(distance)).await;
+                        if (index + round) % 5 == 0 {
+                            thread::sleep(MS);
+                        }
+                    }
+                });
+                // And gone, at a different moment each.
+            });
+        }
+    });
+}
+
+#[test]
+fn the_helper_thread_is_one_and_has_a_name() {
+    let _watchdog = watchdog();
+    future::block_on(Timer::after(MS));
+    block_on(Timer::after(MS));
+    if cfg!(target_os = "linux") {
+        let count = || {
+            let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+            let names = tasks
+                .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+            names.filter(|name| name.trim() == "async-wheel").count()
+        };
+        eventually("there is one helper thread", || count() == 1);
+    }
+}
