@@ -1,0 +1,382 @@
+//! Readiness: `readable`, `writable` and their poll methods behave level-triggered, wake
+//! whoever waits, and nobody for nothing.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, both_ways, in_time, poll_with, watchdog};
+use futures_lite::future::{self, FutureExt};
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A stream of this crate's and its plain peer.
+fn stream() -> (Async<UnixStream>, UnixStream) {
+    let (ours, peer) = UnixStream::pair().unwrap();
+    (Async::new(ours).unwrap(), peer)
+}
+
+/// Writes until nothing goes in any more.
+fn fill(mut stream: &UnixStream) {
+    let block = [0; 4096];
+    loop {
+        match stream.write(&block) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Reads all that is there.
+fn drain(mut stream: &UnixStream) -> usize {
+    let (mut buffer, mut sum) = ([0; 4096], 0);
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return sum,
+            Ok(length) => sum += length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return sum,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Gives the reactor time for an event that must not come.
+async fn a_while() {
+    Timer::after(20 * MS).await;
+}
+
+#[test]
+fn data_that_was_there_before_the_first_wait_is_told() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = stream();
+        peer.write_all(b"early").unwrap();
+        a_while().await;
+        in_time("readable", ours.readable()).await.unwrap();
+        let ours = Arc::new(ours);
+        in_time("readable_owned", ours.clone().readable_owned()).await.unwrap();
+        in_time("writable", ours.writable()).await.unwrap();
+        in_time("writable_owned", ours.clone().writable_owned()).await.unwrap();
+    });
+}
+
+#[test]
+fn data_that_is_read_in_part_keeps_the_source_readable() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (mut ours, mut peer) = stream();
+        peer.write_all(&[7; 100]).unwrap();
+        for _ in 0..50 {
+            in_time("readable with data left", ours.readable()).await.unwrap();
+            // By the user's own call, then by ours.
+            assert_eq!(ours.get_ref().read(&mut [0]).unwrap(), 1);
+            in_time("readable with data left", ours.readable()).await.unwrap();
+            assert_eq!(ours.read(&mut [0]).await.unwrap(), 1);
+        }
+        assert!(future::poll_once(ours.readable()).await.is_none());
+    });
+}
+
+#[test]
+fn data_that_nobody_reads_keeps_the_source_readable() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = stream();
+        peer.write_all(b"left alone").unwrap();
+        for _ in 0..50 {
+            in_time("readable", ours.readable()).await.unwrap();
+            in_time("a readable event", poll_fn(|cx| ours.poll_readable(cx))).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_drained_source_is_not_readable_until_more_comes() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = stream();
+        for round in 0..20 {
+            peer.write_all(b"some").unwrap();
+            in_time("readable", ours.readable()).await.unwrap();
+            if round % 2 == 0 {
+                drain(ours.get_ref());
+            } else {
+                ours.read_with(|mut stream| stream.read(&mut [0; 64])).await.unwrap();
+            }
+            let mut readable = ours.readable();
+            assert!(future::poll_once(&mut readable).await.is_none(), "nothing is there");
+            let (waited, ()) = future::zip(in_time("more", readable), async {
+                a_while().await;
+                peer.write_all(b"more").unwrap();
+            })
+            .await;
+            waited.unwrap();
+            drain(ours.get_ref());
+        }
+    });
+}
+
+#[test]
+fn the_first_poll_is_pending_with_data_there_and_the_task_is_woken() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = stream();
+    peer.write_all(b"early").unwrap();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    for round in 1..=10 {
+        // Being ready uses the event up, so that each round is like the first.
+        assert!(ours.poll_readable(cx).is_pending(), "round {round}");
+        wakes.wait_for(round);
+        assert!(matches!(ours.poll_readable(cx), Poll::Ready(Ok(()))), "round {round}");
+    }
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    for round in 1..=10 {
+        assert!(ours.poll_writable(cx).is_pending(), "round {round}");
+        wakes.wait_for(round);
+        assert!(matches!(ours.poll_writable(cx), Poll::Ready(Ok(()))), "round {round}");
+    }
+}
+
+#[test]
+fn an_event_is_used_up_even_if_the_operation_did_nothing() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = stream();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(ours.poll_readable(cx).is_pending());
+    peer.write_all(b"once").unwrap();
+    wakes.wait_for(1);
+    assert!(ours.poll_readable(cx).is_ready());
+    drain(ours.get_ref());
+    // Drained: a `Ready` that stuck would make the task spin.
+    assert!(ours.poll_readable(cx).is_pending());
+    thread::sleep(20 * MS);
+    assert!(ours.poll_readable(cx).is_pending());
+    assert_eq!(wakes.count(), 1);
+}
+
+#[test]
+fn a_task_whose_place_another_takes_is_woken() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = stream();
+    fill(ours.get_ref());
+    let methods: [fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>; 2] =
+        [Async::poll_readable, Async::poll_writable];
+    let (former, latter) = (Wakes::new(), Wakes::new());
+    for (round, method) in methods.iter().enumerate() {
+        assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
+        assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
+        assert_eq!(former.count(), round, "the same task is nobody's successor");
+        assert!(method(&ours, &mut Context::from_waker(&latter.waker())).is_pending());
+        assert_eq!(former.count(), round + 1, "the task that waited there was not woken");
+    }
+    assert_eq!(latter.count(), 0);
+    peer.write_all(b"for the latter").unwrap();
+    latter.wait_for(1);
+    peer.set_nonblocking(true).unwrap();
+    drain(&peer);
+    latter.wait_for(2);
+    assert_eq!(former.count(), 2);
+}
+
+#[test]
+fn all_that_wait_are_woken_whatever_they_wait_with() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = stream();
+    let ours = Arc::new(ours);
+    let wakes: Vec<_> = (0..201).map(|_| Wakes::new()).collect();
+    let mut borrowed: Vec<_> = (0..100).map(|_| ours.readable()).collect();
+    let mut owned: Vec<_> = (0..100).map(|_| ours.clone().readable_owned()).collect();
+    for (future, wakes) in borrowed.iter_mut().zip(&wakes) {
+        assert!(poll_with(&wakes.waker(), future).is_pending());
+    }
+    for (future, wakes) in owned.iter_mut().zip(&wakes[100..]) {
+        assert!(poll_with(&wakes.waker(), future).is_pending());
+    }
+    assert!(ours.poll_readable(&mut Context::from_waker(&wakes[200].waker())).is_pending());
+    // Some give up; that is nobody else's loss.
+    drop(borrowed.drain(..50));
+    drop(owned.drain(50..));
+    peer.write_all(b"for all").unwrap();
+    for wakes in wakes[50..150].iter().chain(&wakes[200..]) {
+        wakes.wait_for(1);
+    }
+    for (future, wakes) in borrowed.iter_mut().zip(&wakes[50..]) {
+        assert!(poll_with(&wakes.waker(), future).is_ready());
+    }
+    let given_up = wakes[..50].iter().chain(&wakes[150..200]);
+    assert!(given_up.into_iter().all(|wakes| wakes.count() == 0 && Arc::strong_count(wakes) == 1));
+}
+
+#[test]
+fn reading_and_writing_from_two_tasks_do_not_disarm_each_other() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = stream();
+    let ours = Arc::new(ours);
+    fill(ours.get_ref());
+    let (reader, writer) = (Wakes::new(), Wakes::new());
+    let (read, write) = (reader.waker(), writer.waker());
+    let (read, write) = (&mut Context::from_waker(&read), &mut Context::from_waker(&write));
+    assert!(ours.poll_readable(read).is_pending());
+    assert!(ours.poll_writable(write).is_pending());
+    for round in 1..=20 {
+        peer.write_all(b"to be read").unwrap();
+        reader.wait_for(round);
+        assert!(ours.poll_readable(read).is_ready());
+        drain(ours.get_ref());
+        assert!(ours.poll_readable(read).is_pending());
+    }
+    assert_eq!(writer.count(), 0, "woken for writing while there is no room");
+    // After all those events of the one direction, the other is still armed.
+    peer.set_nonblocking(true).unwrap();
+    drain(&peer);
+    writer.wait_for(1);
+    assert!(ours.poll_writable(write).is_ready());
+}
+
+#[test]
+fn both_directions_of_one_stream_carry_data_at_once() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        const LENGTH: usize = 1 << 21;
+        let (left, right) = Async::<UnixStream>::pair().unwrap();
+        let (left, right) = (Arc::new(left), Arc::new(right));
+        let send = |stream: Arc<Async<UnixStream>>| async move {
+            (&*stream).write_all(&vec![3; LENGTH]).await.unwrap();
+        };
+        let receive = |stream: Arc<Async<UnixStream>>| async move {
+            let mut bytes = vec![0; LENGTH];
+            (&*stream).read_exact(&mut bytes).await.unwrap();
+            assert!(bytes.iter().all(|byte| *byte == 3));
+        };
+        let one_way = future::zip(send(left.clone()), receive(right.clone()));
+        let other_way = future::zip(send(right), receive(left));
+        in_time("two megabytes each way", future::zip(one_way, other_way)).await;
+    });
+}
+
+#[test]
+fn a_hang_up_wakes_both_directions() {
+    let _watchdog = watchdog();
+    let (ours, peer) = stream();
+    fill(ours.get_ref());
+    let (polls, futures) = (Wakes::new(), Wakes::new());
+    let cx = &polls.waker();
+    assert!(ours.poll_readable(&mut Context::from_waker(cx)).is_pending());
+    assert!(ours.poll_writable(&mut Context::from_waker(cx)).is_pending());
+    let (mut readable, mut writable) = (ours.readable(), ours.writable());
+    assert!(poll_with(&futures.waker(), &mut readable).is_pending());
+    assert!(poll_with(&futures.waker(), &mut writable).is_pending());
+    drop(peer);
+    polls.wait_for(2);
+    futures.wait_for(2);
+    assert!(matches!(poll_with(&futures.waker(), &mut readable), Poll::Ready(Ok(()))));
+    assert!(matches!(poll_with(&futures.waker(), &mut writable), Poll::Ready(Ok(()))));
+    // It is told to those who come later, too.
+    let both = future::zip(ours.readable(), ours.writable());
+    let (read, write) = block_on(in_time("a hang-up of before", both));
+    assert!(read.is_ok() && write.is_ok());
+}
+
+#[test]
+fn the_end_of_the_stream_is_readable_again_and_again() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (mut ours, peer) = stream();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        for _ in 0..20 {
+            in_time("the end", ours.readable()).await.unwrap();
+            assert_eq!(ours.read(&mut [0; 8]).await.unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn an_operation_that_says_would_block_with_data_there_is_tried_again() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (mut ours, mut peer) = stream();
+        peer.write_all(b"there").unwrap();
+        let tries = AtomicUsize::new(0);
+        let stubborn = || match tries.fetch_add(1, Ordering::Relaxed) % 20 {
+            19 => Ok(()),
+            _ => Err(io::Error::from(ErrorKind::WouldBlock)),
+        };
+        in_time("a read", ours.read_with(|_| stubborn())).await.unwrap();
+        in_time("a write", ours.write_with(|_| stubborn())).await.unwrap();
+        // SAFETY: the operation does nothing at all.
+        in_time("a read", unsafe { ours.read_with_mut(|_| stubborn()) }).await.unwrap();
+        // SAFETY: as above.
+        in_time("a write", unsafe { ours.write_with_mut(|_| stubborn()) }).await.unwrap();
+        assert_eq!(tries.into_inner(), 80);
+
+        // A stream that was really drained before, by ours.
+        assert_eq!(ours.read(&mut [0; 16]).await.unwrap(), 5);
+        assert!(future::poll_once(ours.read(&mut [0; 16])).await.is_none());
+        peer.write_all(b"more").unwrap();
+        let mut first = true;
+        let read = ours.read_with(|mut stream| {
+            if std::mem::take(&mut first) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            stream.read(&mut [0; 16])
+        });
+        assert_eq!(in_time("a read", read).await.unwrap(), 4);
+    });
+}
+
+#[test]
+fn an_operation_is_tried_before_anybody_waits() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = stream();
+        peer.write_all(b"there").unwrap();
+        let mut buffer = [0; 16];
+        let read = future::poll_once(ours.read_with(|mut stream| stream.read(&mut buffer))).await;
+        assert_eq!(read.expect("data was there").unwrap(), 5);
+        let refused = future::poll_once(ours.read_with(|_| Err::<(), _>(ErrorKind::Other.into())));
+        assert_eq!(refused.await.unwrap().unwrap_err().kind(), ErrorKind::Other);
+    });
+}
+
+#[test]
+fn a_wait_that_is_given_up_leaves_nothing_behind() {
+    let _watchdog = watchdog();
+    block_on(async {
+        let (mut ours, mut peer) = stream();
+        for _ in 0..100 {
+            let given_up = async {
+                future::yield_now().await;
+                None
+            };
+            let mut buffer = [0; 8];
+            let read = async { Some(ours.read(&mut buffer).await) };
+            assert!(read.or(given_up).await.is_none());
+        }
+        peer.write_all(b"at last").unwrap();
+        assert_eq!(in_time("a read", ours.read(&mut [0; 8])).await.unwrap(), 7);
+    });
+    let (ours, _peer) = stream();
+    let wakes = Wakes::new();
+    for _ in 0..100 {
+        let mut readable = ours.readable();
+        assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&wakes), 1);
+}

@@ -1,0 +1,220 @@
+//! What registering does to a descriptor, and what it refuses.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use async_wheel::{Async, Timer, block_on};
+use common::{both_ways, in_time, watchdog};
+use futures_lite::{AsyncReadExt, future};
+
+/// Whether operations on a descriptor return instead of blocking.
+fn is_nonblocking(fd: impl AsFd) -> bool {
+    rustix::fs::fcntl_getfl(fd).unwrap().contains(rustix::fs::OFlags::NONBLOCK)
+}
+
+#[test]
+fn new_sets_non_blocking_mode_and_leaves_it_after_into_inner() {
+    let _watchdog = watchdog();
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    assert!(!is_nonblocking(&ours));
+    let ours = Async::new(ours).unwrap();
+    assert!(is_nonblocking(&ours));
+    let ours = ours.into_inner().unwrap();
+    assert!(is_nonblocking(&ours));
+    assert_eq!((&ours).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+
+    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = listener.get_ref().local_addr().unwrap();
+    let (accepted, connected) = block_on(in_time("a connection", async {
+        let both = future::try_zip(listener.accept(), Async::<TcpStream>::connect(address));
+        both.await.unwrap()
+    }));
+    assert!(is_nonblocking(&listener) && is_nonblocking(&accepted.0) && is_nonblocking(&connected));
+}
+
+#[test]
+fn new_nonblocking_does_not_touch_the_mode() {
+    let _watchdog = watchdog();
+    let (blocking, nonblocking) = UnixStream::pair().unwrap();
+    nonblocking.set_nonblocking(true).unwrap();
+    let blocking = Async::new_nonblocking(blocking).unwrap();
+    let nonblocking = Async::new_nonblocking(nonblocking).unwrap();
+    assert!(!is_nonblocking(&blocking));
+    assert!(is_nonblocking(&nonblocking));
+    assert!(!is_nonblocking(blocking.into_inner().unwrap()));
+    assert!(is_nonblocking(nonblocking.into_inner().unwrap()));
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_regular_file_is_refused_with_permission_denied() {
+    let _watchdog = watchdog();
+    for _ in 0..3 {
+        let file = File::open(std::env::current_exe().unwrap()).unwrap();
+        assert_eq!(Async::new(file).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+    // The refused registration left nothing: its number is good for the next source.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = Async::new(socket).unwrap();
+    block_on(in_time("writable", socket.writable())).unwrap();
+}
+
+#[test]
+fn a_descriptor_that_is_registered_already_is_refused_and_the_first_goes_on() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let first = Async::new(&ours).unwrap();
+        for _ in 0..3 {
+            assert_eq!(Async::new(&ours).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        }
+        peer.write_all(b"to the first").unwrap();
+        in_time("the first", first.readable()).await.unwrap();
+        drop(first);
+        // And when it is gone, there may be another.
+        let second = Async::new(&ours).unwrap();
+        in_time("the second", second.readable()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_duplicate_is_another_source_and_outlives_the_first() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let duplicate = Async::new(ours.try_clone().unwrap()).unwrap();
+        let ours = Async::new(ours).unwrap();
+        peer.write_all(b"to both").unwrap();
+        in_time("the one", ours.readable()).await.unwrap();
+        in_time("the other", duplicate.readable()).await.unwrap();
+        drop(ours);
+        in_time("the other alone", duplicate.readable()).await.unwrap();
+        assert_eq!((&duplicate).read(&mut [0; 16]).await.unwrap(), 7);
+        assert!(future::poll_once((&duplicate).read(&mut [0; 16])).await.is_none());
+        peer.write_all(b"more").unwrap();
+        let read = in_time("more", (&duplicate).read(&mut [0; 16])).await;
+        assert_eq!(read.unwrap(), 4);
+    });
+}
+
+#[test]
+fn a_number_that_is_used_again_at_once_can_be_registered() {
+    let _watchdog = watchdog();
+    let mut last = None;
+    let mut reused = 0;
+    for round in 0..200 {
+        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+        reused += usize::from(last.replace(socket.as_raw_fd()) == last);
+        let _ = future::block_on(future::poll_once(socket.readable()));
+        match round % 3 {
+            0 => drop(socket),
+            1 => drop(socket.into_inner().unwrap()),
+            _ => drop(OwnedFd::try_from(socket).unwrap()),
+        }
+    }
+    assert!(reused > 0, "no number was used twice");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_descriptor_closed_behind_our_back_does_not_harm_its_successor() {
+    let _watchdog = watchdog();
+    let duplicate = rustix::io::fcntl_dupfd_cloexec;
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    // A number that is out of the way of other tests.
+    let high = duplicate(&ours, 500).unwrap();
+    let number = high.as_raw_fd();
+    // Only borrowed: the source does not keep the descriptor open.
+    let stale = Async::new(Borrowed(number)).unwrap();
+    drop((high, ours));
+    let (next, mut peer) = UnixStream::pair().unwrap();
+    let successor = duplicate(&next, number).unwrap();
+    assert_eq!(successor.as_raw_fd(), number);
+    let successor = Async::new(successor).unwrap();
+    drop(stale);
+    peer.write_all(b"for the successor").unwrap();
+    block_on(in_time("the successor", successor.readable())).unwrap();
+    assert_eq!(Async::new(Borrowed(number)).unwrap_err().kind(), ErrorKind::AlreadyExists);
+}
+
+/// A descriptor that somebody else owns, or owned.
+#[cfg(target_os = "linux")]
+struct Borrowed(std::os::fd::RawFd);
+
+#[cfg(target_os = "linux")]
+impl AsFd for Borrowed {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        // SAFETY: not kept, which is what the test is about; nothing reads or writes through it.
+        unsafe { std::os::fd::BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_descriptor_of_the_reactor_is_inherited_by_children() {
+    let _watchdog = watchdog();
+    // Several shards, the fallback, and whatever a listener and its connections open.
+    let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(|| block_on(Timer::never()))).collect();
+    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = listener.get_ref().local_addr().unwrap();
+    let connection = block_on(in_time("a connection", async {
+        let both = future::try_zip(listener.accept(), Async::<TcpStream>::connect(address));
+        both.await.unwrap()
+    }));
+    let _ = async_wheel::os::unix::reactor_fd();
+    common::eventually("several threads are in block_on", || {
+        async_wheel::diagnostics::shards().iter().map(|shard| shard.threads).sum::<usize>() >= 3
+    });
+    let mut checked = 0;
+    for fd in std::fs::read_dir("/proc/self/fd").unwrap() {
+        let path = fd.unwrap().path();
+        let Ok(target) = std::fs::read_link(&path) else { continue };
+        let number: i32 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let target = target.to_string_lossy().into_owned();
+        let is_ours =
+            ["[eventpoll]", "[eventfd]", "[timerfd]"].iter().any(|kind| target.ends_with(kind))
+                || [connection.0.0.as_raw_fd(), connection.1.as_raw_fd(), listener.as_raw_fd()]
+                    .contains(&number);
+        if is_ours {
+            // SAFETY: the reactor's descriptors stay open, and the three are ours.
+            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+            let flags = rustix::io::fcntl_getfd(fd).unwrap();
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "{number}: {target}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 6, "{checked} descriptors");
+    assert!(threads.iter().all(|thread| !thread.is_finished()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_reactors_descriptor_tells_of_events_on_any_shard() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let _watchdog = watchdog();
+    let fd = async_wheel::os::unix::reactor_fd().expect("Linux has one");
+    let again = async_wheel::os::unix::reactor_fd().unwrap();
+    assert_eq!(fd.as_raw_fd(), again.as_raw_fd());
+    let a_while = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+    // It is readable while an event waits to be fetched; whoever drives may be quicker.
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let ours = Async::new(ours).unwrap();
+    let seen = (0..200).any(|_| {
+        let _ = future::block_on(future::poll_once(ours.readable()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                peer.write_all(b"event").unwrap();
+            });
+            poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&a_while)).unwrap() == 1
+        })
+    });
+    assert!(seen, "never readable");
+}

@@ -1,0 +1,309 @@
+//! Several shards in use at once, and things that belong to one while used from another. A
+//! binary of its own, whose tests take turns: they count threads and sources.
+
+mod common;
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use async_wheel::{Async, Timer, block_on, diagnostics};
+use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Waits for this test's turn, which lasts until the result is dropped.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    // The thread of the last test has its home until it has ended.
+    eventually("threads of earlier tests are gone", || threads_at_home() == 0);
+    turn
+}
+
+/// As many shards as there can be.
+fn limit() -> usize {
+    // Where one poller cannot be polled by another there is one shard.
+    let nested = cfg!(unix) && !cfg!(any(target_os = "solaris", target_os = "illumos"));
+    if nested { thread::available_parallelism().map_or(1, usize::from) } else { 1 }
+}
+
+/// Runs `run` on as many threads at once, each within `block_on`, with its index.
+fn on_threads<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(threads);
+    thread::scope(|scope| {
+        let spawn = |index| {
+            let (barrier, run) = (&barrier, &run);
+            scope.spawn(move || {
+                block_on(async {
+                    barrier.wait();
+                    let result = run(index);
+                    // Nobody leaves before all have been there: the homes differ.
+                    barrier.wait();
+                    result
+                })
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn threads_at_home() -> usize {
+    diagnostics::shards().iter().map(|shard| shard.threads).sum()
+}
+
+#[test]
+fn threads_in_block_on_at_once_do_not_crowd_one_shard() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let threads = 2 * limit() + 1;
+    let seen = on_threads(threads, |_| diagnostics::shards());
+    for shards in seen {
+        assert_eq!(shards.len(), limit(), "{shards:?}");
+        for shard in &shards {
+            assert!(shard.threads >= threads / limit(), "an empty shard: {shards:?}");
+        }
+    }
+}
+
+#[test]
+fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let before: Vec<_> = diagnostics::shards().iter().map(|shard| shard.timers).collect();
+    let sums = on_threads(limit(), |_| {
+        let mut timers: Vec<_> = (0..10).map(|_| Timer::after(HOUR)).collect();
+        for timer in &mut timers {
+            assert!(poll_with(&Wakes::new().waker(), timer).is_pending());
+        }
+        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+        (timers, socket)
+    });
+    let shards = diagnostics::shards();
+    for (index, shard) in shards.iter().enumerate() {
+        let before = before.get(index).copied().unwrap_or(0);
+        assert_eq!(shard.timers, before + 10, "{shards:?}");
+    }
+    drop(sums);
+    let left: Vec<_> = diagnostics::shards().iter().map(|shard| shard.timers).collect();
+    assert_eq!(left.iter().sum::<usize>(), before.iter().sum::<usize>());
+}
+
+#[test]
+fn a_thread_that_ends_frees_its_home() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    for _ in 0..5 {
+        let there = on_threads(4, |_| threads_at_home());
+        assert!(there.iter().all(|threads| *threads == 4), "{there:?}");
+        eventually("all homes are free again", || threads_at_home() == 0);
+    }
+    // A panic is an end like any other.
+    let panicked = thread::spawn(|| block_on(async { panic!("inside block_on") })).join();
+    assert!(panicked.is_err());
+    eventually("the home of a thread that panicked is free", || threads_at_home() == 0);
+    assert_eq!(diagnostics::shards().iter().map(|shard| shard.awake).sum::<usize>(), 0);
+}
+
+#[test]
+fn shards_that_were_left_are_used_again_and_no_more_are_made() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    for _ in 0..20 {
+        on_threads(limit() + 2, |_| ());
+        assert_eq!(diagnostics::shards().len(), limit());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn one_descriptor_registered_by_threads_on_several_shards_is_taken_once() {
+    use std::io::ErrorKind;
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..50 {
+        let results = on_threads(4, |_| Async::new(&socket));
+        let refused = results.iter().filter_map(|result| result.as_ref().err());
+        let kinds: Vec<_> = refused.map(std::io::Error::kind).collect();
+        assert_eq!(kinds, [ErrorKind::AlreadyExists; 3]);
+        drop(results);
+    }
+    // After all that it can still be had.
+    Async::new(socket).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sources =
+        on_threads(limit(), |_| Async::new(socket.try_clone().unwrap()).expect("a duplicate"));
+    let address = socket.local_addr().unwrap();
+    let waiting: Vec<_> = sources
+        .iter()
+        .map(|source| {
+            let wakes = Wakes::new();
+            let mut readable = source.readable();
+            assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
+            (wakes, readable)
+        })
+        .collect();
+    socket.send_to(b"to all of them", address).unwrap();
+    for (wakes, _) in &waiting {
+        wakes.wait_for(1);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
+    use std::os::fd::AsRawFd;
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let (to_other, from_here) = mpsc::channel::<()>();
+    let (to_here, from_other) = mpsc::channel();
+    let other = thread::spawn(move || {
+        block_on(async {
+            for () in from_here {
+                let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+                to_here.send(socket).unwrap();
+            }
+        });
+    });
+    block_on(async {
+        let mut reused = 0;
+        for round in 0..50 {
+            let old = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let number = old.as_raw_fd();
+            // Something is there, and somebody has asked: an event is under way perhaps.
+            let wakes = Wakes::new();
+            let mut readable = old.readable();
+            assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
+            let address = old.get_ref().local_addr().unwrap();
+            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"old", address).unwrap();
+            drop(readable);
+            if round % 2 == 0 {
+                drop(old);
+            } else {
+                drop(old.into_inner().unwrap());
+            }
+
+            to_other.send(()).unwrap();
+            let new = from_other.recv().unwrap();
+            reused += usize::from(new.as_raw_fd() == number);
+            let mut readable = new.readable();
+            assert!(future::poll_once(&mut readable).await.is_none(), "an event of the old one");
+            let address = new.get_ref().local_addr().unwrap();
+            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"new", address).unwrap();
+            in_time("the new one is readable", readable).await.unwrap();
+            let mut buffer = [0; 8];
+            assert_eq!(new.recv(&mut buffer).await.unwrap(), 3);
+            assert_eq!(&buffer[..3], b"new");
+        }
+        assert!(reused > 0, "no number was used twice");
+        drop(to_other);
+    });
+    other.join().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_source_moves_to_another_shard_by_way_of_its_inner_value() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let mut socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    for _ in 0..10 {
+        socket = thread::spawn(move || {
+            block_on(async {
+                let source = Async::new(socket).unwrap();
+                source.send_to(b"to itself", address).await.unwrap();
+                in_time("what it sent", source.recv(&mut [0; 16])).await.unwrap();
+                source.into_inner().unwrap()
+            })
+        })
+        .join()
+        .unwrap();
+        let source = Async::new(socket).unwrap();
+        socket = source.into_inner().unwrap();
+    }
+}
+
+#[test]
+fn timers_made_on_one_shard_are_polled_and_dropped_on_another() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let before: usize = diagnostics::shards().iter().map(|shard| shard.timers).sum();
+    let wakes = Wakes::new();
+    let timers = on_threads(4, |index| {
+        let mut timers: Vec<_> =
+            (0..100).map(|number| Timer::after(HOUR - number * MS * index as u32)).collect();
+        for timer in &mut timers {
+            assert!(poll_with(&wakes.waker(), timer).is_pending());
+        }
+        Mutex::new(timers)
+    });
+    let done = on_threads(4, |index| {
+        // The next thread's.
+        let mut timers = timers[(index + 1) % 4].lock().unwrap();
+        for timer in timers.drain(..50) {
+            drop(timer);
+        }
+        let wakes = Wakes::new();
+        for (number, timer) in timers.iter_mut().enumerate() {
+            assert!(poll_with(&wakes.waker(), timer).is_pending());
+            timer.set_after(Duration::from_micros(number as u64 * 40));
+        }
+        wakes.wait_for(timers.len());
+        timers.iter_mut().all(|timer| poll_with(&wakes.waker(), timer).is_ready())
+    });
+    assert_eq!(done, [true; 4], "woken early");
+    drop(timers);
+    let after: usize = diagnostics::shards().iter().map(|shard| shard.timers).sum();
+    assert_eq!(before, after, "entries are left in a wheel");
+}
+
+#[test]
+fn a_source_is_used_from_all_shards_at_once() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = Arc::new(block_on(async { Async::new(listener).unwrap() }));
+    let clients = thread::spawn(move || {
+        for number in 0..40u8 {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(&[number]).unwrap();
+            let mut ended = Vec::new();
+            std::io::Read::read_to_end(&mut client, &mut ended).unwrap();
+            assert_eq!(ended, [number]);
+        }
+    });
+    let servers: Vec<_> = (0..4)
+        .map(|_| {
+            let listener = listener.clone();
+            thread::spawn(move || {
+                block_on(in_time("ten connections", async {
+                    for _ in 0..10 {
+                        let (mut stream, _) = listener.accept().await.unwrap();
+                        let mut number = [0];
+                        stream.read_exact(&mut number).await.unwrap();
+                        stream.write_all(&number).await.unwrap();
+                    }
+                }));
+            })
+        })
+        .collect();
+    for server in servers {
+        server.join().unwrap();
+    }
+    clients.join().unwrap();
+}
