@@ -39,18 +39,29 @@ impl Round {
     /// lock and no seat. A waker that panics keeps nobody else from being woken.
     pub(crate) fn wake(&mut self, shard: &Shard) {
         for waker in self.wakers.drain(..) {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            contain(|| waker.wake());
         }
         let mut again = Vec::new();
         while !self.fired.is_empty() {
             for fired in &self.fired {
-                let _ = catch_unwind(AssertUnwindSafe(|| fired.waker.wake_by_ref()));
+                contain(|| fired.waker.wake_by_ref());
             }
             shard.timers().put_back(&mut self.fired, &mut again);
             for spare in self.fired.drain(..) {
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(spare)));
+                contain(|| drop(spare));
             }
             std::mem::swap(&mut self.fired, &mut again);
+        }
+    }
+}
+
+/// Runs code of the user's, a panic of which goes no further.
+pub(super) fn contain(code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+        // What it panicked with is the user's as well and may panic when it is dropped, with
+        // something of the same kind: the second is left alone.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
         }
     }
 }

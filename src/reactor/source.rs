@@ -23,12 +23,12 @@
 //! is done when it has moved on.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
 use super::Shard;
+use super::round::contain;
 use crate::sync::{AtomicUsize, Mutex, Ordering, Ref};
 use crate::sys::{Event, Registration};
 
@@ -171,7 +171,7 @@ impl Source {
         drop(spare);
         if let Some(replaced) = replaced {
             // Another task waited here and is told, so that it can try and wait again.
-            let _ = catch_unwind(AssertUnwindSafe(|| replaced.wake()));
+            contain(|| replaced.wake());
         }
         match armed {
             Ok(()) => Poll::Pending,
