@@ -126,7 +126,7 @@ fn a_number_that_is_used_again_at_once_can_be_registered() {
 #[test]
 fn a_descriptor_closed_behind_our_back_does_not_harm_its_successor() {
     let _watchdog = watchdog();
-    let duplicate = rustix::io::fcntl_dupfd_cloexec;
+    let duplicate = |of: &UnixStream, least| rustix::io::fcntl_dupfd_cloexec(of, least);
     let (ours, _peer) = UnixStream::pair().unwrap();
     // A number that is out of the way of other tests.
     let high = duplicate(&ours, 500).unwrap();
@@ -146,6 +146,7 @@ fn a_descriptor_closed_behind_our_back_does_not_harm_its_successor() {
 
 /// A descriptor that somebody else owns, or owned.
 #[cfg(target_os = "linux")]
+#[derive(Debug)]
 struct Borrowed(std::os::fd::RawFd);
 
 #[cfg(target_os = "linux")]

@@ -1,0 +1,514 @@
+//! Wakers are other people's code. Those here panic, in each of their functions, or call back
+//! into the library. Nobody else may lose a wake by it, and nothing may hang.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::future::Future;
+use std::io::Write;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use futures_lite::future;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Which functions of a waker panic.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    Clone,
+    Wake,
+    Drop,
+    /// Panics while waking, with a payload that panics when it is dropped.
+    Payload,
+}
+
+/// What a faulty waker knows. It behaves until `armed`, so that it can be set up in peace.
+struct Faulty {
+    fault: Fault,
+    armed: AtomicBool,
+    wakes: AtomicUsize,
+}
+
+struct PanicsOnDrop;
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            resume_unwind(Box::new("the payload of a panic"));
+        }
+    }
+}
+
+impl Faulty {
+    fn strike(&self, fault: Fault) {
+        if self.fault == fault && self.armed.load(Ordering::SeqCst) {
+            // Without the hook's message: there would be many.
+            resume_unwind(Box::new("a waker that panics"));
+        }
+    }
+
+    fn woken(&self) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+        self.strike(Fault::Wake);
+        if self.fault == Fault::Payload {
+            resume_unwind(Box::new(PanicsOnDrop));
+        }
+    }
+}
+
+/// The table of a waker whose data is a leaked `Faulty`: it needs no counting.
+static FAULTY: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        faulty(data).strike(Fault::Clone);
+        RawWaker::new(data, &FAULTY)
+    },
+    |data| faulty(data).woken(),
+    |data| faulty(data).woken(),
+    |data| {
+        if !thread::panicking() {
+            faulty(data).strike(Fault::Drop);
+        }
+    },
+);
+
+fn faulty(data: *const ()) -> &'static Faulty {
+    // SAFETY: the data of each waker with this table is a leaked `Faulty`.
+    unsafe { &*data.cast::<Faulty>() }
+}
+
+impl Faulty {
+    fn new(fault: Fault) -> (&'static Faulty, Waker) {
+        let armed = AtomicBool::new(false);
+        let faulty: &Faulty =
+            Box::leak(Box::new(Faulty { fault, armed, wakes: AtomicUsize::new(0) }));
+        // SAFETY: the functions of the table do nothing but look at the leaked value.
+        let waker =
+            unsafe { Waker::from_raw(RawWaker::new(std::ptr::from_ref(faulty).cast(), &FAULTY)) };
+        (faulty, waker)
+    }
+
+    fn arm(&self) {
+        self.armed.store(true, Ordering::SeqCst);
+    }
+
+    fn disarm(&self) {
+        self.armed.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Polls something whose waker may panic; whether it did.
+fn poll_panics<F: Future + Unpin>(waker: &Waker, future: &mut F) -> bool {
+    catch_unwind(AssertUnwindSafe(|| {
+        let _ = Pin::new(future).poll(&mut Context::from_waker(waker));
+    }))
+    .is_err()
+}
+
+const FAULTS: [Fault; 4] = [Fault::Clone, Fault::Wake, Fault::Drop, Fault::Payload];
+
+#[test]
+fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
+    let _watchdog = watchdog();
+    for fault in FAULTS {
+        for _ in 0..3 {
+            let wakes = Wakes::new();
+            let mut timers = Vec::new();
+            let mut hostile = Vec::new();
+            // Good and bad ones in turn, all due at once.
+            let due = std::time::Instant::now() + 20 * MS;
+            for _ in 0..50 {
+                let (faulty, waker) = Faulty::new(fault);
+                let mut timer = Timer::at(due);
+                assert!(poll_with(&waker, &mut timer).is_pending());
+                let mut good = Timer::at(due);
+                assert!(poll_with(&wakes.waker(), &mut good).is_pending());
+                faulty.arm();
+                hostile.push((faulty, waker, timer));
+                timers.push(good);
+            }
+            wakes.wait_for(timers.len());
+            for (faulty, waker, timer) in hostile {
+                eventually("the hostile wakers were tried", || {
+                    faulty.wakes.load(Ordering::SeqCst) > 0
+                });
+                faulty.disarm();
+                drop((timer, waker));
+            }
+        }
+    }
+    block_on(in_time("a timer after all that", Timer::after(MS)));
+    future::block_on(in_time("and one by the fallback", Timer::after(MS)));
+}
+
+#[test]
+fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
+    let _watchdog = watchdog();
+    for fault in FAULTS {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let ours = Async::new(ours).unwrap();
+        let (wakes, last) = (Wakes::new(), Wakes::new());
+        let mut waits: Vec<_> = (0..20).map(|_| ours.readable()).collect();
+        let mut hostile = Vec::new();
+        for (index, wait) in waits.iter_mut().enumerate() {
+            let (faulty, waker) = Faulty::new(fault);
+            let waker = if index % 2 == 0 { waker } else { wakes.waker() };
+            assert!(poll_with(&waker, wait).is_pending());
+            faulty.arm();
+            hostile.push((faulty, waker));
+        }
+        let last_waker = last.waker();
+        assert!(ours.poll_readable(&mut Context::from_waker(&last_waker)).is_pending());
+        peer.write_all(b"for all").unwrap();
+        wakes.wait_for(10);
+        last.wait_for(1);
+        for (faulty, _) in &hostile {
+            faulty.disarm();
+        }
+    }
+    block_on(in_time("a timer after all that", Timer::after(MS)));
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
+    let _watchdog = watchdog();
+    for fault in [Fault::Wake, Fault::Drop, Fault::Payload] {
+        // A timer's, whose old waker is dropped.
+        let (faulty, waker) = Faulty::new(fault);
+        let wakes = Wakes::new();
+        let mut timer = Timer::after(5 * MS);
+        assert!(poll_with(&waker, &mut timer).is_pending());
+        faulty.arm();
+        poll_panics(&wakes.waker(), &mut timer);
+        wakes.wait_for(1);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+
+        // A source's, whose old waker is woken.
+        let (faulty, waker) = Faulty::new(fault);
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let ours = Async::new(ours).unwrap();
+        let wakes = Wakes::new();
+        assert!(ours.poll_readable(&mut Context::from_waker(&waker)).is_pending());
+        faulty.arm();
+        let replacing = wakes.waker();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            ours.poll_readable(&mut Context::from_waker(&replacing))
+        }));
+        peer.write_all(b"for the new one").unwrap();
+        wakes.wait_for(1);
+        assert!(!matches!(polled, Ok(Poll::Ready(_))));
+        faulty.disarm();
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_cloned_or_dropped_leaves_timer_and_source_usable() {
+    let _watchdog = watchdog();
+    for fault in [Fault::Clone, Fault::Drop] {
+        let (faulty, waker) = Faulty::new(fault);
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let ours = Async::new(ours).unwrap();
+        let mut timer = Timer::after(HOUR);
+        let mut readable = ours.readable();
+        faulty.arm();
+        for _ in 0..3 {
+            poll_panics(&waker, &mut timer);
+            poll_panics(&waker, &mut readable);
+            let cx = &mut Context::from_waker(&waker);
+            let _ = catch_unwind(AssertUnwindSafe(|| ours.poll_readable(cx)));
+        }
+        // The same ones, by a task that behaves.
+        timer.set_after(2 * MS);
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            block_on(in_time("the timer", &mut timer));
+        }));
+        peer.write_all(b"there").unwrap();
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            block_on(in_time("the source", &mut readable)).unwrap();
+        }));
+        block_on(in_time("the source again", ours.readable())).unwrap();
+        // Dropping them drops what is left of the waker.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(timer)));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(readable)));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(ours)));
+        faulty.disarm();
+        block_on(in_time("a timer after it", Timer::after(MS)));
+    }
+}
+
+#[test]
+fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
+    let _watchdog = watchdog();
+    for _ in 0..20 {
+        let wakes = Wakes::new();
+        let mut others: Vec<_> = (0..100).map(|_| Timer::after(3 * MS)).collect();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            block_on(async {
+                for timer in &mut others {
+                    assert!(poll_with(&wakes.waker(), timer).is_pending());
+                }
+                Timer::after(3 * MS).await;
+                panic_any(PanicsOnDrop);
+            });
+        }));
+        // Whoever catches it has the payload on their hands.
+        std::mem::forget(panicked);
+        wakes.wait_for(others.len());
+    }
+}
+
+/// Calls a closure when woken, and counts.
+struct Calls<F> {
+    call: F,
+    calls: AtomicUsize,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Calls<F> {
+    fn new(call: F) -> Arc<Calls<F>> {
+        Arc::new(Calls { call, calls: AtomicUsize::new(0) })
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
+    fn wake(self: Arc<Self>) {
+        (self.call)();
+        self.calls.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_timer_dropped_inside_its_own_wake_goes_quietly() {
+    let _watchdog = watchdog();
+    for _ in 0..50 {
+        let slot = Arc::new(Mutex::new(None::<Timer>));
+        let calls = Calls::new({
+            let slot = slot.clone();
+            move || drop(slot.lock().unwrap().take())
+        });
+        let mut timer = Timer::interval(Duration::from_micros(200));
+        let pending = poll_with(&Waker::from(calls.clone()), &mut timer).is_pending();
+        // From here on it may be gone at any moment.
+        *slot.lock().unwrap() = Some(timer);
+        if pending {
+            eventually("its waker was called", || calls.calls() > 0);
+        }
+        drop(slot.lock().unwrap().take());
+        eventually("nobody holds the waker", || Arc::strong_count(&calls) == 1);
+    }
+}
+
+#[test]
+fn a_timer_set_again_inside_its_own_wake_goes_on() {
+    let _watchdog = watchdog();
+    let slot = Arc::new(Mutex::new(Timer::after(HOUR)));
+    let calls = Calls::new({
+        let slot = slot.clone();
+        // Sometimes in the past: it is then due again while its waker is still at work.
+        move || slot.lock().unwrap().set_after(Duration::from_micros(30))
+    });
+    {
+        let mut timer = slot.lock().unwrap();
+        assert!(poll_with(&Waker::from(calls.clone()), &mut *timer).is_pending());
+        timer.set_after(MS);
+    }
+    eventually("it has set itself a thousand times", || calls.calls() >= 1_000);
+    let mut timer = slot.lock().unwrap();
+    timer.clear();
+    drop(timer);
+    block_on(in_time("a timer beside it", Timer::after(MS)));
+}
+
+#[test]
+fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let ours = Arc::new(Async::new(ours).unwrap());
+    let held = Arc::new(Mutex::new(Vec::<Timer>::new()));
+    let everything = {
+        let (ours, held) = (ours.clone(), held.clone());
+        move || {
+            // Timers: armed, moved, polled, dropped, left.
+            let mut timer = Timer::after(HOUR);
+            let _ = poll_with(Waker::noop(), &mut timer);
+            timer.set_after(MS);
+            timer.set_interval(MS);
+            timer.clear();
+            timer.set_at(std::time::Instant::now());
+            let _ = poll_with(Waker::noop(), &mut timer);
+            drop(timer);
+            let mut left = Timer::after(HOUR);
+            let _ = poll_with(Waker::noop(), &mut left);
+            held.lock().unwrap().push(left);
+            // Sources: the one that is at work, and new ones.
+            let _ = ours.poll_writable(&mut Context::from_waker(Waker::noop()));
+            let _ = poll_with(Waker::noop(), &mut ours.readable());
+            let new = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let _ = poll_with(Waker::noop(), &mut new.readable());
+            drop(new.into_inner().unwrap());
+            // And a reactor of one's own in the middle of another's round.
+            block_on(async {
+                Timer::after(Duration::from_micros(100)).await;
+            });
+            let _ = async_wheel::diagnostics::shards();
+        }
+    };
+    let calls = Calls::new(everything);
+    let waker = Waker::from(calls.clone());
+
+    for round in 0..20 {
+        let mut timer = Timer::after(2 * MS);
+        let mut readable = ours.readable();
+        let before = calls.calls();
+        let waiting = |timer: &mut Timer| poll_with(&waker, timer).is_pending();
+        if round % 2 == 0 {
+            assert!(waiting(&mut timer));
+            assert!(poll_with(&waker, &mut readable).is_pending());
+            peer.write_all(b"go").unwrap();
+            eventually("both were called", || calls.calls() >= before + 2);
+        } else {
+            // The same within `block_on`, whose thread calls them.
+            block_on(in_time("a thread that calls such wakers", async {
+                assert!(waiting(&mut timer));
+                assert!(poll_with(&waker, &mut readable).is_pending());
+                peer.write_all(b"go").unwrap();
+                while calls.calls() < before + 2 {
+                    Timer::after(MS).await;
+                }
+            }));
+        }
+        let read = ours.read_with(|mut stream| std::io::Read::read(&mut stream, &mut [0; 64]));
+        block_on(read).unwrap();
+    }
+    assert_eq!(held.lock().unwrap().len(), calls.calls());
+}
+
+#[test]
+fn wakers_dropped_with_their_timer_may_drop_more_timers() {
+    let _watchdog = watchdog();
+    // A timer whose waker owns another timer, whose waker owns another, and so on: dropping
+    // the first drops the whole chain, from within each other. (No deeper than a stack is.)
+    struct Owns(#[allow(dead_code)] Option<Timer>);
+    impl Wake for Owns {
+        fn wake(self: Arc<Self>) {}
+    }
+    let mut last = None;
+    for _ in 0..200 {
+        let mut timer = Timer::after(HOUR);
+        assert!(poll_with(&Waker::from(Arc::new(Owns(last))), &mut timer).is_pending());
+        last = Some(timer);
+    }
+    drop(last);
+
+    // The same when they go off together.
+    let wakes = Wakes::new();
+    let mut last = None;
+    for _ in 0..200 {
+        let mut timer = Timer::after(20 * MS);
+        let _ = poll_with(&Waker::from(Arc::new(Owns(last))), &mut timer);
+        last = Some(timer);
+    }
+    let mut after = Timer::after(40 * MS);
+    assert!(poll_with(&wakes.waker(), &mut after).is_pending());
+    wakes.wait_for(1);
+    drop(last);
+}
+
+#[test]
+fn a_hundred_thousand_timers_whose_wakers_each_drop_another_all_end() {
+    let _watchdog = watchdog();
+    const MANY: usize = 100_000;
+    let timers: Arc<Vec<Mutex<Option<Timer>>>> =
+        Arc::new((0..MANY).map(|_| Mutex::new(None)).collect());
+    let woken = Arc::new(AtomicUsize::new(0));
+    struct DropsAnother {
+        timers: Arc<Vec<Mutex<Option<Timer>>>>,
+        other: usize,
+        woken: Arc<AtomicUsize>,
+    }
+    impl Wake for DropsAnother {
+        fn wake(self: Arc<Self>) {
+            let other = self.timers[self.other].lock().unwrap().take();
+            drop(other);
+            self.woken.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let due = std::time::Instant::now() + 500 * MS;
+    for index in 0..MANY {
+        // Odd ones are dropped by even ones, so that half of them must be woken for certain.
+        let other = index ^ 1;
+        let other = if index % 2 == 0 { other } else { index };
+        let (timers, woken) = (timers.clone(), woken.clone());
+        let waker = Waker::from(Arc::new(DropsAnother { timers: timers.clone(), other, woken }));
+        let mut timer = Timer::at(due + Duration::from_nanos(index as u64 % 1_000));
+        if index % 2 == 0 && index + 2 < MANY {
+            timer.set_at(due);
+        }
+        let _ = poll_with(&waker, &mut timer);
+        *timers[index].lock().unwrap() = Some(timer);
+    }
+    eventually("each of those that nobody dropped was woken", || {
+        woken.load(Ordering::SeqCst) >= MANY / 2
+    });
+    eventually("those that were to be dropped are gone", || {
+        timers.iter().skip(1).step_by(2).all(|timer| timer.lock().unwrap().is_none())
+    });
+    block_on(in_time("a timer after the storm", Timer::after(MS)));
+    timers.iter().for_each(|timer| drop(timer.lock().unwrap().take()));
+}
+
+#[test]
+fn a_waker_that_takes_its_time_holds_nothing_that_others_need() {
+    let _watchdog = watchdog();
+    let release = Arc::new(AtomicBool::new(false));
+    let calls = Calls::new({
+        let release = release.clone();
+        move || {
+            while !release.load(Ordering::SeqCst) {
+                thread::sleep(MS);
+            }
+        }
+    });
+    let mut timer = Timer::after(MS);
+    let stuck = block_on(async {
+        let pending = poll_with(&Waker::from(calls.clone()), &mut timer).is_pending();
+        pending.then(|| ())
+    });
+    // Whoever was to call that waker is stuck in it by now. Threads in `block_on` are not.
+    thread::sleep(20 * MS);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(|| {
+                block_on(async {
+                    for _ in 0..5 {
+                        in_time("a timer beside a stuck waker", Timer::after(MS)).await;
+                        let (ours, mut peer) = UnixStream::pair().unwrap();
+                        let ours = Async::new(ours).unwrap();
+                        peer.write_all(b"go on").unwrap();
+                        in_time("a source beside a stuck waker", ours.readable()).await.unwrap();
+                    }
+                });
+            })
+        })
+        .collect();
+    let ended: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
+    release.store(true, Ordering::SeqCst);
+    assert!(ended.iter().all(Result::is_ok));
+    if stuck.is_some() {
+        eventually("the slow waker has ended", || calls.calls() == 1);
+    }
+}
