@@ -162,8 +162,11 @@ fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
         let mut waits: Vec<_> = (0..20).map(|_| ours.readable()).collect();
         let mut hostile = Vec::new();
         for (index, wait) in waits.iter_mut().enumerate() {
+            if index % 2 == 0 {
+                assert!(poll_with(&wakes.waker(), wait).is_pending());
+                continue;
+            }
             let (faulty, waker) = Faulty::new(fault);
-            let waker = if index % 2 == 0 { waker } else { wakes.waker() };
             assert!(poll_with(&waker, wait).is_pending());
             faulty.arm();
             hostile.push((faulty, waker));
@@ -193,6 +196,7 @@ fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
         poll_panics(&wakes.waker(), &mut timer);
         wakes.wait_for(1);
         assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+        faulty.disarm();
 
         // A source's, whose old waker is woken.
         let (faulty, waker) = Faulty::new(fault);
@@ -449,15 +453,12 @@ fn a_hundred_thousand_timers_whose_wakers_each_drop_another_all_end() {
     }
     let due = std::time::Instant::now() + 500 * MS;
     for index in 0..MANY {
-        // Odd ones are dropped by even ones, so that half of them must be woken for certain.
-        let other = index ^ 1;
-        let other = if index % 2 == 0 { other } else { index };
-        let (timers, woken) = (timers.clone(), woken.clone());
-        let waker = Waker::from(Arc::new(DropsAnother { timers: timers.clone(), other, woken }));
+        // Even ones drop the odd one after them; odd ones drop themselves. Who comes first is
+        // left to the wheel, but no even one is dropped by another.
+        let other = index | 1;
+        let (shared, woken) = (timers.clone(), woken.clone());
+        let waker = Waker::from(Arc::new(DropsAnother { timers: shared, other, woken }));
         let mut timer = Timer::at(due + Duration::from_nanos(index as u64 % 1_000));
-        if index % 2 == 0 && index + 2 < MANY {
-            timer.set_at(due);
-        }
         let _ = poll_with(&waker, &mut timer);
         *timers[index].lock().unwrap() = Some(timer);
     }
@@ -469,46 +470,4 @@ fn a_hundred_thousand_timers_whose_wakers_each_drop_another_all_end() {
     });
     block_on(in_time("a timer after the storm", Timer::after(MS)));
     timers.iter().for_each(|timer| drop(timer.lock().unwrap().take()));
-}
-
-#[test]
-fn a_waker_that_takes_its_time_holds_nothing_that_others_need() {
-    let _watchdog = watchdog();
-    let release = Arc::new(AtomicBool::new(false));
-    let calls = Calls::new({
-        let release = release.clone();
-        move || {
-            while !release.load(Ordering::SeqCst) {
-                thread::sleep(MS);
-            }
-        }
-    });
-    let mut timer = Timer::after(MS);
-    let stuck = block_on(async {
-        let pending = poll_with(&Waker::from(calls.clone()), &mut timer).is_pending();
-        pending.then(|| ())
-    });
-    // Whoever was to call that waker is stuck in it by now. Threads in `block_on` are not.
-    thread::sleep(20 * MS);
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            thread::spawn(|| {
-                block_on(async {
-                    for _ in 0..5 {
-                        in_time("a timer beside a stuck waker", Timer::after(MS)).await;
-                        let (ours, mut peer) = UnixStream::pair().unwrap();
-                        let ours = Async::new(ours).unwrap();
-                        peer.write_all(b"go on").unwrap();
-                        in_time("a source beside a stuck waker", ours.readable()).await.unwrap();
-                    }
-                });
-            })
-        })
-        .collect();
-    let ended: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
-    release.store(true, Ordering::SeqCst);
-    assert!(ended.iter().all(Result::is_ok));
-    if stuck.is_some() {
-        eventually("the slow waker has ended", || calls.calls() == 1);
-    }
 }

@@ -103,11 +103,13 @@ pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
             }
         }
     });
-    let result = futures_lite::future::or(async { Some(future.await) }, async {
+    // Lateness is asked for first: a future whose wake was lost would be found ready else, by
+    // the very poll that is to say that it is late.
+    let told = async {
         late.told().await;
         None
-    })
-    .await;
+    };
+    let result = futures_lite::future::or(told, async { Some(future.await) }).await;
     drop(ended);
     result.unwrap_or_else(|| panic!("not ready after {PATIENCE:?}: {what}"))
 }

@@ -1,0 +1,126 @@
+//! UDP: datagrams arrive one by one, whole, from whom they came.
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use async_wheel::{Async, Timer};
+use common::{both_ways, in_time, watchdog};
+use futures_lite::future;
+
+fn socket() -> (Async<UdpSocket>, SocketAddr) {
+    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = socket.get_ref().local_addr().unwrap();
+    (socket, address)
+}
+
+#[test]
+fn datagrams_are_neither_joined_nor_split_and_tell_their_sender() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        assert_eq!(left.send_to(b"first", right_address).await.unwrap(), 5);
+        assert_eq!(left.send_to(b"the second", right_address).await.unwrap(), 10);
+        let mut buffer = [0; 64];
+        for expected in [&b"first"[..], b"the second"] {
+            let received = in_time("a datagram", right.recv_from(&mut buffer)).await.unwrap();
+            assert_eq!(received, (expected.len(), left_address));
+            assert_eq!(&buffer[..expected.len()], expected);
+        }
+        assert!(future::poll_once(right.recv_from(&mut buffer)).await.is_none());
+    });
+}
+
+#[test]
+fn a_receive_that_waits_is_woken_by_what_comes_later() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let ((left, _), (right, right_address)) = (socket(), socket());
+        for _ in 0..20 {
+            let mut buffer = [0; 16];
+            let receive = in_time("a datagram", right.recv_from(&mut buffer));
+            let (received, ()) = future::zip(receive, async {
+                Timer::after(Duration::from_micros(500)).await;
+                left.send_to(b"later", right_address).await.unwrap();
+            })
+            .await;
+            assert_eq!(received.unwrap().0, 5);
+        }
+    });
+}
+
+#[test]
+fn connected_sockets_send_receive_and_peek_without_addresses() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        left.get_ref().connect(right_address).unwrap();
+        right.get_ref().connect(left_address).unwrap();
+        let mut buffer = [0; 16];
+        for _ in 0..10 {
+            assert_eq!(left.send(b"there").await.unwrap(), 5);
+            assert_eq!(in_time("a peek", right.peek(&mut buffer)).await.unwrap(), 5);
+            let peeked = in_time("a peek", right.peek_from(&mut buffer)).await.unwrap();
+            assert_eq!(peeked, (5, left_address));
+            assert_eq!(in_time("the datagram", right.recv(&mut buffer)).await.unwrap(), 5);
+            assert!(future::poll_once(right.peek(&mut buffer)).await.is_none());
+            assert_eq!(right.send(b"and back").await.unwrap(), 8);
+            assert_eq!(in_time("the answer", left.recv(&mut buffer)).await.unwrap(), 8);
+        }
+    });
+}
+
+#[test]
+fn of_many_that_wait_for_datagrams_each_gets_one() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let ((left, _), (right, right_address)) = (socket(), socket());
+        let right = &right;
+        let receive = |_| {
+            Box::pin(async move {
+                let mut byte = [0];
+                right.recv(&mut byte).await.unwrap();
+                byte[0]
+            })
+        };
+        let mut waiting: Vec<_> = (0..20).map(receive).collect();
+        for receive in &mut waiting {
+            assert!(future::poll_once(receive).await.is_none());
+        }
+        for number in 0..20 {
+            left.send_to(&[number], right_address).await.unwrap();
+        }
+        let mut received = in_time("twenty datagrams", async {
+            let mut received = Vec::new();
+            for receive in waiting {
+                received.push(receive.await);
+            }
+            received
+        })
+        .await;
+        received.sort_unstable();
+        assert_eq!(received, (0..20).collect::<Vec<_>>());
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_on_the_socket_wakes_who_receives() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        // Nobody is there: the system says so to the next operation on a connected socket.
+        let (gone, gone_address) = socket();
+        drop(gone);
+        let (socket, _) = socket();
+        socket.get_ref().connect(gone_address).unwrap();
+        let mut byte = [0];
+        let receive = in_time("a refusal", socket.recv(&mut byte));
+        let (received, ()) = future::zip(receive, async {
+            Timer::after(Duration::from_millis(1)).await;
+            let _ = socket.get_ref().send(b"anybody?");
+        })
+        .await;
+        assert_eq!(received.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    });
+}

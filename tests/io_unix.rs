@@ -1,0 +1,193 @@
+//! Unix sockets, pipes of other kinds, and whatever else has a descriptor.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_wheel::Async;
+use common::{both_ways, in_time, watchdog};
+use futures_lite::future;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
+
+/// A path for a socket, which is taken away in the end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Place {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("async-wheel-test-{}-{number}", std::process::id());
+        Place(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_stream_connects_by_path_and_carries_data() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let place = Place::new();
+        let listener = Async::<UnixListener>::bind(&place.0).unwrap();
+        assert!(future::poll_once(listener.accept()).await.is_none());
+        let both = future::try_zip(listener.accept(), Async::<UnixStream>::connect(&place.0));
+        let ((mut server, _), mut client) = in_time("a connection", both).await.unwrap();
+        client.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        in_time("a read", server.read_exact(&mut heard)).await.unwrap();
+        assert_eq!(&heard, b"hello");
+
+        let mut incoming = pin!(listener.incoming());
+        let _second = Async::<UnixStream>::connect(&place.0).await.unwrap();
+        in_time("an incoming one", incoming.next()).await.unwrap().unwrap();
+    });
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_path_that_begins_with_a_zero_byte_names_an_abstract_socket() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+    let _watchdog = watchdog();
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    both_ways(|| async {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("async-wheel-test-{}-{number}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        let listener = Async::new(listener).unwrap();
+        let connect = Async::<UnixStream>::connect(format!("\0{name}"));
+        let both = future::try_zip(listener.accept(), connect);
+        let ((_server, _), client) = in_time("a connection", both).await.unwrap();
+        let peer = client.get_ref().peer_addr().unwrap();
+        assert_eq!(peer.as_abstract_name(), Some(name.as_bytes()));
+        let nobody = Async::<UnixStream>::connect(format!("\0{name} and more")).await;
+        assert_eq!(nobody.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn each_way_to_fail_to_connect_or_bind_has_its_error() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let place = Place::new();
+        let missing = Async::<UnixStream>::connect(&place.0).await;
+        assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+
+        let listener = Async::<UnixListener>::bind(&place.0).unwrap();
+        let taken = Async::<UnixListener>::bind(&place.0);
+        assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);
+        let taken = Async::<UnixDatagram>::bind(&place.0);
+        assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);
+
+        drop(listener);
+        let refused = Async::<UnixStream>::connect(&place.0).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+
+        let long = Async::<UnixStream>::connect("x".repeat(1_000)).await;
+        assert!(long.is_err(), "a path that fits into no address");
+    });
+}
+
+#[test]
+fn datagrams_arrive_by_path_and_by_pair() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (here, there) = (Place::new(), Place::new());
+        let left = Async::<UnixDatagram>::bind(&here.0).unwrap();
+        let right = Async::<UnixDatagram>::bind(&there.0).unwrap();
+        let unbound = Async::<UnixDatagram>::unbound().unwrap();
+        let mut buffer = [0; 16];
+        assert!(future::poll_once(right.recv_from(&mut buffer)).await.is_none());
+        assert_eq!(left.send_to(b"hello", &there.0).await.unwrap(), 5);
+        let (length, from) = in_time("a datagram", right.recv_from(&mut buffer)).await.unwrap();
+        assert_eq!((length, from.as_pathname()), (5, Some(here.0.as_path())));
+        unbound.send_to(b"who?", &there.0).await.unwrap();
+        let (length, from) = in_time("a datagram", right.recv_from(&mut buffer)).await.unwrap();
+        assert!(length == 4 && from.is_unnamed());
+        assert!(unbound.send(b"to whom?").await.is_err());
+
+        let (one, other) = Async::<UnixDatagram>::pair().unwrap();
+        assert_eq!(one.send(b"paired").await.unwrap(), 6);
+        assert_eq!(in_time("its pair's", other.recv(&mut buffer)).await.unwrap(), 6);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_datagram_socket_whose_receiver_is_full_waits_for_room() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (one, other) = Async::<UnixDatagram>::pair().unwrap();
+        const MANY: usize = 2_000;
+        let send = async {
+            for number in 0..MANY {
+                one.send(&number.to_le_bytes()).await.unwrap();
+            }
+        };
+        let receive = async {
+            for number in 0..MANY {
+                let mut bytes = [0; 8];
+                other.recv(&mut bytes).await.unwrap();
+                assert_eq!(usize::from_le_bytes(bytes), number);
+                if number % 10 == 0 {
+                    future::yield_now().await;
+                }
+            }
+        };
+        in_time("datagrams one after another", future::zip(send, receive)).await;
+    });
+}
+
+#[test]
+fn a_childs_pipes_are_read_and_written_to_their_end() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let mut child =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = Async::new(child.stdin.take().unwrap()).unwrap();
+        let mut stdout = Async::new(child.stdout.take().unwrap()).unwrap();
+        let bytes = vec![b'x'; 300_000];
+        let write = async {
+            stdin.write_all(&bytes).await.unwrap();
+            drop(stdin);
+        };
+        let mut heard = Vec::new();
+        let read = in_time("what cat says", stdout.read_to_end(&mut heard));
+        let ((), read) = future::zip(write, read).await;
+        assert_eq!(read.unwrap(), bytes.len());
+        assert!(child.wait().unwrap().success());
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pidfd_becomes_readable_when_its_process_ends() {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        // An older kernel may be without it.
+        let Ok(pidfd) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return;
+        };
+        let pidfd = Async::new(pidfd).unwrap();
+        assert!(future::poll_once(pidfd.readable()).await.is_none());
+        drop(child.stdin.take());
+        in_time("the end of a process", pidfd.readable()).await.unwrap();
+        assert!(child.wait().unwrap().success());
+    });
+}
