@@ -38,7 +38,7 @@ fn data_arrives_whole_and_in_order_in_both_directions() {
     both_ways(|| async {
         const LENGTH: usize = 3 << 20;
         let (server, client) = connection().await;
-        let bytes: Vec<u8> = (0..LENGTH).map(|index| (index * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..LENGTH).map(|index| (index * 31 / 8) as u8).collect();
         let send = |stream| send_all(stream, &bytes);
         let receive = |stream| receive_all(stream, &bytes);
         let there = future::zip(send(&client), receive(&server));

@@ -176,8 +176,8 @@ fn a_task_whose_place_another_takes_is_woken() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     fill(ours.get_ref());
-    let methods: [fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>; 2] =
-        [Async::poll_readable, Async::poll_writable];
+    type Method = fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>;
+    let methods: [Method; 2] = [Async::poll_readable, Async::poll_writable];
     let (former, latter) = (Wakes::new(), Wakes::new());
     for (round, method) in methods.iter().enumerate() {
         assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());

@@ -13,8 +13,11 @@ use futures_lite::{FutureExt, StreamExt, future};
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Makes a timer of a duration.
+type Way = fn(Duration) -> Timer;
+
 /// Every way to let a timer fire in `duration` from now.
-const WAYS: [(&str, fn(Duration) -> Timer); 9] = [
+const WAYS: [(&str, Way); 9] = [
     ("after", Timer::after),
     ("at", |duration| Timer::at(Instant::now() + duration)),
     ("interval", Timer::interval),
@@ -41,7 +44,7 @@ fn set(mut timer: Timer, how: impl Fn(&mut Timer)) -> Timer {
 }
 
 /// Every way to give a timer a duration that the clock cannot count to.
-const ENDLESS: [(&str, fn(Duration) -> Timer); 6] = [
+const ENDLESS: [(&str, Way); 6] = [
     ("after", Timer::after),
     ("interval", Timer::interval),
     ("set_after", |endless| set(Timer::after(MS), |timer| timer.set_after(endless))),
@@ -230,7 +233,7 @@ fn the_first_tick_comes_after_one_period_and_the_others_keep_the_grid() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let period = Duration::from_micros(1_500);
-        let ways: [fn(Duration) -> Timer; 2] =
+        let ways: [Way; 2] =
             [Timer::interval, |period| set(Timer::after(HOUR), |timer| timer.set_interval(period))];
         for make in ways {
             let before = Instant::now();

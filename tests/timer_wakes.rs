@@ -18,8 +18,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for a timer that is due in a few milliseconds to show itself.
 const A_WHILE: Duration = Duration::from_millis(40);
 
+/// Sets a timer to a duration from now.
+type Setter = fn(&mut Timer, Duration);
+
 /// Every way to give a registered timer another deadline.
-const SETTERS: [(&str, fn(&mut Timer, Duration)); 5] = [
+const SETTERS: [(&str, Setter); 5] = [
     ("set_after", Timer::set_after),
     ("set_at", |timer, duration| timer.set_at(Instant::now() + duration)),
     ("set_interval", Timer::set_interval),
