@@ -54,6 +54,8 @@ fn start() -> io::Result<Ref<Reactor>> {
     let reactor = REACTOR.get_or_init(|| reactor).clone();
     // It cannot have gone away: it waits for this.
     let _ = send.send(reactor.clone());
+    #[cfg(feature = "tracing")]
+    tracing::debug!(shards_at_most = limit, "reactor started");
     Ok(reactor)
 }
 

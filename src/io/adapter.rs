@@ -1,20 +1,17 @@
 //! `Async<T>`: an I/O type with its registration.
 
-use std::future::{Future, poll_fn};
 use std::io;
 #[cfg(unix)]
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::AsFd;
 #[cfg(windows)]
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket, RawSocket};
-use std::pin::pin;
+use std::os::windows::io::AsSocket;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::connect::set_nonblocking;
-use super::ready::Ready;
 use super::{Readable, ReadableOwned, Writable, WritableOwned};
 use crate::driver;
-use crate::reactor::{Interest, Source, Waiter};
+use crate::reactor::{Interest, Source};
 use crate::sys::Registration;
 
 /// An I/O type that is waited for without blocking a thread.
@@ -162,6 +159,8 @@ impl<T> Async<T> {
     /// Wraps an I/O type by what the poller knows it by.
     pub(crate) fn register(registration: Registration, io: T) -> io::Result<Async<T>> {
         let source = driver::reactor()?.register(&driver::place()?, registration)?;
+        #[cfg(feature = "tracing")]
+        tracing::trace!(?registration, shard = source.shard().index(), "source registered");
         Ok(Async { source, io: Some(io) })
     }
 
@@ -341,184 +340,6 @@ impl<T> Async<T> {
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.source.poll_event(Interest::Write, cx)
     }
-
-    /// Does a read operation, waiting while it would block.
-    ///
-    /// The operation is tried at once, and again each time the source has become readable, or
-    /// the task was woken for another reason, until it says something else than `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// What the operation says, and what the system says to waiting.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use async_wheel::Async;
-    /// use std::net::TcpListener;
-    ///
-    /// # async_wheel::block_on(async {
-    /// let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0))?;
-    /// let (stream, address) = listener.read_with(|listener| listener.accept()).await?;
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async fn read_with<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.readable()).await?;
-        }
-    }
-
-    /// Does a read operation that needs the value for change, waiting while it would block.
-    ///
-    /// # Safety
-    ///
-    /// The operation must not replace the value or close its descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_with`](Async::read_with).
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use async_wheel::Async;
-    /// use std::io::Read;
-    /// use std::net::TcpStream;
-    ///
-    /// # async_wheel::block_on(async {
-    /// let mut stream = Async::<TcpStream>::connect(([127, 0, 0, 1], 8000)).await?;
-    /// let mut buffer = [0; 64];
-    /// // SAFETY: reading leaves the stream where it is.
-    /// let read = unsafe { stream.read_with_mut(|stream| stream.read(&mut buffer)).await? };
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async unsafe fn read_with_mut<R>(
-        &mut self,
-        op: impl FnMut(&mut T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            // SAFETY: what `op` does is the caller's to answer for.
-            match op(unsafe { self.get_mut() }) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.readable()).await?;
-        }
-    }
-
-    /// Does a write operation, waiting while it would block, as
-    /// [`read_with`](Async::read_with) does for reading.
-    ///
-    /// # Errors
-    ///
-    /// What the operation says, and what the system says to waiting.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::Async;
-    /// use std::net::UdpSocket;
-    ///
-    /// # async_wheel::block_on(async {
-    /// let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0))?;
-    /// socket.get_ref().connect(socket.get_ref().local_addr()?)?;
-    /// let sent = socket.write_with(|socket| socket.send(b"to myself")).await?;
-    /// assert_eq!(sent, 9);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async fn write_with<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.writable()).await?;
-        }
-    }
-
-    /// Does a write operation that needs the value for change, waiting while it would block.
-    ///
-    /// # Safety
-    ///
-    /// The operation must not replace the value or close its descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_with`](Async::write_with).
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use async_wheel::Async;
-    /// use std::io::Write;
-    /// use std::net::TcpStream;
-    ///
-    /// # async_wheel::block_on(async {
-    /// let mut stream = Async::<TcpStream>::connect(([127, 0, 0, 1], 8000)).await?;
-    /// // SAFETY: writing leaves the stream where it is.
-    /// let written = unsafe { stream.write_with_mut(|stream| stream.write(b"hello")).await? };
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async unsafe fn write_with_mut<R>(
-        &mut self,
-        op: impl FnMut(&mut T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            // SAFETY: what `op` does is the caller's to answer for.
-            match op(unsafe { self.get_mut() }) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.writable()).await?;
-        }
-    }
-
-    /// Does one of this crate's own operations, which say `WouldBlock` only when the system
-    /// did: then the next change to *ready* is still ahead, and waiting for it is free.
-    pub(super) async fn own_op<R>(
-        &self,
-        interest: Interest,
-        op: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            let before = self.source.events(interest);
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(Ready::new(self, interest, Waiter::after_would_block(before))).await?;
-        }
-    }
-}
-
-/// Polls a wait once; if it is pending, the next poll is the end of it whatever woke the task:
-/// the operation is tried again.
-async fn once(wait: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    let mut wait = pin!(wait);
-    let mut pending = false;
-    poll_fn(|cx| {
-        if pending {
-            return Poll::Ready(Ok(()));
-        }
-        pending = true;
-        wait.as_mut().poll(cx)
-    })
-    .await
-}
-
-impl<T> AsRef<T> for Async<T> {
-    fn as_ref(&self) -> &T {
-        self.get_ref()
-    }
 }
 
 impl<T> Drop for Async<T> {
@@ -526,74 +347,12 @@ impl<T> Drop for Async<T> {
         if let Some(io) = self.io.take() {
             // First the registration, then the descriptor: its number is used again at once.
             if let Some(reactor) = driver::started() {
-                // There is nobody to tell an error to.
-                let _ = reactor.deregister(&self.source);
+                // There is nobody to tell an error to, unless somebody traces.
+                let _ended = reactor.deregister(&self.source);
+                #[cfg(feature = "tracing")]
+                tracing::trace!(source = ?self.source.registration(), ended = ?_ended, "source dropped");
             }
             drop(io);
         }
-    }
-}
-
-#[cfg(unix)]
-impl<T: AsRawFd> AsRawFd for Async<T> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.get_ref().as_raw_fd()
-    }
-}
-
-#[cfg(unix)]
-impl<T: AsFd> AsFd for Async<T> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.get_ref().as_fd()
-    }
-}
-
-#[cfg(unix)]
-impl<T: AsFd + From<OwnedFd>> TryFrom<OwnedFd> for Async<T> {
-    type Error = io::Error;
-
-    fn try_from(fd: OwnedFd) -> io::Result<Async<T>> {
-        Async::new(fd.into())
-    }
-}
-
-#[cfg(unix)]
-impl<T: Into<OwnedFd>> TryFrom<Async<T>> for OwnedFd {
-    type Error = io::Error;
-
-    fn try_from(io: Async<T>) -> io::Result<OwnedFd> {
-        io.into_inner().map(Into::into)
-    }
-}
-
-#[cfg(windows)]
-impl<T: AsRawSocket> AsRawSocket for Async<T> {
-    fn as_raw_socket(&self) -> RawSocket {
-        self.get_ref().as_raw_socket()
-    }
-}
-
-#[cfg(windows)]
-impl<T: AsSocket> AsSocket for Async<T> {
-    fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.get_ref().as_socket()
-    }
-}
-
-#[cfg(windows)]
-impl<T: AsSocket + From<OwnedSocket>> TryFrom<OwnedSocket> for Async<T> {
-    type Error = io::Error;
-
-    fn try_from(socket: OwnedSocket) -> io::Result<Async<T>> {
-        Async::new(socket.into())
-    }
-}
-
-#[cfg(windows)]
-impl<T: Into<OwnedSocket>> TryFrom<Async<T>> for OwnedSocket {
-    type Error = io::Error;
-
-    fn try_from(io: Async<T>) -> io::Result<OwnedSocket> {
-        io.into_inner().map(Into::into)
     }
 }

@@ -63,6 +63,12 @@ io_safe! {
     std::process::ChildStdin,
     std::process::ChildStdout,
     std::process::ChildStderr,
+    #[cfg(not(async_wheel_no_pipe))]
+    #[allow(clippy::incompatible_msrv, reason = "build.rs has looked at the compiler")]
+    std::io::PipeReader,
+    #[cfg(not(async_wheel_no_pipe))]
+    #[allow(clippy::incompatible_msrv, reason = "build.rs has looked at the compiler")]
+    std::io::PipeWriter,
     #[cfg(unix)]
     std::os::unix::net::UnixStream,
 }

@@ -2,8 +2,10 @@
 
 mod adapter;
 mod connect;
+mod convert;
 mod io_safe;
 mod net;
+mod operation;
 mod ready;
 mod traits;
 #[cfg(unix)]

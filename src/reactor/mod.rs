@@ -118,6 +118,8 @@ impl Reactor {
             if let Ok(shard) = self.add_shard(shards.len()) {
                 shards.push(Resident { shard: shard.clone(), threads: 1 });
                 drop(shards);
+                #[cfg(feature = "tracing")]
+                tracing::debug!(shard = shard.index(), "shard added");
                 // It may be asleep, counting on the shards that it knows.
                 self.fallback.rouse();
                 return shard;

@@ -38,6 +38,11 @@ impl Round {
     /// Wakes everybody that was collected. This runs user code, so that the caller holds no
     /// lock and no seat. A waker that panics keeps nobody else from being woken.
     pub(crate) fn wake(&mut self, shard: &Shard) {
+        #[cfg(feature = "tracing")]
+        if !self.wakers.is_empty() || !self.fired.is_empty() {
+            let (io, timers) = (self.wakers.len(), self.fired.len());
+            tracing::trace!(shard = shard.index(), io, timers, "waking tasks");
+        }
         for waker in self.wakers.drain(..) {
             contain(|| waker.wake());
         }

@@ -12,12 +12,14 @@ mod epoll;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
 mod registration;
+mod waitable;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};
+pub(crate) use waitable::Waitable;
 
 /// Whether one poller can be polled by another. Where it cannot, there is one shard, and the
 /// fallback sits in its seat instead of watching from outside.

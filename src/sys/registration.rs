@@ -1,10 +1,14 @@
 //! What can be registered with a poller, and how.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, BorrowedFd as Borrowed, RawFd as RawSocket};
+#[cfg(windows)]
+use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
 use polling::{Event, PollMode};
 
-use super::Poller;
+use super::{Poller, Waitable};
 
 /// What tells one registered thing from another in the whole process, where the system lets
 /// it be registered with several pollers.
@@ -14,49 +18,52 @@ pub(crate) type Raw = usize;
 ///
 /// It does not own what it names: whoever makes one sees to it that the descriptor, socket or
 /// handle stays open until [`delete`](Registration::delete) was called.
+#[derive(Clone, Copy)]
 pub(crate) enum Registration {
-    #[cfg(unix)]
-    Fd(std::os::fd::RawFd),
-    #[cfg(windows)]
-    Socket(std::os::windows::io::RawSocket),
+    /// A descriptor; on Windows, a socket.
+    Socket(RawSocket),
+    /// Anything else.
+    #[cfg_attr(
+        not(any(
+            windows,
+            target_vendor = "apple",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "dragonfly",
+        )),
+        expect(dead_code, reason = "there is nothing else here")
+    )]
+    Waitable(Waitable),
 }
 
 impl Registration {
-    /// Names a descriptor.
+    /// Names a descriptor or socket.
     ///
     /// # Safety
     ///
-    /// The descriptor stays open until `delete` was called.
-    #[cfg(unix)]
-    pub(crate) unsafe fn new(fd: std::os::fd::BorrowedFd<'_>) -> Registration {
-        use std::os::fd::AsRawFd;
-        Registration::Fd(fd.as_raw_fd())
-    }
-
-    /// Names a socket.
-    ///
-    /// # Safety
-    ///
-    /// The socket stays open until `delete` was called.
-    #[cfg(windows)]
-    pub(crate) unsafe fn new(socket: std::os::windows::io::BorrowedSocket<'_>) -> Registration {
-        use std::os::windows::io::AsRawSocket;
-        Registration::Socket(socket.as_raw_socket())
+    /// It stays open until `delete` was called.
+    pub(crate) unsafe fn new(io: Borrowed<'_>) -> Registration {
+        #[cfg(unix)]
+        let raw = io.as_raw_fd();
+        #[cfg(windows)]
+        let raw = io.as_raw_socket();
+        Registration::Socket(raw)
     }
 
     /// See [`Raw`]. `None` if the system's poller is left to find duplicates.
     pub(crate) fn raw(&self) -> Option<Raw> {
-        match self {
-            #[cfg(unix)]
-            Registration::Fd(fd) => Raw::try_from(*fd).ok(),
-            #[cfg(windows)]
+        match *self {
+            Registration::Socket(socket) if cfg!(unix) => Raw::try_from(socket).ok(),
+            // There is one poller.
             Registration::Socket(_) => None,
+            Registration::Waitable(waitable) => waitable.raw(),
         }
     }
 
     /// Whether interest stays registered after an event, and events are edges.
     pub(crate) fn keeps_interest(&self) -> bool {
-        super::EDGE
+        super::EDGE && matches!(self, Registration::Socket(_))
     }
 
     fn mode(&self) -> PollMode {
@@ -65,18 +72,13 @@ impl Registration {
 
     /// Registers with no interest.
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
-        let interest = Event::none(key);
-        match self {
+        let (poller, interest) = (poller.inner(), Event::none(key));
+        match *self {
             // SAFETY: open until `delete` was called, by the contract of `new`.
-            #[cfg(unix)]
-            Registration::Fd(fd) => unsafe {
-                poller.inner().add_with_mode(*fd, interest, self.mode())
-            },
-            // SAFETY: as above.
-            #[cfg(windows)]
             Registration::Socket(socket) => unsafe {
-                poller.inner().add_with_mode(*socket, interest, self.mode())
+                poller.add_with_mode(socket, interest, self.mode())
             },
+            Registration::Waitable(waitable) => waitable.add(poller, interest),
         }
     }
 
@@ -88,38 +90,27 @@ impl Registration {
         readable: bool,
         writable: bool,
     ) -> io::Result<()> {
-        let interest = Event::new(key, readable, writable);
-        match self {
-            #[cfg(unix)]
-            Registration::Fd(fd) => {
-                // SAFETY: open until `delete` was called, by the contract of `new`.
-                let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) };
-                poller.inner().modify_with_mode(fd, interest, self.mode())
-            }
-            #[cfg(windows)]
+        let (poller, interest) = (poller.inner(), Event::new(key, readable, writable));
+        match *self {
             Registration::Socket(socket) => {
                 // SAFETY: open until `delete` was called, by the contract of `new`.
-                let socket = unsafe { std::os::windows::io::BorrowedSocket::borrow_raw(*socket) };
-                poller.inner().modify_with_mode(socket, interest, self.mode())
+                let socket = unsafe { Borrowed::borrow_raw(socket) };
+                poller.modify_with_mode(socket, interest, self.mode())
             }
+            Registration::Waitable(waitable) => waitable.modify(poller, interest),
         }
     }
 
     /// Ends the registration.
     pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
-        match self {
-            #[cfg(unix)]
-            Registration::Fd(fd) => {
-                // SAFETY: open until now, by the contract of `new`.
-                let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) };
-                poller.inner().delete(fd)
-            }
-            #[cfg(windows)]
+        let poller = poller.inner();
+        match *self {
             Registration::Socket(socket) => {
                 // SAFETY: open until now, by the contract of `new`.
-                let socket = unsafe { std::os::windows::io::BorrowedSocket::borrow_raw(*socket) };
-                poller.inner().delete(socket)
+                let socket = unsafe { Borrowed::borrow_raw(socket) };
+                poller.delete(socket)
             }
+            Registration::Waitable(waitable) => waitable.delete(poller),
         }
     }
 }
@@ -127,10 +118,8 @@ impl Registration {
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            #[cfg(unix)]
-            Registration::Fd(fd) => fd.fmt(f),
-            #[cfg(windows)]
             Registration::Socket(socket) => socket.fmt(f),
+            Registration::Waitable(waitable) => waitable.fmt(f),
         }
     }
 }
