@@ -102,8 +102,10 @@ fn no_sigpipe(socket: &OwnedSocket) -> io::Result<()> {
 #[cfg(windows)]
 fn start_winsock() {
     static STARTED: std::sync::Once = std::sync::Once::new();
-    // If it fails, the first use of a socket says so.
-    STARTED.call_once(|| drop(net::wsa_startup()));
+    STARTED.call_once(|| {
+        // If it fails, the first use of a socket says so.
+        let _ = net::wsa_startup();
+    });
 }
 
 #[cfg(windows)]
