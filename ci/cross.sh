@@ -6,9 +6,10 @@
 # Steps, all of them unless some are named:
 #
 #   setup     a copy of the toolchain that can build for the targets below; done once
-#   clippy    clippy with all targets and features for each target
-#   windows   the test suite as Windows, under wine
-#   aarch64   the test suite as aarch64 Linux, under qemu-user
+#   clippy    clippy with all targets and features for each target, also for the comparison
+#             with async-io in compat/interface, which covers os::kqueue and os::windows
+#   windows   the test suite and the comparison as Windows, under wine
+#   aarch64   the same as aarch64 Linux, under qemu-user
 #
 # DIR holds the copy; target/cross unless given. It takes some minutes and 3 GB to fill.
 #
@@ -169,17 +170,26 @@ clippy() {
   for target in "${targets[@]}"; do
     say "clippy for $target"
     cargo clippy --target "$target" --all-targets --all-features -- -D warnings
+    cargo clippy --manifest-path compat/interface/Cargo.toml --target "$target" --all-targets \
+      -- -D warnings
   done
+}
+
+run_tests() {
+  local failed=0
+  cargo test --target "$1" --lib --tests --no-fail-fast || failed=1
+  cargo test --target "$1" --manifest-path compat/interface/Cargo.toml --no-fail-fast || failed=1
+  return $failed
 }
 
 windows() {
   say "tests as Windows, under wine"
-  cargo test --target x86_64-pc-windows-gnu --lib --tests
+  run_tests x86_64-pc-windows-gnu
 }
 
 aarch64() {
   say "tests as aarch64 Linux, under qemu-user"
-  cargo test --target aarch64-unknown-linux-gnu --lib --tests
+  run_tests aarch64-unknown-linux-gnu
 }
 
 for step in "${steps[@]}"; do

@@ -5,6 +5,8 @@
 //! for each of the two (`interface::auto_traits`), and a test compares the tables.
 
 #![allow(clippy::duplicate_mod, reason = "the same program against two crates")]
+#![allow(clippy::type_complexity, clippy::unnecessary_to_owned, reason = "types are the matter")]
+#![allow(clippy::incompatible_msrv, reason = "build.rs has looked at the compiler")]
 
 /// The real async-io.
 #[path = "."]

@@ -1,0 +1,226 @@
+//! Timers.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_lite::{StreamExt, future};
+
+use super::subject::{Timer, block_on};
+use crate::tools::{A_WHILE, Task, poll};
+
+const MS: Duration = Duration::from_millis(1);
+const FAR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_deadline_in_the_past_is_ready_at_the_first_poll_and_yielded() {
+    let (task, waker) = Task::new();
+    let due = Instant::now();
+    assert_eq!(poll(&mut Timer::at(due), &waker), Poll::Ready(due));
+    assert_eq!(task.woken(), 0);
+}
+
+#[test]
+fn a_timer_wakes_its_task_once_and_yields_its_deadline() {
+    let (task, waker) = Task::new();
+    let due = Instant::now() + 10 * MS;
+    let mut timer = Timer::at(due);
+    assert_eq!(poll(&mut timer, &waker), Poll::Pending);
+    task.wait_for(1);
+    assert!(Instant::now() >= due);
+    task.stays_at(1);
+    assert_eq!(poll(&mut timer, &waker), Poll::Ready(due));
+}
+
+#[test]
+fn a_timer_that_fired_is_pending_for_ever() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(Duration::ZERO);
+    assert!(timer.will_fire());
+    assert!(poll(&mut timer, &waker).is_ready());
+    assert!(!timer.will_fire());
+    assert!(poll(&mut timer, &waker).is_pending());
+    task.stays_at(0);
+}
+
+#[test]
+fn what_the_clock_cannot_count_to_is_never() {
+    for timer in [Timer::never(), Timer::after(Duration::MAX), Timer::interval(Duration::MAX)] {
+        assert!(!timer.will_fire());
+    }
+    let mut timer = Timer::after(FAR);
+    timer.set_after(Duration::MAX);
+    assert!(!timer.will_fire());
+    timer.set_interval(Duration::MAX);
+    assert!(!timer.will_fire());
+}
+
+#[test]
+fn the_first_tick_comes_after_one_period() {
+    let start = Instant::now();
+    let first = block_on(Timer::interval(20 * MS).next()).unwrap();
+    assert!(first >= start + 20 * MS);
+    assert!(first < start + 10_000 * MS);
+}
+
+#[test]
+fn missed_ticks_come_in_a_burst_and_keep_the_grid() {
+    let (task, waker) = Task::new();
+    let start = Instant::now() - 50 * MS;
+    let mut ticks = Timer::interval_at(start, 10 * MS);
+    for index in 0..=5 {
+        let tick = future::block_on(future::poll_once(ticks.next()));
+        assert_eq!(tick, Some(Some(start + index * 10 * MS)));
+    }
+    assert_eq!(task.woken(), 0);
+    drop(waker);
+}
+
+#[test]
+fn an_interval_that_yielded_wakes_for_the_next_tick_without_another_poll() {
+    let (task, waker) = Task::new();
+    let mut ticks = Timer::interval_at(Instant::now(), 20 * MS);
+    assert!(poll(&mut ticks, &waker).is_ready());
+    assert_eq!(task.woken(), 0);
+    task.wait_for(1);
+    task.stays_at(1);
+}
+
+#[test]
+fn a_period_of_zero_is_always_ready() {
+    let (_, waker) = Task::new();
+    let start = Instant::now();
+    let mut ticks = Timer::interval_at(start, Duration::ZERO);
+    for _ in 0..10 {
+        assert_eq!(poll(&mut ticks, &waker), Poll::Ready(start));
+    }
+}
+
+#[test]
+fn a_period_that_the_clock_cannot_count_ends_after_the_first_tick() {
+    let (_, waker) = Task::new();
+    let mut ticks = Timer::interval_at(Instant::now(), Duration::MAX);
+    assert!(poll(&mut ticks, &waker).is_ready());
+    assert!(!ticks.will_fire());
+}
+
+#[test]
+fn a_setter_does_not_wake_a_task_that_never_polled() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(FAR);
+    timer.set_after(MS);
+    task.stays_at(0);
+    assert!(poll(&mut timer, &waker).is_ready());
+}
+
+#[test]
+fn a_setter_arms_with_the_waker_that_polled_last() {
+    let (first, first_waker) = Task::new();
+    let (last, last_waker) = Task::new();
+    let mut timer = Timer::after(FAR);
+    assert!(poll(&mut timer, &first_waker).is_pending());
+    assert!(poll(&mut timer, &last_waker).is_pending());
+    timer.set_after(5 * MS);
+    last.wait_for(1);
+    first.stays_at(0);
+}
+
+#[test]
+fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(20 * MS);
+    assert!(poll(&mut timer, &waker).is_pending());
+    timer.set_after(FAR);
+    task.stays_at(0);
+    timer.set_at(Instant::now());
+    task.wait_for(1);
+}
+
+#[test]
+fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(2 * MS);
+    assert!(poll(&mut timer, &waker).is_pending());
+    task.wait_for(1);
+    for times in 2..5 {
+        timer.set_after(2 * MS);
+        task.wait_for(times);
+    }
+}
+
+#[test]
+fn a_setter_after_the_timer_yielded_does_not_wake() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(Duration::ZERO);
+    assert!(poll(&mut timer, &waker).is_ready());
+    timer.set_after(MS);
+    assert!(timer.will_fire());
+    task.stays_at(0);
+    assert!(poll(&mut timer, &waker).is_ready());
+}
+
+#[test]
+fn clearing_takes_the_deadline_and_keeps_the_waker() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(20 * MS);
+    assert!(poll(&mut timer, &waker).is_pending());
+    timer.clear();
+    assert!(!timer.will_fire());
+    task.stays_at(0);
+    // A poll of a timer without a deadline does not change whom the next one wakes.
+    let (other, other_waker) = Task::new();
+    assert!(poll(&mut timer, &other_waker).is_pending());
+    timer.set_after(MS);
+    task.wait_for(1);
+    other.stays_at(0);
+}
+
+#[test]
+fn set_at_keeps_the_period() {
+    let mut timer = Timer::interval(FAR);
+    let due = Instant::now() - FAR / 2;
+    timer.set_at(due);
+    let (_, waker) = Task::new();
+    assert_eq!(poll(&mut timer, &waker), Poll::Ready(due));
+    assert!(timer.will_fire());
+}
+
+#[test]
+fn a_cleared_interval_keeps_its_period() {
+    let mut timer = Timer::interval(FAR);
+    timer.clear();
+    timer.set_at(Instant::now());
+    let (_, waker) = Task::new();
+    assert!(poll(&mut timer, &waker).is_ready());
+    assert!(timer.will_fire());
+}
+
+#[test]
+fn set_interval_makes_a_timer_periodic() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(FAR);
+    assert!(poll(&mut timer, &waker).is_pending());
+    timer.set_interval(5 * MS);
+    task.wait_for(1);
+    assert!(poll(&mut timer, &waker).is_ready());
+    assert!(timer.will_fire());
+    task.wait_for(2);
+}
+
+#[test]
+fn a_dropped_timer_wakes_nobody() {
+    let (task, waker) = Task::new();
+    let mut timer = Timer::after(10 * MS);
+    assert!(poll(&mut timer, &waker).is_pending());
+    drop(timer);
+    task.stays_at(0);
+    assert_eq!(std::sync::Arc::strong_count(&task), 2, "the waker is not kept");
+    drop(waker);
+}
+
+#[test]
+fn a_timer_can_be_moved_to_another_thread_while_it_waits() {
+    let (_, waker) = Task::new();
+    let mut timer = Timer::after(A_WHILE);
+    assert!(poll(&mut timer, &waker).is_pending());
+    std::thread::spawn(move || block_on(timer)).join().unwrap();
+}
