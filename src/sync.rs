@@ -43,3 +43,16 @@ pub(crate) fn share<T>(value: T) -> Ref<T> {
 pub(crate) fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(1));
 }
+
+/// Runs code of the user's and keeps a panic of its to itself. The models let it through: there
+/// it is a finding.
+pub(crate) fn contain(code: impl FnOnce()) {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+        // What it panicked with is the user's as well and may panic when it is dropped, with
+        // something of the same kind: the second is left alone.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+    }
+}

@@ -13,10 +13,7 @@ fn due<T>(wheel: &mut Wheel<T>, now: u64) -> Vec<u64> {
     let mut out = Vec::new();
     let progress = wheel.expire(now, usize::MAX, |_, deadline, _| out.push(deadline));
     assert!(!progress.more);
-    assert!(
-        out.iter().all(|&deadline| deadline <= now),
-        "early at {now}: {out:?}"
-    );
+    assert!(out.iter().all(|&deadline| deadline <= now), "early at {now}: {out:?}");
     out
 }
 
@@ -36,13 +33,7 @@ fn edges() -> Vec<u64> {
     let mut edges = vec![0, 1, u64::MAX - 1, u64::MAX];
     for exponent in 1..64 {
         let edge = 1_u64 << exponent;
-        edges.extend([
-            edge - 1,
-            edge,
-            edge + 1,
-            edge.wrapping_mul(63),
-            edge.wrapping_mul(65),
-        ]);
+        edges.extend([edge - 1, edge, edge + 1, edge.wrapping_mul(63), edge.wrapping_mul(65)]);
     }
     edges.sort_unstable();
     edges.dedup();
@@ -99,11 +90,7 @@ fn no_index_leaves_its_range_when_the_clock_crosses_a_level_boundary() {
             }
         }
         inserted.sort_unstable();
-        assert_eq!(
-            run_by_next_deadline(&mut wheel),
-            inserted,
-            "boundary {boundary}"
-        );
+        assert_eq!(run_by_next_deadline(&mut wheel), inserted, "boundary {boundary}");
     }
 }
 
@@ -112,11 +99,7 @@ fn a_deadline_on_a_boundary_and_one_beside_it_come_at_their_times() {
     let edges = edges();
     // From positions on, before and behind an edge as well.
     for &start in edges.iter().step_by(7) {
-        let later: Vec<u64> = edges
-            .iter()
-            .copied()
-            .filter(|&edge| edge >= start)
-            .collect();
+        let later: Vec<u64> = edges.iter().copied().filter(|&edge| edge >= start).collect();
         let mut wheel = Wheel::new();
         assert_eq!(due(&mut wheel, start), []);
         for &deadline in later.iter().rev() {
@@ -139,18 +122,10 @@ fn a_deadline_on_a_boundary_and_one_beside_it_come_at_their_times() {
 fn an_entry_that_is_due_but_not_yet_handed_out_can_be_removed() {
     for deadline in [10, SLOT, 70 * SLOT, 5_000 * SLOT] {
         let mut wheel = Wheel::new();
-        let keys: Vec<Key> = (0..10)
-            .map(|number| wheel.insert(deadline, number))
-            .collect();
+        let keys: Vec<Key> = (0..10).map(|number| wheel.insert(deadline, number)).collect();
         let mut out = Vec::new();
         let progress = wheel.expire(deadline, 3, |key, _, _| out.push(key));
-        assert_eq!(
-            progress,
-            Progress {
-                expired: 3,
-                more: true
-            }
-        );
+        assert_eq!(progress, Progress { expired: 3, more: true });
         let mut removed = 0;
         for &key in keys.iter().filter(|&key| !out.contains(key)).take(4) {
             assert!(wheel.remove(key).is_some());
@@ -310,11 +285,7 @@ fn an_empty_poll_does_not_look_through_the_slot() {
         assert_eq!(due(&mut wheel, SLOT * 3 + 99), []);
         assert_eq!(wheel.next_deadline(), Some(SLOT * 3 + 100));
     }
-    assert!(
-        start.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub(crate) struct Fallback {
     shards: Vec<Ref<Shard>>,
     /// For each shard, the rounds that its residents had driven at the last look.
     turns: Vec<usize>,
-    /// For each shard, whether its poller went off in the root poller.
+    /// For each shard, whether its poller went off in the root poller and was not armed again
+    /// since. The fallback must not count on it until then.
     went_off: Vec<bool>,
     events: Events,
     round: Round,
@@ -90,18 +91,15 @@ impl Fallback {
         let mut taken = Vec::new();
         for index in 0..self.shards.len() {
             let shard = self.shards[index].clone();
-            let went_off = std::mem::take(&mut self.went_off[index]);
             let turns = std::mem::replace(&mut self.turns[index], shard.turns());
             if let Some(until) = shard.watched_until() {
-                if !went_off && until > clock::wheel_now() {
+                if !self.went_off[index] && until > clock::wheel_now() {
                     look.deadline = look.deadline.min(until);
                     continue;
                 }
             }
             if shard.awake() > 0 && self.turns[index] != turns {
-                // Somebody drove since the last look, is up, and will be back. That the poller
-                // went off is kept in mind: it is not armed any more.
-                self.went_off[index] = went_off;
+                // Somebody drove since the last look, is up, and will be back.
                 look.expected = true;
                 continue;
             }
@@ -129,7 +127,10 @@ impl Fallback {
         look.neglected |= shard.awake() > 0 && !self.round.is_idle();
         look.again |= self.round.has_more();
         match shard.leave_watched(self.reactor.root()) {
-            Ok(until) => look.deadline = look.deadline.min(until),
+            Ok(until) => {
+                self.went_off[shard.index()] = false;
+                look.deadline = look.deadline.min(until);
+            }
             // The root poller does not take it: the back-off has to do.
             Err(_) => {
                 shard.leave();

@@ -1,10 +1,10 @@
 //! What one round at a poller collects, and what becomes of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use super::Shard;
 use super::timers::Fired;
+use crate::sync::contain;
 use crate::sys::Events;
 
 /// The buffers of whoever drives a shard. Filled while the seat is held; emptied, by
@@ -56,17 +56,6 @@ impl Round {
                 contain(|| drop(spare));
             }
             std::mem::swap(&mut self.fired, &mut again);
-        }
-    }
-}
-
-/// Runs code of the user's, a panic of which goes no further.
-pub(super) fn contain(code: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        // What it panicked with is the user's as well and may panic when it is dropped, with
-        // something of the same kind: the second is left alone.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
         }
     }
 }

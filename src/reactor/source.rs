@@ -28,8 +28,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::Shard;
-use super::round::contain;
-use crate::sync::{AtomicUsize, Mutex, Ordering, Ref};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain};
 use crate::sys::{Event, Registration};
 
 /// How many events in a row may come that nobody waits for before a direction's interest is

@@ -39,12 +39,7 @@ pub(super) struct Arena<T> {
 
 impl<T> Arena<T> {
     pub(super) fn new() -> Arena<T> {
-        Arena {
-            entries: Blocks::new(),
-            free: NONE,
-            len: 0,
-            first_generation: 1,
-        }
+        Arena { entries: Blocks::new(), free: NONE, len: 0, first_generation: 1 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,16 +116,9 @@ impl<T> Arena<T> {
 
     /// Puts a value into a place that is made for it.
     fn insert_new(&mut self, value: T) -> Key {
-        assert!(
-            self.entries.len() < MOST_ENTRIES,
-            "a timing wheel holds at most 2^31 entries"
-        );
+        assert!(self.entries.len() < MOST_ENTRIES, "a timing wheel holds at most 2^31 entries");
         let generation = self.first_generation;
-        let index = self.entries.push(Entry {
-            position: NONE,
-            generation,
-            value: Some(value),
-        });
+        let index = self.entries.push(Entry { position: NONE, generation, value: Some(value) });
         self.len += 1;
         Key::new(index, generation)
     }
@@ -154,10 +142,7 @@ impl<T> Arena<T> {
 
     pub(super) fn reserve(&mut self, additional: usize) {
         let wanted = self.len.saturating_add(additional);
-        assert!(
-            wanted <= MOST_ENTRIES,
-            "a timing wheel holds at most 2^31 entries"
-        );
+        assert!(wanted <= MOST_ENTRIES, "a timing wheel holds at most 2^31 entries");
         self.entries.reserve(wanted);
     }
 

@@ -18,10 +18,7 @@ impl<E, const BLOCK: usize> Blocks<E, BLOCK> {
     const FIRST: usize = BLOCK / 64;
 
     pub(super) fn new() -> Self {
-        Blocks {
-            blocks: Vec::new(),
-            len: 0,
-        }
+        Blocks { blocks: Vec::new(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {

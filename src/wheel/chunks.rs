@@ -59,10 +59,7 @@ pub(super) struct Chunks {
 
 impl Chunks {
     pub(super) fn new() -> Chunks {
-        Chunks {
-            blocks: Blocks::new(),
-            free: NONE,
-        }
+        Chunks { blocks: Blocks::new(), free: NONE }
     }
 
     /// The index at a position.
@@ -103,11 +100,7 @@ impl Chunks {
         let position = if top != NONE && number(top) < CHUNK - 1 {
             top + 1
         } else {
-            let below = if top == NONE {
-                NONE
-            } else {
-                top >> POSITION_BITS
-            };
+            let below = if top == NONE { NONE } else { top >> POSITION_BITS };
             self.take_chunk(place, below) << POSITION_BITS
         };
         self.set(position, index, deadline);

@@ -117,10 +117,7 @@ impl<T> Wheel<T> {
         if !more {
             self.elapsed = self.elapsed.max(now);
         }
-        Progress {
-            expired: budget - left,
-            more,
-        }
+        Progress { expired: budget - left, more }
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
@@ -128,21 +125,13 @@ impl<T> Wheel<T> {
     /// They are taken off a chunk at a time: if `moves` runs out, the slot keeps the rest and
     /// its minimum, and is opened again by the next call.
     fn cascade(&mut self, place: Place, moves: &mut usize) {
-        let Wheel {
-            arena,
-            levels,
-            elapsed,
-        } = self;
+        let Wheel { arena, levels, elapsed } = self;
         let mut next = levels.take_chunk(place);
         while let Some((chunk, count)) = next {
             *moves = moves.saturating_sub(count);
             // In a large population each chunk is a fetch from memory. Taking the next one
             // before these entries are moved lets that go on meanwhile.
-            next = if *moves > 0 {
-                levels.take_chunk(place)
-            } else {
-                None
-            };
+            next = if *moves > 0 { levels.take_chunk(place) } else { None };
             for (index, deadline) in chunk.entries(count) {
                 levels.link(arena, index, deadline, *elapsed);
             }
@@ -171,8 +160,7 @@ impl<T> Wheel<T> {
             // may be due too, but only after what waits between here and where it belongs.
             if Place::of(deadline, self.elapsed) != place {
                 self.levels.unlink(&mut self.arena, index);
-                self.levels
-                    .link(&mut self.arena, index, deadline, self.elapsed);
+                self.levels.link(&mut self.arena, index, deadline, self.elapsed);
             } else if deadline <= now {
                 if *left == 0 {
                     return;

@@ -72,11 +72,7 @@ pub(super) struct Levels {
 
 impl Levels {
     pub(super) fn new() -> Levels {
-        let empty = || Level {
-            occupied: 0,
-            tops: [NONE; SLOTS],
-            minima: [u64::MAX; SLOTS],
-        };
+        let empty = || Level { occupied: 0, tops: [NONE; SLOTS], minima: [u64::MAX; SLOTS] };
         Levels {
             occupied: 0,
             levels: Box::new(std::array::from_fn(|_| empty())),

@@ -144,8 +144,7 @@ impl<T> Wheel<T> {
     /// ```
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
         let key = self.arena.insert(value);
-        self.levels
-            .link(&mut self.arena, key.index, deadline, self.elapsed);
+        self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
         key
     }
 
@@ -197,8 +196,7 @@ impl<T> Wheel<T> {
             return true;
         }
         self.levels.unlink(&mut self.arena, key.index);
-        self.levels
-            .link(&mut self.arena, key.index, deadline, self.elapsed);
+        self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
         true
     }
 

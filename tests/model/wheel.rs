@@ -106,8 +106,7 @@ struct Value {
 impl Drop for Value {
     fn drop(&mut self) {
         let alive = self.alive.get();
-        self.alive
-            .set(alive.checked_sub(1).expect("a value was dropped twice"));
+        self.alive.set(alive.checked_sub(1).expect("a value was dropped twice"));
     }
 }
 
@@ -200,8 +199,7 @@ impl Pair {
             Operation::Clear => {
                 self.wheel.clear();
                 self.known.clear();
-                self.ghosts
-                    .extend(self.scheduled.iter().map(|&(deadline, _)| deadline));
+                self.ghosts.extend(self.scheduled.iter().map(|&(deadline, _)| deadline));
                 self.scheduled.clear();
             }
             Operation::Drain { taken } => self.drain(taken),
@@ -225,11 +223,7 @@ impl Pair {
         // Each call hands out one entry or moves 64 of them down one of the eight levels.
         let most_calls = self.scheduled.len() + self.scheduled.len() * 8 / 64 + 9;
         for call in 0.. {
-            assert!(
-                call < most_calls,
-                "entries never come out: {:?}",
-                self.scheduled
-            );
+            assert!(call < most_calls, "entries never come out: {:?}", self.scheduled);
             let more = self.hand_out(Budget::AtMost(1), false);
             self.compare();
             if !more {
@@ -247,10 +241,9 @@ impl Pair {
             Anchor::Zero => 0,
             Anchor::Now => self.now,
             Anchor::Position => self.wheel.elapsed(),
-            Anchor::Deadline(pick) => self
-                .pick(pick)
-                .and_then(|key| self.known.get(&key)?.deadline)
-                .unwrap_or(self.now),
+            Anchor::Deadline(pick) => {
+                self.pick(pick).and_then(|key| self.known.get(&key)?.deadline).unwrap_or(self.now)
+            }
         };
         let distance = match time.distance {
             Distance::Nothing => 0,
@@ -286,10 +279,7 @@ impl Pair {
         self.alive.set(self.alive.get() + 1);
         let alive = Rc::clone(&self.alive);
         let key = self.wheel.insert(deadline, Value { identity, alive });
-        let known = Known {
-            identity,
-            deadline: Some(deadline),
-        };
+        let known = Known { identity, deadline: Some(deadline) };
         assert!(self.known.insert(key, known).is_none(), "a key came twice");
         self.scheduled.insert((deadline, key));
         self.keys.push(key);
@@ -317,14 +307,8 @@ impl Pair {
         let identity = known.map(|known| known.identity);
         assert_eq!(self.wheel.contains(key), known.is_some());
         assert_eq!(self.wheel.get(key).map(|value| value.identity), identity);
-        assert_eq!(
-            self.wheel.get_mut(key).map(|value| value.identity),
-            identity
-        );
-        assert_eq!(
-            self.wheel.deadline(key),
-            known.and_then(|known| known.deadline)
-        );
+        assert_eq!(self.wheel.get_mut(key).map(|value| value.identity), identity);
+        assert_eq!(self.wheel.deadline(key), known.and_then(|known| known.deadline));
     }
 
     fn reschedule(&mut self, pick: u16, time: Time) {
@@ -374,10 +358,7 @@ impl Pair {
             let unit = deadline.max(start) >> ORDER_WIDTH;
             assert!(unit >= latest, "out of order: {deadline}");
             latest = unit;
-            let known = self
-                .known
-                .get_mut(&key)
-                .expect("handed out twice or after removal");
+            let known = self.known.get_mut(&key).expect("handed out twice or after removal");
             assert_eq!(known.identity, identity, "another value under the key");
             assert_eq!(known.deadline.take(), Some(deadline), "another deadline");
             self.forget(deadline, key);
@@ -388,20 +369,14 @@ impl Pair {
         if progress.more {
             assert!(budget < usize::MAX, "stopped without a budget");
         } else {
-            let due = self
-                .scheduled
-                .first()
-                .filter(|&&(deadline, _)| deadline <= now);
+            let due = self.scheduled.first().filter(|&&(deadline, _)| deadline <= now);
             assert!(due.is_none(), "left behind: {due:?} at {now}");
             if let Some(beyond) = now.checked_add(1) {
                 self.ghosts = self.ghosts.split_off(&beyond);
             } else {
                 self.ghosts.clear();
             }
-            assert!(
-                self.wheel.elapsed() >= now,
-                "the position did not come along"
-            );
+            assert!(self.wheel.elapsed() >= now, "the position did not come along");
         }
         progress.more
     }
@@ -411,18 +386,14 @@ impl Pair {
         assert_eq!(drain.len(), self.known.len());
         let mut seen = BTreeSet::new();
         for (deadline, value) in drain.by_ref().take(taken.into()) {
-            let known = self
-                .known
-                .values()
-                .find(|known| known.identity == value.identity);
+            let known = self.known.values().find(|known| known.identity == value.identity);
             assert_eq!(known.map(|known| known.deadline), Some(deadline));
             assert!(seen.insert(value.identity), "drained twice");
         }
         assert_eq!(seen.len(), self.known.len().min(taken.into()));
         drop(drain);
         self.known.clear();
-        self.ghosts
-            .extend(self.scheduled.iter().map(|&(deadline, _)| deadline));
+        self.ghosts.extend(self.scheduled.iter().map(|&(deadline, _)| deadline));
         self.scheduled.clear();
     }
 
@@ -434,11 +405,8 @@ impl Pair {
             .collect();
         assert_eq!(self.wheel.iter().len(), seen.len());
         seen.sort_unstable();
-        let expected: Vec<_> = self
-            .known
-            .iter()
-            .map(|(&key, known)| (key, known.deadline, known.identity))
-            .collect();
+        let expected: Vec<_> =
+            self.known.iter().map(|(&key, known)| (key, known.deadline, known.identity)).collect();
         assert_eq!(seen, expected);
     }
 
@@ -454,10 +422,7 @@ impl Pair {
             (Some(next), Some(truth)) => next < truth && self.ghosts.contains(&next),
             _ => false,
         };
-        assert!(
-            next == truth || excused,
-            "next is {next:?}, should be {truth:?}"
-        );
+        assert!(next == truth || excused, "next is {next:?}, should be {truth:?}");
 
         let position = self.wheel.elapsed();
         assert!(position >= self.position, "the position went back");
@@ -465,11 +430,7 @@ impl Pair {
 
         // Memory comes in blocks, of which one may be begun, and the first by doubling.
         let capacity = self.wheel.capacity();
-        assert!(
-            capacity < 2 * self.most + 128,
-            "{capacity} for {} entries",
-            self.most
-        );
+        assert!(capacity < 2 * self.most + 128, "{capacity} for {} entries", self.most);
     }
 }
 

@@ -30,10 +30,7 @@ struct Value {
 }
 
 fn value(tag: usize) -> Value {
-    Value {
-        tag,
-        _niche: NonZeroUsize::MIN,
-    }
+    Value { tag, _niche: NonZeroUsize::MIN }
 }
 
 /// What a structure must be able to do to take part.
@@ -99,10 +96,7 @@ impl Peer for MapPeer {
     type Handle = (u64, u64);
 
     fn new() -> MapPeer {
-        MapPeer {
-            map: BTreeMap::new(),
-            inserted: 0,
-        }
+        MapPeer { map: BTreeMap::new(), inserted: 0 }
     }
 
     fn insert(&mut self, deadline: u64, tag: usize) -> (u64, u64) {
@@ -173,12 +167,7 @@ impl Peer for HeapPeer {
     type Handle = (u32, u32);
 
     fn new() -> HeapPeer {
-        HeapPeer {
-            heap: BinaryHeap::new(),
-            values: Vec::new(),
-            free: Vec::new(),
-            dead: 0,
-        }
+        HeapPeer { heap: BinaryHeap::new(), values: Vec::new(), free: Vec::new(), dead: 0 }
     }
 
     fn insert(&mut self, deadline: u64, tag: usize) -> (u32, u32) {
@@ -250,12 +239,7 @@ impl Peer for DelayQueuePeer {
             .build()
             .expect("a runtime");
         let start = runtime.block_on(async { tokio::time::Instant::now() });
-        DelayQueuePeer {
-            queue: DelayQueue::new(),
-            start,
-            now: 0,
-            runtime,
-        }
+        DelayQueuePeer { queue: DelayQueue::new(), start, now: 0, runtime }
     }
 
     fn insert(&mut self, deadline: u64, tag: usize) -> delay_queue::Key {
@@ -271,8 +255,7 @@ impl Peer for DelayQueuePeer {
 
     fn reschedule(&mut self, key: &mut delay_queue::Key, deadline: u64) {
         let _inside = self.runtime.enter();
-        self.queue
-            .reset_at(key, self.start + Duration::from_nanos(deadline));
+        self.queue.reset_at(key, self.start + Duration::from_nanos(deadline));
     }
 
     fn next_deadline(&mut self) -> Option<u64> {
@@ -328,26 +311,16 @@ impl Peer for HashWheelPeer {
     type Handle = u64;
 
     fn new() -> HashWheelPeer {
-        HashWheelPeer {
-            wheel: QuadWheelWithOverflow::new(),
-            inserted: 0,
-            now: 0,
-        }
+        HashWheelPeer { wheel: QuadWheelWithOverflow::new(), inserted: 0, now: 0 }
     }
 
     fn insert(&mut self, deadline: u64, tag: usize) -> u64 {
         self.inserted += 1;
-        let entry = Rc::new(Identified {
-            identity: self.inserted,
-            deadline,
-            value: value(tag),
-        });
+        let entry = Rc::new(Identified { identity: self.inserted, deadline, value: value(tag) });
         // Less than a millisecond counts as expired there.
         let delay = (deadline / 1_000_000).saturating_sub(self.now).max(1);
         let delay = Duration::from_millis(delay);
-        self.wheel
-            .insert_ref_with_delay(entry, delay)
-            .expect("in range");
+        self.wheel.insert_ref_with_delay(entry, delay).expect("in range");
         self.inserted
     }
 
@@ -418,10 +391,7 @@ impl Peer for KestrelPeer {
     }
 
     fn reschedule(&mut self, id: &mut TaskId, deadline: u64) {
-        assert!(
-            self.wheel
-                .postpone(*id, Duration::from_nanos(deadline), None)
-        );
+        assert!(self.wheel.postpone(*id, Duration::from_nanos(deadline), None));
     }
 
     fn next_deadline(&mut self) -> Option<u64> {

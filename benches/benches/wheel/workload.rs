@@ -40,27 +40,15 @@ pub struct Scale {
 
 impl Scale {
     pub fn full(population: usize) -> Scale {
-        Scale {
-            population,
-            rounds: 5,
-            repeats: 20,
-            expiry: true,
-        }
+        Scale { population, rounds: 5, repeats: 20, expiry: true }
     }
 
     pub fn without_expiry(population: usize) -> Scale {
-        Scale {
-            expiry: false,
-            ..Scale::full(population)
-        }
+        Scale { expiry: false, ..Scale::full(population) }
     }
 
     pub fn quick(population: usize) -> Scale {
-        Scale {
-            rounds: 1,
-            repeats: 1,
-            ..Scale::full(population)
-        }
+        Scale { rounds: 1, repeats: 1, ..Scale::full(population) }
     }
 }
 

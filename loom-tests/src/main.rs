@@ -1,0 +1,26 @@
+//! The models: async-wheel's protocols between threads, in every interleaving.
+//!
+//! The files of `handoff`, `reactor`, `wheel` and the two of `driver` below are the very ones
+//! that ship. Only what they stand on is replaced: `sync` by loom's atomics and locks, `clock`
+//! by a clock that moves when everybody sleeps, `sys` by a modelled poller and modelled
+//! sources. `world` knows who sleeps; `runner` runs models and counts executions.
+
+#[path = "../../src/handoff/mod.rs"]
+mod handoff;
+#[path = "../../src/reactor/mod.rs"]
+mod reactor;
+#[path = "../../src/wheel/mod.rs"]
+mod wheel;
+
+mod clock;
+mod driver;
+mod models;
+mod runner;
+mod stage;
+mod sync;
+mod sys;
+mod world;
+
+fn main() -> std::process::ExitCode {
+    runner::main(&models::all())
+}

@@ -1,0 +1,116 @@
+//! The fallback: what it is told, what it arms, and when it may sleep.
+
+use std::sync::atomic::Ordering;
+
+use crate::reactor::Round;
+use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
+use crate::world::{moves, now, rest, spawn};
+
+/// An event at a vacant shard at any moment while the fallback looks, arms the shard's poller
+/// or goes to sleep is noticed at once.
+pub(super) fn an_event_meets_the_arming() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let task = Task::new();
+    assert!(io.poll_readable(&task.waker()).is_pending());
+    io.pipe.arrive();
+    assert_eq!(task.wait(), 0);
+    io.end(&stage);
+    stage.end();
+}
+
+/// A thread in `block_on` that drove a moment ago and now computes: an event at its shard is
+/// noticed within two back-offs.
+pub(super) fn an_event_at_a_busy_threads_shard() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let task = Task::new();
+    shard.is_up();
+    shard.turn_if_vacant(&mut Round::new());
+    assert!(io.poll_readable(&task.waker()).is_pending());
+    io.pipe.arrive();
+    // Waiting without driving stands for computing.
+    assert!(task.wait() <= TWO_BACKOFFS);
+    shard.falls_asleep();
+    io.end(&stage);
+    stage.end();
+}
+
+/// The same for a timer.
+pub(super) fn a_timer_at_a_busy_threads_shard() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let task = Task::new();
+    shard.is_up();
+    shard.turn_if_vacant(&mut Round::new());
+    shard.insert_timer(50, task.waker());
+    assert!(task.wait() <= 50 + TWO_BACKOFFS);
+    shard.falls_asleep();
+    stage.end();
+}
+
+/// A shard made while the fallback goes to sleep, or sleeps, is attended to from then on.
+pub(super) fn a_shard_is_added() {
+    let stage = Stage::new();
+    // Somebody is at home in the first shard.
+    assert_eq!(stage.reactor.move_in().index(), 0);
+    let shard = stage.reactor.move_in();
+    assert_eq!(shard.index(), 1);
+    let io = Io::new(&stage, &shard, true);
+    let task = Task::new();
+    assert!(io.poll_readable(&task.waker()).is_pending());
+    io.pipe.arrive();
+    assert_eq!(task.wait(), 0);
+    let timer = Task::new();
+    shard.insert_timer(50, timer.waker());
+    assert_eq!(timer.wait(), 50);
+    io.end(&stage);
+    stage.end();
+}
+
+/// When all `block_on` calls sleep in their pollers, so does the fallback, without a limit; and
+/// again after they have returned.
+pub(super) fn rest_is_rest() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let flag = Flag::default();
+    let sleeper = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    rest();
+    assert!(moves() <= 2, "time moved {} times", moves());
+    let looks = stage.looks.load(Ordering::SeqCst);
+    assert!(looks <= 5, "{looks} looks");
+    flag.set();
+    sleeper.join();
+    rest();
+    let looks = stage.looks.load(Ordering::SeqCst) - looks;
+    assert!(looks <= 4, "{looks} looks more");
+    assert!(now() <= 2 * TWO_BACKOFFS);
+    stage.end();
+}
+
+/// A busy thread that drives a round now and then passes its seat to and from the fallback, and
+/// nothing that came to its shard is left lying when it stops.
+pub(super) fn a_busy_thread_takes_turns() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let task = Task::new();
+    let busy = spawn({
+        let shard = shard.clone();
+        move || {
+            shard.is_up();
+            let mut round = Round::new();
+            shard.turn_if_vacant(&mut round);
+            shard.turn_if_vacant(&mut round);
+            shard.falls_asleep();
+        }
+    });
+    shard.insert_timer(50, task.waker());
+    assert!(task.wait() <= 50 + TWO_BACKOFFS);
+    busy.join();
+    stage.end();
+}

@@ -1,0 +1,79 @@
+//! The models. Each says in its first sentence what it checks.
+
+mod composition;
+mod fallback;
+mod handoff;
+mod one_poller;
+mod parker;
+mod sources;
+mod timers;
+
+use crate::runner::Model;
+
+/// Lists models by their functions, with the preemptions that are explored by default.
+macro_rules! models {
+    ($($module:ident: $($name:ident $preemptions:literal),+;)+) => {
+        vec![$($(Model {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            body: $module::$name,
+            preemptions: $preemptions,
+        }),+),+]
+    };
+}
+
+/// All models for this build.
+pub(crate) fn all() -> Vec<Model> {
+    if !crate::sys::NESTED {
+        return models! {
+            one_poller:
+                seat_is_lent_and_asked_for 5,
+                block_on_asks_the_fallback_for_its_seat 3,
+                two_ask_at_once 2,
+                the_last_leaves 3,
+                an_earlier_insert_wakes_the_fallback_in_the_seat 3;
+        };
+    }
+    models! {
+        parker:
+            wake_meets_park 5,
+            wake_meets_a_limited_park 5,
+            wake_meets_the_poller 5,
+            two_wakes_meet_park 4,
+            two_wakes_meet_the_poller 4,
+            nested_calls 3,
+            a_notification_left_over 3;
+        handoff:
+            watch_meets_leave 5,
+            a_watched_seat_is_told_of_once 5,
+            the_seat_hands_over 4,
+            siblings 2,
+            the_last_leaves 3,
+            a_sibling_parks_while_the_fallback_sits 2;
+        timers:
+            an_earlier_insert_wakes_the_driver 3,
+            an_earlier_move_wakes_the_driver 3,
+            an_earlier_insert_wakes_the_fallback 3,
+            two_inserts_wake_the_fallback 2,
+            cancelled_against_expiry 4,
+            moved_against_expiry 3,
+            refreshed_against_expiry 3;
+        fallback:
+            an_event_meets_the_arming 4,
+            an_event_at_a_busy_threads_shard 3,
+            a_timer_at_a_busy_threads_shard 3,
+            a_shard_is_added 3,
+            rest_is_rest 2,
+            a_busy_thread_takes_turns 3;
+        sources:
+            a_waker_registered_against_an_event 4,
+            a_waker_replaced_against_an_event 3,
+            a_waiter_dropped_against_an_event 3,
+            two_pieces_are_read 3,
+            two_pieces_are_read_by_a_future 3,
+            one_shot_two_pieces_are_read 3,
+            both_directions 2,
+            one_shot_both_directions 2;
+        composition:
+            everything_at_once 1;
+    }
+}

@@ -1,0 +1,93 @@
+//! Where pollers cannot be polled by one another: one shard, with the fallback in its seat.
+
+use std::sync::Arc;
+// For what the models note; loom need not know.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::handoff::{Seat, Took};
+use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
+use crate::world::{now, spawn};
+
+/// Whoever asks for a lent seat is told of when it is left, or finds it left already.
+pub(super) fn seat_is_lent_and_asked_for() {
+    let seat = Arc::new(Seat::new());
+    assert_eq!(seat.try_take(), Took::Seat);
+    let counts_on_it = Arc::new(AtomicBool::new(false));
+    let asker = spawn({
+        let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
+        move || {
+            if seat.try_take() == Took::AskFallback {
+                counts_on_it.store(seat.ask(), Ordering::SeqCst);
+            }
+        }
+    });
+    seat.lend();
+    let left = seat.leave();
+    asker.join();
+    assert_eq!(left.asked, counts_on_it.load(Ordering::SeqCst));
+}
+
+/// A `block_on` call and the fallback in one seat: a wake reaches the call, whoever sits.
+pub(super) fn block_on_asks_the_fallback_for_its_seat() {
+    let mut stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, false);
+    stage.start_fallback();
+    let reader = spawn({
+        let (shard, io) = (shard.clone(), io.clone());
+        move || block_on(&shard, io.read())
+    });
+    io.pipe.arrive();
+    reader.join();
+    assert!(now() <= TWO_BACKOFFS);
+    io.end(&stage);
+    stage.end();
+}
+
+/// Two calls ask the fallback for its seat at once: both return.
+pub(super) fn two_ask_at_once() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let flags = [Flag::default(), Flag::default()];
+    let calls = flags.each_ref().map(|flag| {
+        let (shard, flag) = (shard.clone(), flag.clone());
+        spawn(move || block_on(&shard, flag.wait()))
+    });
+    flags.iter().for_each(Flag::set);
+    calls.into_iter().for_each(|call| call.join());
+    assert!(now() <= TWO_BACKOFFS);
+    stage.end();
+}
+
+/// The last `block_on` call returns while the fallback goes to sleep: an event after that is
+/// noticed by the fallback, within two back-offs.
+pub(super) fn the_last_leaves() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, false);
+    let task = Task::new();
+    assert!(io.poll_readable(&task.waker()).is_pending());
+    let flag = Flag::default();
+    let last = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    flag.set();
+    last.join();
+    io.pipe.arrive();
+    assert!(task.wait() <= TWO_BACKOFFS);
+    io.end(&stage);
+    stage.end();
+}
+
+/// A timer inserted at any moment while the fallback sits down in the seat goes off on time.
+pub(super) fn an_earlier_insert_wakes_the_fallback_in_the_seat() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let late = shard.insert_timer(100, Task::new().waker());
+    let task = Task::new();
+    shard.insert_timer(50, task.waker());
+    assert_eq!(task.wait(), 50);
+    shard.remove_timer(late);
+    stage.end();
+}

@@ -1,0 +1,193 @@
+//! The parker and the rouser by themselves, and `block_on` calls without a fallback.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use loom::sync::atomic::AtomicBool;
+
+use crate::handoff::{Parker, Roused, Rouser};
+use crate::stage::{Flag, Stage, block_on, nested_block_on};
+use crate::sync::{self, Ordering};
+use crate::sys::{Events, Poller, Until};
+use crate::world::{moves, spawn};
+
+/// What a waking thread did before, with an ordering that only the wake-up can make up for.
+struct Fact(Arc<AtomicBool>);
+
+impl Fact {
+    fn new() -> Fact {
+        Fact(Arc::new(AtomicBool::new(false)))
+    }
+
+    fn share(&self) -> Fact {
+        Fact(self.0.clone())
+    }
+
+    fn establish(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn holds(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A wake at any moment before or during a park ends it, once, and what came before the wake
+/// is seen.
+pub(super) fn wake_meets_park() {
+    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
+    let waker = spawn({
+        let (parker, fact) = (parker.clone(), fact.share());
+        move || {
+            fact.establish();
+            assert_eq!(parker.wake(), Roused::Done);
+        }
+    });
+    if !parker.take() {
+        parker.park();
+    }
+    assert!(fact.holds());
+    waker.join();
+    assert!(!parker.take());
+}
+
+/// A park with a limit that says it was notified was, and one that says it was not leaves the
+/// notification for the next.
+pub(super) fn wake_meets_a_limited_park() {
+    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
+    let waker = spawn({
+        let (parker, fact) = (parker.clone(), fact.share());
+        move || {
+            fact.establish();
+            assert_eq!(parker.wake(), Roused::Done);
+        }
+    });
+    if !parker.park_for(Duration::from_nanos(10)) {
+        parker.park();
+    }
+    assert!(fact.holds());
+    // There is somebody to end the sleep: no time passes.
+    assert_eq!(moves(), 0);
+    waker.join();
+}
+
+/// A wake at any moment around entering and leaving the poller keeps the owner out of it, or
+/// gets it out, and what came before the wake is seen.
+pub(super) fn wake_meets_the_poller() {
+    let poller = sync::share(Poller::new().unwrap());
+    let (rouser, fact) = (Arc::new(Rouser::new(poller.clone())), Fact::new());
+    let waker = spawn({
+        let (rouser, fact) = (rouser.clone(), fact.share());
+        move || {
+            fact.establish();
+            rouser.rouse();
+        }
+    });
+    if rouser.parker.enter_poller() {
+        poller.wait(&mut Events::new(), Until::Notified).unwrap();
+        assert!(rouser.parker.leave_poller());
+    }
+    assert!(fact.holds());
+    waker.join();
+    assert!(!rouser.parker.take());
+}
+
+/// Two wakes at once: the owner does not sleep before it has seen what came before either.
+pub(super) fn two_wakes_meet_park() {
+    let parker = Arc::new(Parker::new());
+    let facts = [Fact::new(), Fact::new()];
+    let wakers = facts.each_ref().map(|fact| {
+        let (parker, fact) = (parker.clone(), fact.share());
+        spawn(move || {
+            fact.establish();
+            let _ = parker.wake();
+        })
+    });
+    while !facts.iter().all(Fact::holds) {
+        parker.park();
+    }
+    wakers.into_iter().for_each(|waker| waker.join());
+}
+
+/// Two wakes at once, while the owner goes in and out of its poller.
+pub(super) fn two_wakes_meet_the_poller() {
+    let poller = sync::share(Poller::new().unwrap());
+    let rouser = Arc::new(Rouser::new(poller.clone()));
+    let facts = [Fact::new(), Fact::new()];
+    let wakers = facts.each_ref().map(|fact| {
+        let (rouser, fact) = (rouser.clone(), fact.share());
+        spawn(move || {
+            fact.establish();
+            rouser.rouse();
+        })
+    });
+    while !facts.iter().all(Fact::holds) {
+        if rouser.parker.enter_poller() {
+            poller.wait(&mut Events::new(), Until::Notified).unwrap();
+            rouser.parker.leave_poller();
+        }
+    }
+    wakers.into_iter().for_each(|waker| waker.join());
+}
+
+/// A `block_on` call within another: a wake of either reaches that one, whichever is running.
+pub(super) fn nested_calls() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let (outer, inner) = (Flag::default(), Flag::default());
+    let setter = spawn({
+        let (outer, inner) = (outer.clone(), inner.clone());
+        move || {
+            outer.set();
+            inner.set();
+        }
+    });
+    let mut entered = false;
+    block_on(
+        &shard,
+        std::future::poll_fn(|cx| {
+            let outer = outer.poll(cx);
+            if outer.is_pending() && !entered {
+                entered = true;
+                nested_block_on(&shard, inner.wait());
+            }
+            outer
+        }),
+    );
+    setter.join();
+}
+
+/// A waker that outlives its call, and a notification it leaves in the poller, neither wake
+/// the next call nor keep it from being woken.
+pub(super) fn a_notification_left_over() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let (first, second) = (Flag::default(), Flag::default());
+    let kept = Flag::default();
+    let setter = spawn({
+        let (first, second, kept) = (first.clone(), second.clone(), kept.clone());
+        move || {
+            first.set();
+            kept.set();
+            second.set();
+        }
+    });
+    block_on(
+        &shard,
+        std::future::poll_fn(|cx| {
+            let _ = kept.poll(cx);
+            first.poll(cx)
+        }),
+    );
+    let mut polls = 0;
+    block_on(
+        &shard,
+        std::future::poll_fn(|cx| {
+            polls += 1;
+            second.poll(cx)
+        }),
+    );
+    assert!(polls <= 2, "polled {polls} times, woken once");
+    setter.join();
+}

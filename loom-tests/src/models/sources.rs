@@ -1,0 +1,179 @@
+//! Sources: readiness against wakers that come, are replaced and go.
+
+use std::task::Context;
+
+use crate::reactor::{Interest, Waiter};
+use crate::stage::{Flag, Io, Stage, Task, block_on};
+use crate::world::{now, spawn};
+
+/// An event at any moment while a task waits for it wakes that task.
+pub(super) fn a_waker_registered_against_an_event() {
+    let mut stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let task = Task::new();
+    let arrives = spawn({
+        let io = io.clone();
+        move || io.pipe.arrive()
+    });
+    stage.start_fallback();
+    if io.poll_readable(&task.waker()).is_pending() {
+        assert_eq!(task.wait(), 0);
+    }
+    arrives.join();
+    io.end(&stage);
+    stage.end();
+}
+
+/// Of two tasks that wait in the one place of a direction, the one that is replaced is woken by
+/// that or by the event, and the one that replaced it by the event.
+pub(super) fn a_waker_replaced_against_an_event() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let (first, second) = (Task::new(), Task::new());
+    assert!(io.poll_readable(&first.waker()).is_pending());
+    let other = spawn({
+        let (io, second) = (io.clone(), second.clone());
+        move || {
+            if io.poll_readable(&second.waker()).is_pending() {
+                assert_eq!(second.wait(), 0);
+            }
+        }
+    });
+    io.pipe.arrive();
+    assert_eq!(first.wait(), 0);
+    other.join();
+    io.end(&stage);
+    stage.end();
+}
+
+/// A wait that is given up while an event comes takes nobody else's wake-up with it.
+pub(super) fn a_waiter_dropped_against_an_event() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let (gone, stays) = (Task::new(), Task::new());
+    let mut dropped = Waiter::new();
+    let mut kept = Waiter::new();
+    for (waiter, task) in [(&mut dropped, &gone), (&mut kept, &stays)] {
+        let waker = task.waker();
+        let cx = &mut Context::from_waker(&waker);
+        assert!(io.source.poll_waiter(Interest::Read, waiter, cx).is_pending());
+    }
+    let dropper = spawn({
+        let io = io.clone();
+        move || io.source.remove_waiter(Interest::Read, &mut dropped)
+    });
+    io.pipe.arrive();
+    assert_eq!(stays.wait(), 0);
+    let waker = stays.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(io.source.poll_waiter(Interest::Read, &mut kept, cx).is_ready());
+    io.source.remove_waiter(Interest::Read, &mut kept);
+    dropper.join();
+    io.end(&stage);
+    stage.end();
+}
+
+fn two_pieces(edge: bool) {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, edge);
+    let arrives = spawn({
+        let io = io.clone();
+        move || {
+            io.pipe.arrive();
+            io.pipe.arrive();
+        }
+    });
+    block_on(&shard, std::future::poll_fn(|cx| io.poll_read(cx)));
+    block_on(&shard, std::future::poll_fn(|cx| io.poll_read(cx)));
+    assert_eq!(now(), 0);
+    arrives.join();
+    io.end(&stage);
+}
+
+/// Two pieces of data that arrive at any moments are both read by a task that tries first and
+/// then waits, where the poller reports edges.
+pub(super) fn two_pieces_are_read() {
+    two_pieces(true);
+}
+
+/// The same where the poller forgets interest with each event.
+pub(super) fn one_shot_two_pieces_are_read() {
+    two_pieces(false);
+}
+
+/// The same by futures, with the fallback driving and the reader not.
+pub(super) fn two_pieces_are_read_by_a_future() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let arrives = spawn({
+        let io = io.clone();
+        move || {
+            io.pipe.arrive();
+            io.pipe.arrive();
+        }
+    });
+    let task = Task::new();
+    let waker = task.waker();
+    for _ in 0..2 {
+        let mut read = std::pin::pin!(io.read());
+        while read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            assert_eq!(task.wait(), 0);
+        }
+    }
+    arrives.join();
+    io.end(&stage);
+    stage.end();
+}
+
+fn directions(edge: bool) {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, edge);
+    let done = Flag::default();
+    let writer = spawn({
+        let (shard, io, done) = (shard.clone(), io.clone(), done.clone());
+        move || {
+            let task = Task::new();
+            let waker = task.waker();
+            let cx = &mut Context::from_waker(&waker);
+            let mut waiter = Waiter::new();
+            while io.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending() {
+                assert_eq!(task.wait(), 0);
+            }
+            assert!(io.pipe.write());
+            io.source.remove_waiter(Interest::Write, &mut waiter);
+            drop(shard);
+            done.set();
+        }
+    });
+    let arrives = spawn({
+        let io = io.clone();
+        move || {
+            io.pipe.drain();
+            io.pipe.arrive();
+        }
+    });
+    block_on(&shard, async {
+        io.read().await;
+        done.wait().await;
+    });
+    writer.join();
+    arrives.join();
+    io.end(&stage);
+}
+
+/// A task that waits to read and one that waits to write, on one source: the event of one takes
+/// nothing from the other.
+pub(super) fn both_directions() {
+    directions(true);
+}
+
+/// The same where the poller forgets all interest with each event.
+pub(super) fn one_shot_both_directions() {
+    directions(false);
+}

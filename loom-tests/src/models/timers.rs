@@ -1,0 +1,128 @@
+//! Timers: the sleeper's deadline against inserts, and expiry against changes.
+
+use crate::reactor::Round;
+use crate::stage::{Flag, Stage, TWO_BACKOFFS, Task, block_on};
+use crate::world::{now, set_now, spawn};
+
+/// A timer inserted by another thread at any moment while the driver plans, publishes its
+/// deadline or sleeps goes off on time, though the driver was to sleep longer.
+pub(super) fn an_earlier_insert_wakes_the_driver() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let late = shard.insert_timer(100, Task::new().waker());
+    let flag = Flag::default();
+    let inserter = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || {
+            shard.insert_timer(50, flag.setter());
+        }
+    });
+    block_on(&shard, flag.wait());
+    assert_eq!(now(), 50);
+    inserter.join();
+    shard.remove_timer(late);
+}
+
+/// The same for a timer that is moved to an earlier deadline, twice.
+pub(super) fn an_earlier_move_wakes_the_driver() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let flag = Flag::default();
+    let key = shard.insert_timer(100, flag.setter());
+    let mover = spawn({
+        let shard = shard.clone();
+        move || {
+            shard.reschedule_timer(key, 50);
+            shard.reschedule_timer(key, 20);
+        }
+    });
+    block_on(&shard, flag.wait());
+    assert!(now() <= 50);
+    mover.join();
+    shard.remove_timer(key);
+}
+
+/// A timer inserted at any moment while the fallback looks, publishes its deadline or sleeps
+/// goes off on time.
+pub(super) fn an_earlier_insert_wakes_the_fallback() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let late = shard.insert_timer(100, Task::new().waker());
+    let task = Task::new();
+    shard.insert_timer(50, task.waker());
+    assert_eq!(task.wait(), 50);
+    shard.remove_timer(late);
+    stage.end();
+}
+
+/// Two threads that insert at once, each timer earlier than what the fallback counts on: both
+/// go off on time.
+pub(super) fn two_inserts_wake_the_fallback() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let (first, second) = (Task::new(), Task::new());
+    let other = spawn({
+        let (shard, task) = (shard.clone(), first.clone());
+        move || {
+            shard.insert_timer(50, task.waker());
+        }
+    });
+    shard.insert_timer(20, second.waker());
+    assert_eq!(second.wait(), 20);
+    assert_eq!(first.wait(), 50);
+    other.join();
+    stage.end();
+}
+
+/// A timer taken out while another thread lets it go off leaves its place to the next, which
+/// keeps its own waker.
+pub(super) fn cancelled_against_expiry() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let (old, new) = (Task::new(), Task::new());
+    let key = shard.insert_timer(5, old.waker());
+    set_now(5);
+    let driver = spawn({
+        let shard = shard.clone();
+        move || shard.turn_if_vacant(&mut Round::new())
+    });
+    shard.remove_timer(key);
+    let waker = new.waker();
+    let key = shard.insert_timer(9, waker.clone());
+    driver.join();
+    assert!(shard.timers().will_wake(key, &waker));
+    shard.remove_timer(key);
+}
+
+/// A timer moved to a later deadline while it goes off wakes its task at that deadline, though
+/// nobody polls it in between.
+pub(super) fn moved_against_expiry() {
+    let mut stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let task = Task::new();
+    let key = shard.insert_timer(5, task.waker());
+    set_now(5);
+    stage.start_fallback();
+    let driver = spawn({
+        let shard = shard.clone();
+        move || shard.turn_if_vacant(&mut Round::new())
+    });
+    shard.reschedule_timer(key, 7);
+    while task.wait() < 7 {}
+    driver.join();
+    shard.remove_timer(key);
+    stage.end();
+}
+
+/// A timer polled by another task while it goes off wakes that one.
+pub(super) fn refreshed_against_expiry() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let (old, new) = (Task::new(), Task::new());
+    let key = shard.insert_timer(5, old.waker());
+    let waker = new.waker();
+    shard.refresh_timer(key, 7, &waker);
+    assert!(new.wait() <= 7 + TWO_BACKOFFS);
+    shard.remove_timer(key);
+    stage.end();
+}

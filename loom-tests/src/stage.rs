@@ -1,0 +1,257 @@
+//! What the models are played with: a reactor with its fallback, `block_on` as users call it,
+//! and tasks and events of the user's.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize as Count;
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::sync::atomic::AtomicBool;
+
+use crate::driver::{core, fallback::Fallback};
+use crate::handoff::Rouser;
+use crate::reactor::{Interest, Reactor, Round, Shard, Source, Waiter};
+use crate::sync::{self, Condvar, Mutex, Ordering, Ref};
+use crate::sys::{NESTED, Pipe, Poller, Registration};
+use crate::world::{self, Thread};
+
+/// The longest back-off of the fallback, twice: how late the shard of a thread that computes
+/// may be attended to.
+pub(crate) const TWO_BACKOFFS: u64 = 8_000_000;
+
+/// A reactor, and its fallback if it was started.
+pub(crate) struct Stage {
+    pub(crate) reactor: Ref<Reactor>,
+    fallback: Option<Thread>,
+    ends: Arc<std::sync::atomic::AtomicBool>,
+    /// Looks of the fallback's so far.
+    pub(crate) looks: Arc<Count>,
+}
+
+impl Stage {
+    /// A reactor that nobody but the model's own threads drives.
+    pub(crate) fn without_fallback() -> Stage {
+        let poller = Poller::new().unwrap();
+        let root = NESTED.then(|| Poller::new().unwrap());
+        let reactor = sync::share(Reactor::new(poller, root, 2).unwrap());
+        Stage { reactor, fallback: None, ends: Arc::default(), looks: Arc::default() }
+    }
+
+    /// A reactor with a fallback, which is started now.
+    pub(crate) fn new() -> Stage {
+        let mut stage = Stage::without_fallback();
+        stage.start_fallback();
+        stage
+    }
+
+    pub(crate) fn start_fallback(&mut self) {
+        let reactor = self.reactor.clone();
+        let (ends, looks) = (self.ends.clone(), self.looks.clone());
+        self.fallback = Some(world::spawn(move || {
+            let mut fallback = Fallback::new(reactor);
+            while !ends.load(Ordering::SeqCst) {
+                looks.fetch_add(1, Ordering::SeqCst);
+                fallback.step();
+            }
+        }));
+    }
+
+    pub(crate) fn shard(&self) -> Ref<Shard> {
+        self.reactor.first()
+    }
+
+    /// Waits until all is at rest and ends the fallback.
+    pub(crate) fn end(mut self) {
+        if let Some(fallback) = self.fallback.take() {
+            world::rest();
+            self.ends.store(true, Ordering::SeqCst);
+            self.reactor.fallback().rouse();
+            fallback.join();
+        }
+    }
+}
+
+/// A `block_on` call on a thread that is at home in a shard: what `driver::local` does around
+/// the loop, without thread-local state.
+pub(crate) fn block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
+    shard.is_up();
+    let output = nested_block_on(shard, future);
+    shard.falls_asleep();
+    output
+}
+
+/// A `block_on` call within another.
+pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
+    let me = Arc::new(Rouser::new(shard.poller_ref()));
+    let waker = Waker::from(me.clone());
+    core::run(shard, &me, &waker, &mut Round::new(), pin!(future))
+}
+
+/// An event of the user's that a future can wait for. The flag is Relaxed: it is the wake-up
+/// that has to make it visible.
+#[derive(Default)]
+pub(crate) struct Flag {
+    inner: Arc<FlagInner>,
+}
+
+struct FlagInner {
+    set: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Default for FlagInner {
+    fn default() -> FlagInner {
+        FlagInner { set: AtomicBool::new(false), waker: Mutex::new(None) }
+    }
+}
+
+impl Clone for Flag {
+    fn clone(&self) -> Flag {
+        Flag { inner: self.inner.clone() }
+    }
+}
+
+impl Flag {
+    pub(crate) fn set(&self) {
+        let waker = self.inner.waker.lock().take();
+        self.inner.set.store(true, Ordering::Relaxed);
+        if let Some(waker) = waker {
+            waker.wake();
+        } else {
+            // Whoever comes finds it under the lock.
+            let late = self.inner.waker.lock().take();
+            late.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.inner.set.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_set() {
+            return Poll::Ready(());
+        }
+        *self.inner.waker.lock() = Some(cx.waker().clone());
+        if self.is_set() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(crate) async fn wait(&self) {
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    /// A waker that sets the flag.
+    pub(crate) fn setter(&self) -> Waker {
+        Waker::from(Arc::new(Setter(self.clone())))
+    }
+}
+
+struct Setter(Flag);
+
+impl Wake for Setter {
+    fn wake(self: Arc<Self>) {
+        self.0.set();
+    }
+}
+
+/// A task on an executor elsewhere: not in `block_on`, so that only the wake-up helps it.
+#[derive(Clone)]
+pub(crate) struct Task(Arc<TaskInner>);
+
+struct TaskInner {
+    woken_at: Mutex<Option<u64>>,
+    changed: Condvar,
+}
+
+impl Task {
+    pub(crate) fn new() -> Task {
+        Task(Arc::new(TaskInner { woken_at: Mutex::new(None), changed: Condvar::new() }))
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        Waker::from(self.0.clone())
+    }
+
+    /// Waits for a wake-up and consumes it; the time when it came.
+    pub(crate) fn wait(&self) -> u64 {
+        let mut woken_at = self.0.woken_at.lock();
+        loop {
+            if let Some(at) = woken_at.take() {
+                return at;
+            }
+            self.0.changed.wait(&mut woken_at);
+        }
+    }
+}
+
+impl Wake for TaskInner {
+    fn wake(self: Arc<Self>) {
+        *self.woken_at.lock() = Some(world::now());
+        self.changed.notify_one();
+    }
+}
+
+/// A source registered with a shard.
+#[derive(Clone)]
+pub(crate) struct Io {
+    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) source: Arc<Source>,
+}
+
+impl Io {
+    pub(crate) fn new(stage: &Stage, shard: &Ref<Shard>, edge: bool) -> Io {
+        let pipe = Pipe::new(edge);
+        let registration = Registration(pipe.clone());
+        let source = stage.reactor.register(shard, registration).unwrap();
+        Io { pipe, source }
+    }
+
+    /// `poll_readable`, for a task.
+    pub(crate) fn poll_readable(&self, waker: &Waker) -> Poll<()> {
+        let cx = &mut Context::from_waker(waker);
+        self.source.poll_event(Interest::Read, cx).map(|ready| ready.unwrap())
+    }
+
+    /// Reads a piece as the poll methods do: the operation first, then a wait.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let before = self.source.events(Interest::Read);
+            if self.pipe.read() {
+                return Poll::Ready(());
+            }
+            match self.source.poll_after_would_block(Interest::Read, before, cx) {
+                Poll::Ready(ready) => ready.unwrap(),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads a piece as `read_with` does: the operation first, then a future that waits.
+    pub(crate) async fn read(&self) {
+        loop {
+            let before = self.source.events(Interest::Read);
+            if self.pipe.read() {
+                return;
+            }
+            self.wait(Interest::Read, Waiter::after_would_block(before)).await;
+        }
+    }
+
+    /// Waits as the readiness futures do.
+    pub(crate) async fn wait(&self, interest: Interest, waiter: Waiter) {
+        struct Removes<'a>(&'a Source, Interest, Waiter);
+        impl Drop for Removes<'_> {
+            fn drop(&mut self) {
+                self.0.remove_waiter(self.1, &mut self.2);
+            }
+        }
+        let mut wait = Removes(&self.source, interest, waiter);
+        std::future::poll_fn(|cx| wait.0.poll_waiter(wait.1, &mut wait.2, cx)).await.unwrap();
+    }
+
+    /// Ends the registration, without which the source and its shard hold each other.
+    pub(crate) fn end(self, stage: &Stage) {
+        stage.reactor.deregister(&self.source).unwrap();
+    }
+}

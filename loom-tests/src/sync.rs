@@ -1,0 +1,149 @@
+//! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the interface of
+//! parking_lot's.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use crate::clock::{self, NEVER};
+use crate::world::{self, Sleep};
+
+/// See `src/sync.rs`: here, a counted reference. Loom's own would add a step to each clone.
+#[derive(Debug)]
+pub(crate) struct Ref<T>(Arc<T>);
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Ref<T> {
+        Ref(self.0.clone())
+    }
+}
+
+impl<T> Deref for Ref<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Ref<T> {
+    /// For `reactor_fd`, which is not modelled.
+    pub(crate) fn get(self) -> &'static T {
+        unreachable!("no model asks for it")
+    }
+}
+
+pub(crate) fn share<T>(value: T) -> Ref<T> {
+    Ref(Arc::new(value))
+}
+
+pub(crate) fn pause() {
+    unreachable!("the modelled poller does not fail");
+}
+
+/// What the shipped code catches are panics of wakers. Here they are loom's findings.
+pub(crate) fn contain(f: impl FnOnce()) {
+    f();
+}
+
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Mutex<T> {
+        Mutex(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)), &self.0)
+    }
+}
+
+impl<T> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mutex")
+    }
+}
+
+/// `None` only while a condition variable has it.
+pub(crate) struct MutexGuard<'a, T>(
+    Option<loom::sync::MutexGuard<'a, T>>,
+    &'a loom::sync::Mutex<T>,
+);
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("the guard is out only during a wait")
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("the guard is out only during a wait")
+    }
+}
+
+/// What a thread sleeps on.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    /// Touched by each wait and each signal, so that loom tries both orders of the two.
+    meets: AtomicUsize,
+}
+
+/// A condition variable that one thread at a time waits for. As with any, a signal that comes
+/// before the wait is lost.
+///
+/// Not loom's: it would not let the world end a sleep at the moment that another begins.
+#[derive(Debug)]
+pub(crate) struct Condvar(Arc<Signal>);
+
+impl Condvar {
+    pub(crate) fn new() -> Condvar {
+        Condvar(Arc::new(Signal { meets: AtomicUsize::new(0) }))
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.meets.fetch_add(1, Ordering::Relaxed);
+        world::wake(&self.0);
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.sleep(guard, NEVER, false);
+    }
+
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, limit: Duration) {
+        let limit = clock::saturating_nanos(limit);
+        self.wait_until(guard, clock::wheel_now().saturating_add(limit));
+    }
+
+    /// Waits until a signal or until it is later than `deadline`.
+    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) {
+        self.sleep(guard, deadline, false);
+        if deadline <= clock::wheel_now() {
+            // What others wrote that long ago is seen by now: loom lets no load after a yield
+            // return what it returned before, if there is anything newer.
+            loom::thread::yield_now();
+        }
+    }
+
+    /// Waits until everybody else sleeps without a deadline.
+    pub(crate) fn wait_for_rest<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.sleep(guard, NEVER, true);
+    }
+
+    fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64, waits_for_rest: bool) {
+        self.0.meets.fetch_add(1, Ordering::Relaxed);
+        // From here to the end of the park nothing lets another thread run.
+        if world::fall_asleep(&self.0, deadline, waits_for_rest) == Sleep::Begins {
+            let inner = guard.0.take().expect("the guard is out only during a wait");
+            let mutex = guard.1;
+            drop(inner);
+            loom::thread::park();
+            guard.0 = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}

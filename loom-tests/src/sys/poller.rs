@@ -1,0 +1,176 @@
+//! A modelled poller: a notification that stays until a wait finds it, a list of what may be
+//! ready, and a link to the poller of pollers.
+//!
+//! As with epoll, what is on the list is looked at again before it is reported, so that what
+//! was taken meanwhile by somebody else is not.
+
+use std::io;
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::{Event, Pipe, Until};
+use crate::clock;
+use crate::sync::{Condvar, Mutex};
+
+#[derive(Debug)]
+pub(crate) struct Poller(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The poller that this one is a source of, and its key there.
+    parent: OnceLock<(Weak<Inner>, usize)>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    notified: bool,
+    ready: Vec<Ready>,
+    link: Link,
+}
+
+#[derive(Debug)]
+enum Ready {
+    Pipe { pipe: Arc<Pipe>, key: usize },
+    Poller { child: Arc<Inner>, key: usize },
+}
+
+/// What the parent is to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Link {
+    #[default]
+    Disarmed,
+    Armed,
+    /// It is on the parent's list.
+    Queued,
+}
+
+impl State {
+    fn is_ready(&self) -> bool {
+        self.notified || !self.ready.is_empty()
+    }
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        Ok(Poller(Arc::new(Inner {
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+            parent: OnceLock::new(),
+        })))
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+
+    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+        events.clear();
+        let mut over = until == Until::Now;
+        loop {
+            let mut state = self.0.state.lock();
+            while !state.is_ready() && !over {
+                match until {
+                    Until::At(deadline) if deadline > clock::wheel_now() => {
+                        self.0.changed.wait_until(&mut state, deadline);
+                    }
+                    Until::At(_) => over = true,
+                    Until::Notified | Until::Now => self.0.changed.wait(&mut state),
+                }
+            }
+            over |= std::mem::take(&mut state.notified);
+            let ready = std::mem::take(&mut state.ready);
+            drop(state);
+            events.0.extend(ready.into_iter().filter_map(Ready::report));
+            if over || !events.0.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn notify(&self) {
+        self.0.change(&mut |state| state.notified = true);
+    }
+
+    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        let added = other.0.parent.set((Arc::downgrade(&self.0), key));
+        added.map_err(|_| io::ErrorKind::AlreadyExists.into())
+    }
+
+    pub(crate) fn show_poller(&self, _: &Poller, _: usize) -> io::Result<()> {
+        unreachable!("the overview is not modelled")
+    }
+
+    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        assert_eq!(other.0.parent.get().map(|parent| parent.1), Some(key));
+        other.0.change(&mut |state| {
+            if state.link == Link::Disarmed {
+                state.link = Link::Armed;
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// A source of this poller's may be ready.
+    pub(super) fn queue(self: &Arc<Inner>, pipe: &Arc<Pipe>, key: usize) {
+        self.change(&mut |state| state.ready.push(Ready::Pipe { pipe: pipe.clone(), key }));
+    }
+
+    /// Changes the state, and tells if it is ready after that.
+    fn change(self: &Arc<Inner>, change: &mut dyn FnMut(&mut State)) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        if !state.is_ready() {
+            return;
+        }
+        self.changed.notify_one();
+        if state.link != Link::Armed {
+            return;
+        }
+        let Some((parent, key)) = self.parent.get() else { return };
+        let Some(parent) = parent.upgrade() else { return };
+        state.link = Link::Queued;
+        drop(state);
+        let ready = || Ready::Poller { child: self.clone(), key: *key };
+        parent.change(&mut |state| state.ready.push(ready()));
+    }
+
+    /// For the parent, which has this on its list: whether it is still ready, which is then
+    /// reported and disarms it.
+    fn report(&self) -> bool {
+        let mut state = self.state.lock();
+        let ready = state.is_ready();
+        state.link = if ready { Link::Disarmed } else { Link::Armed };
+        ready
+    }
+}
+
+impl Ready {
+    fn report(self) -> Option<Event> {
+        match self {
+            Ready::Pipe { pipe, key } => pipe.report(key),
+            Ready::Poller { child, key } => {
+                child.report().then_some(Event { key, readable: true, writable: false })
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Events(Vec<Event>);
+
+impl Events {
+    pub(crate) fn new() -> Events {
+        Events(Vec::new())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        self.0.iter().copied()
+    }
+}
