@@ -2,4 +2,4 @@
 # Runs every benchmark in its quick form: that all still runs, not how fast.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-WHEEL_BENCH_QUICK=1 cargo bench --locked -p benches
+cargo bench --locked -p benches --bench wheel -- --quick

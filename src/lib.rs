@@ -66,3 +66,8 @@ pub mod wheel;
 pub use driver::block_on;
 pub use io::{Async, IoSafe, Readable, ReadableOwned, Writable, WritableOwned};
 pub use timer::Timer;
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
