@@ -28,7 +28,7 @@
 //! 3. **The position never passes a lower bound.** It advances to a slot's minimum before
 //!    the slot is opened, or to `now` when nothing is due, and never goes back, whatever the
 //!    caller's clock does. Hence each occupied slot lies at or ahead of the position on its
-//!    level, and moving an opened slot's entries always takes them to a lower level.
+//!    level, and an entry of an opened slot goes to a lower level, unless it was moved later.
 //! 4. **Moving a deadline later is lazy.** The entry stays where it is with its new deadline
 //!    until its slot is opened. A heartbeat that pushes out an idle timeout a thousand times
 //!    touches one entry a thousand times and no list.
@@ -38,7 +38,7 @@
 //! # Costs
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
-//! An entry is moved at most seven times in its life, typically two or three. Memory of an
+//! An entry is moved down at most seven times for each deadline, typically two or three. Memory of an
 //! entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its deadline
 //! included.
 //!
@@ -96,7 +96,8 @@ pub struct Wheel<T> {
 impl<T> Wheel<T> {
     /// Creates an empty wheel at time zero.
     ///
-    /// Costs one allocation of about 6 KiB for the slots; entries are allocated as they come.
+    /// Costs one allocation of about 6 KiB for the slots; entries are allocated as they come,
+    /// from 4 KiB on.
     ///
     /// # Examples
     ///
@@ -128,8 +129,8 @@ impl<T> Wheel<T> {
     /// Adds a value that is due at `deadline` and returns the key to it.
     ///
     /// A deadline in the past is kept as it is; the entry is due at the next
-    /// [`expire`](Wheel::expire). Constant cost; memory grows by a block of entries at a time,
-    /// without moving those that are there.
+    /// [`expire`](Wheel::expire). Constant cost; memory grows by doubling up to
+    /// 4,096 entries, then by as many at a time without moving those that are there.
     ///
     /// # Panics
     ///

@@ -36,8 +36,6 @@ fn value(tag: usize) -> Value {
 /// What a structure must be able to do to take part.
 pub trait Peer {
     const NAME: &str;
-    /// Whether a deadline can be moved (or removed and put back under the same value).
-    const RESCHEDULES: bool = true;
     /// Whether it can be asked for what is due without a step of its clock.
     const EXPIRES_AT_ANY_TIME: bool = true;
     type Handle;

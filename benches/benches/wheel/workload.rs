@@ -122,18 +122,16 @@ impl<P: Peer> Runner<P> {
             }
         }));
         let later: Vec<u64> = deadlines.iter().map(|d| d + 700 * MILLISECOND).collect();
-        if P::RESCHEDULES {
-            samples[4].push(timed(BATCH, || {
-                for (handle, &deadline) in recent.iter_mut().zip(&later) {
-                    self.peer.reschedule(handle, deadline);
-                }
-            }));
-            samples[5].push(timed(BATCH, || {
-                for (handle, &deadline) in recent.iter_mut().zip(&deadlines) {
-                    self.peer.reschedule(handle, deadline);
-                }
-            }));
-        }
+        samples[4].push(timed(BATCH, || {
+            for (handle, &deadline) in recent.iter_mut().zip(&later) {
+                self.peer.reschedule(handle, deadline);
+            }
+        }));
+        samples[5].push(timed(BATCH, || {
+            for (handle, &deadline) in recent.iter_mut().zip(&deadlines) {
+                self.peer.reschedule(handle, deadline);
+            }
+        }));
         samples[1].push(timed(BATCH, || {
             for handle in recent.drain(..) {
                 self.peer.remove(handle);
