@@ -256,13 +256,7 @@ fn the_whole_population_in_one_slot_comes_out_within_the_budget_of_each_call() {
         assert_eq!(wheel.next_deadline(), Some(base));
         // A small budget bounds what is moved down as well: not all for the sake of one.
         let progress = wheel.expire(base + count, 1, |_, _, _| ());
-        assert_eq!(
-            progress,
-            Progress {
-                expired: 0,
-                more: true
-            }
-        );
+        assert_eq!(progress, Progress { expired: 0, more: true });
         let mut calls = 0;
         let mut left = count as usize;
         loop {
