@@ -28,7 +28,10 @@ fn turn() -> MutexGuard<'static, ()> {
 /// As many shards as there can be.
 fn limit() -> usize {
     // Where one poller cannot be polled by another there is one shard.
-    let nested = cfg!(unix) && !cfg!(any(target_os = "solaris", target_os = "illumos"));
+    let nested = cfg!(all(
+        unix,
+        not(any(target_os = "solaris", target_os = "illumos", async_wheel_single_shard)),
+    ));
     if nested { thread::available_parallelism().map_or(1, usize::from) } else { 1 }
 }
 
