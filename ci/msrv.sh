@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Checks that the crate builds with the oldest compiler that Cargo.toml promises.
+#
+#   ci/msrv.sh [-d DIR]
+#
+# Takes that compiler from rustup if it has it (`rustup toolchain install 1.85`), otherwise
+# unpacks Debian's packages of it into DIR, target/msrv unless given, without installing them.
+#
+# The library is checked with all features and with none; the shim with it. Tests, examples
+# and benchmarks are for developers, whose compiler is a current one: their dependencies go
+# their own ways.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dir=${MSRV_DIR:-target/msrv}
+while getopts d: option; do
+  case $option in
+    d) dir=$OPTARG ;;
+    *) exit 2 ;;
+  esac
+done
+version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+# Unpacks rustc and cargo of the wanted version, and the libraries they need.
+unpack() {
+  local rustc cargo
+  mkdir -p "$dir"
+  dir=$(cd "$dir" && pwd)
+  [ -e "$dir/.complete" ] && return
+  newest() { apt-cache madison "$1" | awk -v want="$version" 'index($3, want ".") == 1 { print $3; exit }'; }
+  rustc=$(newest rustc-web)
+  [ -n "$rustc" ] || apt-get -q update
+  rustc=$(newest rustc-web)
+  cargo=$(newest cargo-web)
+  if [ -z "$rustc" ] || [ -z "$cargo" ]; then
+    echo "no compiler $version is to be had" >&2
+    return 1
+  fi
+  (
+    cd "$dir"
+    # shellcheck disable=SC2046 # one word a package is what is wanted
+    apt-get -q download "rustc-web=$rustc" "cargo-web=$cargo" "libstd-rust-web-dev=$rustc" \
+      "libstd-rust-web-$version=$rustc" \
+      $(apt-cache depends "rustc-web=$rustc" "libstd-rust-web-$version=$rustc" "cargo-web=$cargo" |
+        awk '/Depends: lib(llvm|git2|ssh2|http-parser|mbedtls|pcre)/ { print $2 }' | sort -u) libpcre3
+    for package in *.deb; do dpkg -x "$package" .; done
+    touch .complete
+  )
+}
+
+if toolchain=$(rustup toolchain list 2> /dev/null | grep -om1 "^$version[^ ]*"); then
+  export RUSTUP_TOOLCHAIN=$toolchain
+else
+  unpack
+  export PATH="$dir/usr/bin:$PATH"
+  export LD_LIBRARY_PATH="$dir/usr/lib/x86_64-linux-gnu:$dir/lib/x86_64-linux-gnu"
+  unset RUSTUP_TOOLCHAIN
+fi
+rustc --version | grep -F "rustc $version." || { echo "not the compiler $version" >&2; exit 1; }
+
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/msrv-build}
+cargo check --locked --lib
+cargo check --locked --lib --all-features
+cargo check --locked --manifest-path compat/Cargo.toml -p async-io --all-features
