@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_executor::Executor;
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{Wakes, armed, eventually, in_time, poll_with, watchdog};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
 const MS: Duration = Duration::from_millis(1);
@@ -156,11 +156,9 @@ fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
         thread::sleep(if round < 3 { 30 * MS } else { round * MS });
         let near = thread::spawn(|| {
             let wakes = Wakes::new();
-            let mut timer = Timer::after(2 * MS);
-            if poll_with(&wakes.waker(), &mut timer).is_pending() {
-                wakes.wait_for(1);
-                assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
-            }
+            let mut timer = armed(&wakes.waker(), || Timer::after(2 * MS));
+            wakes.wait_for(1);
+            assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
         });
         near.join().unwrap();
     }
@@ -239,11 +237,9 @@ fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
     block_on(async {
         for round in 1..=20 {
             let wakes = Wakes::new();
-            let mut timer = Timer::after(round % 7 * MS);
-            if poll_with(&wakes.waker(), &mut timer).is_pending() {
-                // This blocks the thread, which is in no position to drive.
-                wakes.wait_for(1);
-            }
+            let _timer = armed(&wakes.waker(), || Timer::after((1 + round % 7) * MS));
+            // This blocks the thread, which is in no position to drive.
+            wakes.wait_for(1);
             // And in between it drives itself.
             Timer::after(MS).await;
         }
@@ -257,8 +253,7 @@ fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
     let waker = wakes.waker();
     let (mut timer, source, mut peer) = thread::spawn(move || {
         block_on(async {
-            let mut timer = Timer::after(30 * MS);
-            assert!(poll_with(&waker, &mut timer).is_pending());
+            let timer = armed(&waker, || Timer::after(30 * MS));
             let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
             let peer = TcpStream::connect(listener.get_ref().local_addr().unwrap()).unwrap();
             let (stream, _) = listener.accept().await.unwrap();

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{Wakes, armed, eventually, in_time, poll_with, watchdog};
 use futures_lite::future;
 
 const MS: Duration = Duration::from_millis(1);
@@ -126,14 +126,11 @@ fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
             let wakes = Wakes::new();
             let mut timers = Vec::new();
             let mut hostile = Vec::new();
-            // Good and bad ones in turn, all due at once.
-            let due = std::time::Instant::now() + 20 * MS;
+            // Good and bad ones in turn, all due at about the same time.
             for _ in 0..50 {
                 let (faulty, waker) = Faulty::new(fault);
-                let mut timer = Timer::at(due);
-                assert!(poll_with(&waker, &mut timer).is_pending());
-                let mut good = Timer::at(due);
-                assert!(poll_with(&wakes.waker(), &mut good).is_pending());
+                let timer = armed(&waker, || Timer::after(20 * MS));
+                let good = armed(&wakes.waker(), || Timer::after(20 * MS));
                 faulty.arm();
                 hostile.push((faulty, waker, timer));
                 timers.push(good);
@@ -190,8 +187,7 @@ fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
         // A timer's, whose old waker is dropped.
         let (faulty, waker) = Faulty::new(fault);
         let wakes = Wakes::new();
-        let mut timer = Timer::after(5 * MS);
-        assert!(poll_with(&waker, &mut timer).is_pending());
+        let mut timer = armed(&waker, || Timer::after(200 * MS));
         faulty.arm();
         poll_panics(&wakes.waker(), &mut timer);
         wakes.wait_for(1);
@@ -256,11 +252,11 @@ fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
     let _watchdog = watchdog();
     for _ in 0..20 {
         let wakes = Wakes::new();
-        let mut others: Vec<_> = (0..100).map(|_| Timer::after(3 * MS)).collect();
+        let mut others = Vec::new();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             block_on(async {
-                for timer in &mut others {
-                    assert!(poll_with(&wakes.waker(), timer).is_pending());
+                for _ in 0..100 {
+                    others.push(armed(&wakes.waker(), || Timer::after(3 * MS)));
                 }
                 Timer::after(3 * MS).await;
                 panic_any(PanicsOnDrop);
@@ -268,7 +264,8 @@ fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
         }));
         // Whoever catches it has the payload on their hands.
         std::mem::forget(panicked);
-        wakes.wait_for(others.len());
+        assert_eq!(others.len(), 100);
+        wakes.wait_for(100);
     }
 }
 
@@ -304,13 +301,12 @@ fn a_timer_dropped_inside_its_own_wake_goes_quietly() {
             let slot = slot.clone();
             move || drop(slot.lock().unwrap().take())
         });
-        let mut timer = Timer::interval(Duration::from_micros(200));
-        let pending = poll_with(&Waker::from(calls.clone()), &mut timer).is_pending();
+        let waker = Waker::from(calls.clone());
+        let timer = armed(&waker, || Timer::interval(Duration::from_micros(200)));
+        drop(waker);
         // From here on it may be gone at any moment.
         *slot.lock().unwrap() = Some(timer);
-        if pending {
-            eventually("its waker was called", || calls.calls() > 0);
-        }
+        eventually("its waker was called", || calls.calls() > 0);
         drop(slot.lock().unwrap().take());
         eventually("nobody holds the waker", || Arc::strong_count(&calls) == 1);
     }
@@ -375,19 +371,18 @@ fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
     let waker = Waker::from(calls.clone());
 
     for round in 0..20 {
-        let mut timer = Timer::after(2 * MS);
         let mut readable = ours.readable();
         let before = calls.calls();
-        let waiting = |timer: &mut Timer| poll_with(&waker, timer).is_pending();
+        let wait = || armed(&waker, || Timer::after(2 * MS));
         if round % 2 == 0 {
-            assert!(waiting(&mut timer));
+            let _timer = wait();
             assert!(poll_with(&waker, &mut readable).is_pending());
             peer.write_all(b"go").unwrap();
             eventually("both were called", || calls.calls() >= before + 2);
         } else {
             // The same within `block_on`, whose thread calls them.
             block_on(in_time("a thread that calls such wakers", async {
-                assert!(waiting(&mut timer));
+                let _timer = wait();
                 assert!(poll_with(&waker, &mut readable).is_pending());
                 peer.write_all(b"go").unwrap();
                 while calls.calls() < before + 2 {

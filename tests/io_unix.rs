@@ -171,6 +171,36 @@ fn a_childs_pipes_are_read_and_written_to_their_end() {
     });
 }
 
+#[test]
+fn a_pipe_whose_other_end_dies_wakes_whoever_waits_on_it() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let mut child = Command::new("sleep")
+            .arg("1000")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = Async::new(child.stdin.take().unwrap()).unwrap();
+        let mut stdout = Async::new(child.stdout.take().unwrap()).unwrap();
+        // The child reads nothing: the pipe to it fills up, and that is all there is to see.
+        while future::poll_once(stdin.write(&[0; 4096])).await.is_some() {}
+        assert!(future::poll_once(stdin.writable()).await.is_none());
+        let waits = future::zip(stdin.writable(), stdout.readable());
+        let (both, ()) = future::zip(in_time("the other end is gone", waits), async {
+            future::yield_now().await;
+            child.kill().unwrap();
+        })
+        .await;
+        both.0.unwrap();
+        both.1.unwrap();
+        let failed = stdin.write(&[0; 4096]).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(stdout.read(&mut [0; 8]).await.unwrap(), 0);
+        child.wait().unwrap();
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pidfd_becomes_readable_when_its_process_ends() {

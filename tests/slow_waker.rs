@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{eventually, in_time, poll_with, watchdog};
+use common::{armed, eventually, in_time, watchdog};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -34,8 +34,7 @@ impl Wake for Slow {
 fn a_waker_that_blocks_holds_nothing_that_others_need() {
     let _watchdog = watchdog();
     let slow = Arc::new(Slow::default());
-    let mut timer = Timer::after(20 * MS);
-    assert!(poll_with(&Waker::from(slow.clone()), &mut timer).is_pending());
+    let mut timer = armed(&Waker::from(slow.clone()), || Timer::after(20 * MS));
     eventually("the slow waker was called", || slow.calls.load(Ordering::SeqCst) == 1);
     // The fallback is stuck in it. A thread in `block_on` goes on, on the very same shard if
     // there is no other.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Timer, block_on};
-use common::{Wakes, both_ways, eventually, in_time, poll_with, watchdog};
+use common::{Wakes, armed, both_ways, eventually, in_time, poll_with, watchdog};
 use futures_lite::future;
 
 const MS: Duration = Duration::from_millis(1);
@@ -35,19 +35,13 @@ const SETTERS: [(&str, Setter); 5] = [
     }),
 ];
 
-/// A timer that has been polled once and waits.
-fn registered(wakes: &Arc<Wakes>, mut timer: Timer) -> Timer {
-    assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
-    timer
-}
-
 #[test]
 fn one_deadline_wakes_once_and_finds_the_timer_ready() {
     let _watchdog = watchdog();
     // Distances that wait on different levels of the wheel: none may wake just to move down.
     for distance in [1, 3, 5, 30, 270] {
         let wakes = Wakes::new();
-        let mut timer = registered(&wakes, Timer::after(distance * MS));
+        let mut timer = armed(&wakes.waker(), || Timer::after(distance * MS));
         wakes.wait_for(1);
         assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "woken early: {distance} ms");
         assert_eq!(wakes.count(), 1);
@@ -60,8 +54,8 @@ fn a_setter_without_a_poll_wakes_the_task_that_polled_last() {
     for (name, set) in SETTERS {
         for first in [HOUR, 500 * MS] {
             let (former, last) = (Wakes::new(), Wakes::new());
-            let mut timer = registered(&former, Timer::after(first));
-            timer = registered(&last, timer);
+            let mut timer = armed(&former.waker(), || Timer::after(first));
+            assert!(poll_with(&last.waker(), &mut timer).is_pending());
             set(&mut timer, 2 * MS);
             last.wait_for(1);
             assert_eq!(former.count(), 0, "{name} woke a task that is not waiting any more");
@@ -75,7 +69,7 @@ fn a_deadline_set_after_the_last_one_passed_unpolled_wakes_again() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
         let wakes = Wakes::new();
-        let mut timer = registered(&wakes, Timer::after(MS));
+        let mut timer = armed(&wakes.waker(), || Timer::after(MS));
         for round in 1..=5 {
             wakes.wait_for(round);
             // Woken, but the deadline is moved on without a poll: a connection that was busy.
@@ -91,7 +85,7 @@ fn a_deadline_pushed_out_again_and_again_does_not_wake_before_the_last() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
         let wakes = Wakes::new();
-        let mut timer = registered(&wakes, Timer::after(500 * MS));
+        let mut timer = armed(&wakes.waker(), || Timer::after(500 * MS));
         for _ in 0..100 {
             set(&mut timer, 600 * MS);
         }
@@ -110,7 +104,7 @@ fn a_cleared_timer_wakes_nobody_and_one_set_again_wakes_the_last() {
     let mut timers: Vec<_> = SETTERS
         .iter()
         .map(|_| {
-            let mut timer = registered(&wakes, Timer::after(250 * MS));
+            let mut timer = armed(&wakes.waker(), || Timer::after(250 * MS));
             timer.clear();
             timer
         })
@@ -127,13 +121,13 @@ fn a_cleared_timer_wakes_nobody_and_one_set_again_wakes_the_last() {
 fn a_deadline_set_in_the_past_wakes_the_task_that_waits() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
-    let mut timer = registered(&wakes, Timer::after(HOUR));
+    let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
     let due = Instant::now();
     timer.set_at(due);
     wakes.wait_for(1);
     assert_eq!(poll_with(&wakes.waker(), &mut timer), std::task::Poll::Ready(due));
 
-    let mut ticks = registered(&wakes, Timer::interval(HOUR));
+    let mut ticks = armed(&wakes.waker(), || Timer::interval(HOUR));
     ticks.set_interval_at(due, MS);
     wakes.wait_for(2);
 }
@@ -154,8 +148,8 @@ fn a_timer_that_moved_to_another_task_wakes_that_one() {
     let _watchdog = watchdog();
     let (former, latter) = (Wakes::new(), Wakes::new());
     let start = Instant::now();
-    let mut timer = registered(&former, Timer::after(250 * MS));
-    timer = registered(&latter, timer);
+    let mut timer = armed(&former.waker(), || Timer::after(250 * MS));
+    assert!(poll_with(&latter.waker(), &mut timer).is_pending());
     latter.wait_for(1);
     assert!(start.elapsed() >= 250 * MS);
     assert_eq!(former.count(), 0, "the task that gave the timer away was woken");
@@ -199,7 +193,7 @@ fn a_timer_dropped_while_registered_wakes_nobody_and_lets_go_of_its_waker() {
     let wakes = Wakes::new();
     for make in [Timer::after, Timer::interval] {
         for distance in [250 * MS, HOUR] {
-            let timer = registered(&wakes, make(distance));
+            let timer = armed(&wakes.waker(), || make(distance));
             assert!(Arc::strong_count(&wakes) > 1, "a timer that waits holds a waker");
             drop(timer);
             assert_eq!(Arc::strong_count(&wakes), 1, "the waker is still held");
@@ -213,7 +207,7 @@ fn a_timer_dropped_while_registered_wakes_nobody_and_lets_go_of_its_waker() {
 fn a_timer_that_has_fired_lets_go_of_its_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
-    let mut timer = registered(&wakes, Timer::after(MS));
+    let mut timer = armed(&wakes.waker(), || Timer::after(MS));
     wakes.wait_for(1);
     assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
     eventually("the waker of a timer that has fired is dropped", || Arc::strong_count(&wakes) == 1);
@@ -249,7 +243,7 @@ fn deadlines_set_by_many_threads_at_once_lose_no_wake() {
     let threads = [0, 50, 100, 150].map(|micros| {
         thread::spawn(move || {
             let wakes = Wakes::new();
-            let mut timer = registered(&wakes, Timer::after(HOUR));
+            let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
             for _ in 0..300 {
                 let before = wakes.count();
                 timer.set_after(Duration::from_micros(micros));

@@ -13,6 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use async_wheel::Timer;
+
 /// How long something that has to happen may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -79,6 +81,17 @@ impl Wake for Wakes {
 /// Polls once with the given waker.
 pub fn poll_with<F: Future + Unpin>(waker: &Waker, future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// A timer that was polled with the given waker and waits. One that is due by then, because
+/// the machine was busy, is made anew.
+pub fn armed(waker: &Waker, make: impl Fn() -> Timer) -> Timer {
+    loop {
+        let mut timer = make();
+        if poll_with(waker, &mut timer).is_pending() {
+            return timer;
+        }
+    }
 }
 
 /// Waits until the condition holds.
