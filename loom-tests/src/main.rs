@@ -4,6 +4,8 @@
 //! that ship. Only what they stand on is replaced: `sync` by loom's atomics and locks, `clock`
 //! by a clock that moves when everybody sleeps, `sys` by a modelled poller and modelled
 //! sources. `world` knows who sleeps; `runner` runs models and counts executions.
+//!
+//! `one_poller.rs` is the same for systems where pollers cannot be polled by one another.
 
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
@@ -21,6 +23,9 @@ mod sync;
 mod sys;
 mod world;
 
+/// See `src/sys/mod.rs`.
+const NESTED: bool = true;
+
 fn main() -> std::process::ExitCode {
-    runner::main(&models::all())
+    runner::main(&models::nested())
 }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 use std::task::{Context, Poll, Wake, Waker};
 
-use loom::sync::atomic::AtomicBool;
-
 use crate::driver::{core, fallback::Fallback};
 use crate::handoff::Rouser;
 use crate::reactor::{Interest, Reactor, Round, Shard, Source, Waiter};
-use crate::sync::{self, Condvar, Mutex, Ordering, Ref};
+use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{NESTED, Pipe, Poller, Registration};
-use crate::world::{self, Thread};
+use crate::world::{self, Sleeper, Thread};
 
 /// The longest back-off of the fallback, twice: how late the shard of a thread that computes
 /// may be attended to.
@@ -88,53 +86,47 @@ pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output 
     core::run(shard, &me, &waker, &mut Round::new(), pin!(future))
 }
 
-/// An event of the user's that a future can wait for. The flag is Relaxed: it is the wake-up
-/// that has to make it visible.
-#[derive(Default)]
-pub(crate) struct Flag {
-    inner: Arc<FlagInner>,
-}
+/// An event of the user's that one future waits for. It hands the waker over, but does not
+/// itself make visible that it was set: the wake-up has to.
+#[derive(Clone)]
+pub(crate) struct Flag(Arc<FlagInner>);
 
 struct FlagInner {
-    set: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    state: AtomicU8,
+    /// Valid while the state is *waited for*. Loom need not know: the state tells.
+    waker: std::sync::Mutex<Option<Waker>>,
 }
 
-impl Default for FlagInner {
-    fn default() -> FlagInner {
-        FlagInner { set: AtomicBool::new(false), waker: Mutex::new(None) }
-    }
-}
+const UNSET: u8 = 0;
+const WAITED_FOR: u8 = 1;
+const SET: u8 = 2;
 
-impl Clone for Flag {
-    fn clone(&self) -> Flag {
-        Flag { inner: self.inner.clone() }
+impl Default for Flag {
+    fn default() -> Flag {
+        Flag(Arc::new(FlagInner { state: AtomicU8::new(UNSET), waker: Default::default() }))
     }
 }
 
 impl Flag {
     pub(crate) fn set(&self) {
-        let waker = self.inner.waker.lock().take();
-        self.inner.set.store(true, Ordering::Relaxed);
-        if let Some(waker) = waker {
-            waker.wake();
-        } else {
-            // Whoever comes finds it under the lock.
-            let late = self.inner.waker.lock().take();
-            late.into_iter().for_each(Waker::wake);
+        if self.0.state.swap(SET, Ordering::Acquire) == WAITED_FOR {
+            let waker = self.0.waker.lock().unwrap().take();
+            waker.expect("who waits has a waker").wake();
         }
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.inner.set.load(Ordering::Relaxed)
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_set() {
-            return Poll::Ready(());
+        match self.0.state.load(Ordering::Relaxed) {
+            SET => return Poll::Ready(()),
+            // It is registered, or was taken to be woken: a wake-up is still to come.
+            WAITED_FOR => return Poll::Pending,
+            _ => *self.0.waker.lock().unwrap() = Some(cx.waker().clone()),
         }
-        *self.inner.waker.lock() = Some(cx.waker().clone());
-        if self.is_set() { Poll::Ready(()) } else { Poll::Pending }
+        let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
+        match self.0.state.compare_exchange(UNSET, WAITED_FOR, release, relaxed) {
+            Ok(_) => Poll::Pending,
+            Err(_) => Poll::Ready(()),
+        }
     }
 
     pub(crate) async fn wait(&self) {
@@ -155,18 +147,19 @@ impl Wake for Setter {
     }
 }
 
-/// A task on an executor elsewhere: not in `block_on`, so that only the wake-up helps it.
+/// A task on an executor elsewhere: not in `block_on`, so that only the wake-up helps it. How
+/// its executor sleeps and wakes is not what is modelled: loom sees no steps in it.
 #[derive(Clone)]
 pub(crate) struct Task(Arc<TaskInner>);
 
 struct TaskInner {
-    woken_at: Mutex<Option<u64>>,
-    changed: Condvar,
+    woken_at: std::sync::Mutex<Option<u64>>,
+    sleeper: Sleeper,
 }
 
 impl Task {
     pub(crate) fn new() -> Task {
-        Task(Arc::new(TaskInner { woken_at: Mutex::new(None), changed: Condvar::new() }))
+        Task(Arc::new(TaskInner { woken_at: Default::default(), sleeper: Sleeper::new() }))
     }
 
     pub(crate) fn waker(&self) -> Waker {
@@ -175,20 +168,19 @@ impl Task {
 
     /// Waits for a wake-up and consumes it; the time when it came.
     pub(crate) fn wait(&self) -> u64 {
-        let mut woken_at = self.0.woken_at.lock();
         loop {
-            if let Some(at) = woken_at.take() {
+            if let Some(at) = self.0.woken_at.lock().unwrap().take() {
                 return at;
             }
-            self.0.changed.wait(&mut woken_at);
+            self.0.sleeper.sleep();
         }
     }
 }
 
 impl Wake for TaskInner {
     fn wake(self: Arc<Self>) {
-        *self.woken_at.lock() = Some(world::now());
-        self.changed.notify_one();
+        *self.woken_at.lock().unwrap() = Some(world::now());
+        self.sleeper.wake();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::clock::{self, NEVER};
-use crate::world::{self, Sleep};
+use crate::world::Sleeper;
 
 /// See `src/sync.rs`: here, a counted reference. Loom's own would add a step to each clone.
 #[derive(Debug)]
@@ -87,32 +87,41 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// What a thread sleeps on.
-#[derive(Debug)]
-pub(crate) struct Signal {
-    /// Touched by each wait and each signal, so that loom tries both orders of the two.
-    meets: AtomicUsize,
-}
-
 /// A condition variable that one thread at a time waits for. As with any, a signal that comes
 /// before the wait is lost.
 ///
 /// Not loom's: it would not let the world end a sleep at the moment that another begins.
 #[derive(Debug)]
-pub(crate) struct Condvar(Arc<Signal>);
+pub(crate) struct Condvar {
+    sleeper: Sleeper,
+    /// Touched by each wait and each signal, so that loom tries both orders of the two. `None`
+    /// where all signals are given under the lock of those who wait.
+    meets: Option<AtomicUsize>,
+}
 
 impl Condvar {
     pub(crate) fn new() -> Condvar {
-        Condvar(Arc::new(Signal { meets: AtomicUsize::new(0) }))
+        Condvar { sleeper: Sleeper::new(), meets: Some(AtomicUsize::new(0)) }
+    }
+
+    /// One that is signalled under the lock only, which saves loom a step.
+    pub(crate) fn signalled_under_lock() -> Condvar {
+        Condvar { sleeper: Sleeper::new(), meets: None }
+    }
+
+    fn meet(&self) {
+        if let Some(meets) = &self.meets {
+            meets.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn notify_one(&self) {
-        self.0.meets.fetch_add(1, Ordering::Relaxed);
-        world::wake(&self.0);
+        self.meet();
+        self.sleeper.wake();
     }
 
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        self.sleep(guard, NEVER, false);
+        self.wait_until(guard, NEVER);
     }
 
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, limit: Duration) {
@@ -120,30 +129,11 @@ impl Condvar {
         self.wait_until(guard, clock::wheel_now().saturating_add(limit));
     }
 
-    /// Waits until a signal or until it is later than `deadline`.
+    /// Waits until a signal or until it is as late as `deadline`.
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) {
-        self.sleep(guard, deadline, false);
-        if deadline <= clock::wheel_now() {
-            // What others wrote that long ago is seen by now: loom lets no load after a yield
-            // return what it returned before, if there is anything newer.
-            loom::thread::yield_now();
-        }
-    }
-
-    /// Waits until everybody else sleeps without a deadline.
-    pub(crate) fn wait_for_rest<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        self.sleep(guard, NEVER, true);
-    }
-
-    fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64, waits_for_rest: bool) {
-        self.0.meets.fetch_add(1, Ordering::Relaxed);
-        // From here to the end of the park nothing lets another thread run.
-        if world::fall_asleep(&self.0, deadline, waits_for_rest) == Sleep::Begins {
-            let inner = guard.0.take().expect("the guard is out only during a wait");
-            let mutex = guard.1;
-            drop(inner);
-            loom::thread::park();
-            guard.0 = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        self.meet();
+        let MutexGuard(inner, mutex) = guard;
+        self.sleeper.sleep_until(deadline, || drop(inner.take()));
+        *inner = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

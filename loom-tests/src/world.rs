@@ -13,22 +13,24 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use loom::thread::JoinHandle;
 
 use crate::clock::NEVER;
-use crate::sync::{Condvar, Mutex, Signal};
 
 #[derive(Default)]
 struct World {
     now: u64,
     running: usize,
-    sleepers: Vec<Sleeper>,
+    asleep: Vec<Asleep>,
     /// How often time has moved.
     moves: usize,
 }
 
-struct Sleeper {
+struct Asleep {
     thread: loom::thread::Thread,
-    signal: Arc<Signal>,
+    sleeper: Sleeper,
     deadline: u64,
     /// Whether it waits for everybody to be asleep.
     waits_for_rest: bool,
@@ -64,61 +66,74 @@ pub(crate) fn moves() -> usize {
     with(|world| world.moves)
 }
 
-/// What becomes of a sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sleep {
-    /// The thread is down as asleep.
-    Begins,
-    /// It was the last one running, and what it waits for is here.
-    IsOver,
-}
+/// What one thread at a time sleeps on. Between a look that tells it to sleep and the sleep
+/// nothing lets another thread run, unless the sleeper does so: see `Condvar`.
+#[derive(Clone, Debug)]
+pub(crate) struct Sleeper(Arc<()>);
 
-/// Puts the running thread down as asleep, until [`wake`] or until its time has come.
-pub(crate) fn fall_asleep(signal: &Arc<Signal>, deadline: u64, waits_for_rest: bool) -> Sleep {
-    let thread = loom::thread::current();
-    let signal = signal.clone();
-    let me = signal.clone();
-    with(|world| {
-        world.sleepers.push(Sleeper { thread, signal, deadline, waits_for_rest });
-        world.running -= 1;
-    });
-    let mut sleep = Sleep::Begins;
-    for other in who_gets_up() {
-        if Arc::ptr_eq(&other.signal, &me) {
-            sleep = Sleep::IsOver;
-        } else {
-            other.thread.unpark();
+impl Sleeper {
+    pub(crate) fn new() -> Sleeper {
+        Sleeper(Arc::new(()))
+    }
+
+    /// Sleeps until [`wake`](Sleeper::wake).
+    pub(crate) fn sleep(&self) {
+        self.sleep_until(NEVER, || {});
+    }
+
+    /// Sleeps until woken or until it is as late as `deadline`. Does `before`, which lets
+    /// nobody run, when it is down as asleep.
+    pub(crate) fn sleep_until(&self, deadline: u64, before: impl FnOnce()) {
+        self.fall_asleep(deadline, false, before);
+        if deadline <= now() {
+            // What others wrote that long ago is seen by now: loom lets no load after a yield
+            // return what it returned before, if there is anything newer.
+            loom::thread::yield_now();
         }
     }
-    sleep
-}
 
-/// Gets up whoever sleeps on a signal, if anybody does.
-pub(crate) fn wake(signal: &Arc<Signal>) {
-    let sleeper = with(|world| {
-        let is_it = |sleeper: &Sleeper| Arc::ptr_eq(&sleeper.signal, signal);
-        let place = world.sleepers.iter().position(is_it)?;
-        world.running += 1;
-        Some(world.sleepers.swap_remove(place))
-    });
-    if let Some(sleeper) = sleeper {
-        sleeper.thread.unpark();
+    fn fall_asleep(&self, deadline: u64, waits_for_rest: bool, before: impl FnOnce()) {
+        let thread = loom::thread::current();
+        let sleeper = self.clone();
+        with(|world| {
+            world.asleep.push(Asleep { thread, sleeper, deadline, waits_for_rest });
+            world.running -= 1;
+        });
+        before();
+        let mut is_over = false;
+        for other in who_gets_up() {
+            if Arc::ptr_eq(&other.sleeper.0, &self.0) {
+                is_over = true;
+            } else {
+                other.thread.unpark();
+            }
+        }
+        if !is_over {
+            loom::thread::park();
+        }
     }
-}
 
-/// A thread ends.
-fn end() {
-    with(|world| world.running -= 1);
-    who_gets_up().into_iter().for_each(|sleeper| sleeper.thread.unpark());
+    /// Gets up whoever sleeps on this, if anybody does. It sees what came before.
+    pub(crate) fn wake(&self) {
+        let asleep = with(|world| {
+            let is_it = |asleep: &Asleep| Arc::ptr_eq(&asleep.sleeper.0, &self.0);
+            let place = world.asleep.iter().position(is_it)?;
+            world.running += 1;
+            Some(world.asleep.swap_remove(place))
+        });
+        if let Some(asleep) = asleep {
+            asleep.thread.unpark();
+        }
+    }
 }
 
 /// If nobody runs: moves time, and says whose sleep ends by it.
-fn who_gets_up() -> Vec<Sleeper> {
+fn who_gets_up() -> Vec<Asleep> {
     with(|world| {
         if world.running > 0 {
             return Vec::new();
         }
-        let deadline = world.sleepers.iter().map(|sleeper| sleeper.deadline).min();
+        let deadline = world.asleep.iter().map(|asleep| asleep.deadline).min();
         let deadline = deadline.unwrap_or(NEVER);
         let at_rest = deadline == NEVER;
         if !at_rest {
@@ -126,16 +141,16 @@ fn who_gets_up() -> Vec<Sleeper> {
             world.moves += 1;
         }
         let now = world.now;
-        let gets_up = |sleeper: &Sleeper| {
-            if at_rest { sleeper.waits_for_rest } else { sleeper.deadline <= now }
+        let gets_up = |asleep: &Asleep| {
+            if at_rest { asleep.waits_for_rest } else { asleep.deadline <= now }
         };
-        let (up, asleep) = std::mem::take(&mut world.sleepers).into_iter().partition(gets_up);
-        world.sleepers = asleep;
-        let up: Vec<Sleeper> = up;
+        let (up, asleep) = std::mem::take(&mut world.asleep).into_iter().partition(gets_up);
+        world.asleep = asleep;
+        let up: Vec<Asleep> = up;
         assert!(
-            !up.is_empty() || world.sleepers.is_empty(),
+            !up.is_empty() || world.asleep.is_empty(),
             "a wake-up is lost: {} threads sleep and nobody is left to wake them",
-            world.sleepers.len(),
+            world.asleep.len(),
         );
         world.running += up.len();
         up
@@ -144,37 +159,42 @@ fn who_gets_up() -> Vec<Sleeper> {
 
 /// Returns when all other threads sleep and no deadline is left.
 pub(crate) fn rest() {
-    let lock = Mutex::new(());
-    Condvar::new().wait_for_rest(&mut lock.lock());
+    Sleeper::new().fall_asleep(NEVER, true, || {});
 }
 
 /// A thread of a model.
-#[derive(Debug)]
-pub(crate) struct Thread(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Thread {
+    handle: JoinHandle<()>,
+    done: Arc<AtomicBool>,
+    joiner: Sleeper,
+}
 
 /// Starts a thread.
 pub(crate) fn spawn(f: impl FnOnce() + Send + 'static) -> Thread {
     with(|world| world.running += 1);
-    let done = Arc::new((Mutex::new(false), Condvar::new()));
-    let thread = Thread(done.clone());
+    let (done, joiner) = (Arc::new(AtomicBool::new(false)), Sleeper::new());
     // The wheel is built on the stack, which loom makes small.
     let builder = loom::thread::Builder::new().stack_size(0x4000);
-    let spawned = builder.spawn(move || {
-        f();
-        *done.0.lock() = true;
-        done.1.notify_one();
-        end();
+    let spawned = builder.spawn({
+        let (done, joiner) = (done.clone(), joiner.clone());
+        move || {
+            f();
+            done.store(true, Ordering::SeqCst);
+            joiner.wake();
+            with(|world| world.running -= 1);
+            who_gets_up().into_iter().for_each(|asleep| asleep.thread.unpark());
+        }
     });
-    assert!(spawned.is_ok());
-    thread
+    Thread { handle: spawned.expect("loom starts a thread"), done, joiner }
 }
 
 impl Thread {
     /// Waits for the thread to end.
     pub(crate) fn join(self) {
-        let mut done = self.0.0.lock();
-        while !*done {
-            self.0.1.wait(&mut done);
+        if !self.done.load(Ordering::SeqCst) {
+            self.joiner.sleep();
         }
+        // It is at its end, and this makes seen what it did.
+        assert!(self.handle.join().is_ok());
     }
 }

@@ -1,11 +1,19 @@
 //! All of it at once.
 
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, block_on};
-use crate::world::{now, spawn};
+use crate::world::{Thread, now, rest, spawn};
 
-/// The fallback, two `block_on` threads with shards of their own, a thread that inserts a timer
-/// and one whose event arrives: both calls return, within two back-offs of what they wait for.
-pub(super) fn everything_at_once() {
+/// The threads of the composition.
+struct Cast {
+    stage: Stage,
+    io: Io,
+    rings: Flag,
+    calls: [Thread; 2],
+}
+
+/// The fallback, and two `block_on` threads with shards of their own: the first waits for a
+/// timer that is still to be inserted, the second for data that is still to arrive.
+fn cast() -> Cast {
     let mut stage = Stage::without_fallback();
     let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
     let io = Io::new(&stage, &shards[1], true);
@@ -19,17 +27,38 @@ pub(super) fn everything_at_once() {
         let (shard, io) = (shards[1].clone(), io.clone());
         move || block_on(&shard, io.read())
     });
+    Cast { stage, io, rings, calls: [first, second] }
+}
+
+/// A thread inserts a timer and data arrives.
+fn play(Cast { stage, io, rings, calls }: Cast) {
+    let start = now();
     let inserter = spawn({
-        let shard = shards[0].clone();
+        let shard = stage.shard();
         move || {
-            shard.insert_timer(50, rings.setter());
+            shard.insert_timer(start + 50, rings.setter());
         }
     });
     io.pipe.arrive();
-    first.join();
-    second.join();
+    calls.into_iter().for_each(|call| call.join());
     inserter.join();
-    assert!(now() <= 50 + TWO_BACKOFFS);
+    assert!(now() <= start + 50 + TWO_BACKOFFS);
     io.end(&stage);
     stage.end();
+}
+
+/// The fallback, two `block_on` threads, a thread that inserts and one whose data arrives, from
+/// the start of all of them: both calls return, within two back-offs of what they wait for.
+pub(super) fn everything_at_once() {
+    play(cast());
+}
+
+/// The same from the moment on at which all but the latter two have gone to sleep, so that
+/// more preemptions can be explored.
+pub(super) fn everything_from_rest() {
+    loom::stop_exploring();
+    let cast = cast();
+    rest();
+    loom::explore();
+    play(cast);
 }

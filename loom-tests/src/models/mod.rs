@@ -21,18 +21,8 @@ macro_rules! models {
     };
 }
 
-/// All models for this build.
-pub(crate) fn all() -> Vec<Model> {
-    if !crate::sys::NESTED {
-        return models! {
-            one_poller:
-                seat_is_lent_and_asked_for 5,
-                block_on_asks_the_fallback_for_its_seat 3,
-                two_ask_at_once 2,
-                the_last_leaves 3,
-                an_earlier_insert_wakes_the_fallback_in_the_seat 3;
-        };
-    }
+/// The models for pollers that can be polled by one another.
+pub(crate) fn nested() -> Vec<Model> {
     models! {
         parker:
             wake_meets_park 5,
@@ -47,15 +37,17 @@ pub(crate) fn all() -> Vec<Model> {
             a_watched_seat_is_told_of_once 5,
             the_seat_hands_over 4,
             siblings 2,
-            the_last_leaves 3,
+            the_last_leaves 2,
             a_sibling_parks_while_the_fallback_sits 2;
         timers:
             an_earlier_insert_wakes_the_driver 3,
             an_earlier_move_wakes_the_driver 3,
             an_earlier_insert_wakes_the_fallback 3,
+            an_earlier_insert_wakes_whoever_sleeps 2,
             two_inserts_wake_the_fallback 2,
             cancelled_against_expiry 4,
             moved_against_expiry 3,
+            due_again_while_the_waker_is_out 3,
             refreshed_against_expiry 3;
         fallback:
             an_event_meets_the_arming 4,
@@ -63,17 +55,34 @@ pub(crate) fn all() -> Vec<Model> {
             a_timer_at_a_busy_threads_shard 3,
             a_shard_is_added 3,
             rest_is_rest 2,
-            a_busy_thread_takes_turns 3;
+            a_busy_thread_takes_turns 1;
         sources:
             a_waker_registered_against_an_event 4,
             a_waker_replaced_against_an_event 3,
             a_waiter_dropped_against_an_event 3,
             two_pieces_are_read 3,
             two_pieces_are_read_by_a_future 3,
+            two_pieces_are_read_by_polling 3,
+            what_is_left_is_told_of_again 3,
+            one_shot_what_is_left_is_told_of_again 2,
             one_shot_two_pieces_are_read 3,
             both_directions 2,
             one_shot_both_directions 2;
         composition:
-            everything_at_once 1;
+            everything_at_once 1,
+            everything_from_rest 1;
+    }
+}
+
+/// The models for those that cannot.
+pub(crate) fn one_poller() -> Vec<Model> {
+    models! {
+        one_poller:
+            seat_is_lent_and_asked_for 5,
+            an_event_meets_the_change_of_seats 3,
+            who_asks_gets_the_seat 3,
+            two_ask_at_once 1,
+            the_last_leaves 3,
+            an_earlier_insert_wakes_the_fallback_in_the_seat 3;
     }
 }

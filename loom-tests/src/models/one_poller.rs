@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::handoff::{Seat, Took};
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
-use crate::world::{now, spawn};
+use crate::world::{now, rest, spawn};
 
 /// Whoever asks for a lent seat is told of when it is left, or finds it left already.
 pub(super) fn seat_is_lent_and_asked_for() {
@@ -27,8 +27,8 @@ pub(super) fn seat_is_lent_and_asked_for() {
     assert_eq!(left.asked, counts_on_it.load(Ordering::SeqCst));
 }
 
-/// A `block_on` call and the fallback in one seat: a wake reaches the call, whoever sits.
-pub(super) fn block_on_asks_the_fallback_for_its_seat() {
+/// A `block_on` call and the fallback in one seat: an event is noticed at once, whoever sits.
+pub(super) fn an_event_meets_the_change_of_seats() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, false);
@@ -39,8 +39,29 @@ pub(super) fn block_on_asks_the_fallback_for_its_seat() {
     });
     io.pipe.arrive();
     reader.join();
-    assert!(now() <= TWO_BACKOFFS);
+    assert_eq!(now(), 0);
     io.end(&stage);
+    stage.end();
+}
+
+/// A `block_on` call that finds the fallback asleep in the seat gets it, and the fallback goes
+/// to sleep elsewhere.
+pub(super) fn who_asks_gets_the_seat() {
+    loom::stop_exploring();
+    let stage = Stage::new();
+    let shard = stage.shard();
+    rest();
+    assert_eq!(shard.seat().try_take(), Took::AskFallback);
+    loom::explore();
+    let flag = Flag::default();
+    let call = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    rest();
+    assert_eq!(shard.seat().try_take(), Took::Nothing);
+    flag.set();
+    call.join();
     stage.end();
 }
 

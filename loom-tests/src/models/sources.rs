@@ -105,11 +105,11 @@ pub(super) fn one_shot_two_pieces_are_read() {
     two_pieces(false);
 }
 
-/// The same by futures, with the fallback driving and the reader not.
-pub(super) fn two_pieces_are_read_by_a_future() {
+/// The pieces arrive at any moments, the fallback drives, and a task reads both.
+fn read_elsewhere(edge: bool, read: impl AsyncFn(&Io)) {
     let stage = Stage::new();
     let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
+    let io = Io::new(&stage, &shard, edge);
     let arrives = spawn({
         let io = io.clone();
         move || {
@@ -120,7 +120,7 @@ pub(super) fn two_pieces_are_read_by_a_future() {
     let task = Task::new();
     let waker = task.waker();
     for _ in 0..2 {
-        let mut read = std::pin::pin!(io.read());
+        let mut read = std::pin::pin!(read(&io));
         while read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             assert_eq!(task.wait(), 0);
         }
@@ -128,6 +128,41 @@ pub(super) fn two_pieces_are_read_by_a_future() {
     arrives.join();
     io.end(&stage);
     stage.end();
+}
+
+/// The same by futures that wait, with the fallback driving and the reader not.
+pub(super) fn two_pieces_are_read_by_a_future() {
+    read_elsewhere(true, async |io| io.read().await);
+}
+
+/// The same by the poll methods.
+pub(super) fn two_pieces_are_read_by_polling() {
+    read_elsewhere(true, async |io| std::future::poll_fn(|cx| io.poll_read(cx)).await);
+}
+
+/// A task that waits for readiness first and then reads a piece, past this crate, is told of
+/// the piece that it left.
+pub(super) fn what_is_left_is_told_of_again() {
+    read_elsewhere(true, async |io| {
+        loop {
+            std::future::poll_fn(|cx| io.poll_readable(cx.waker())).await;
+            if io.pipe.read() {
+                return;
+            }
+        }
+    });
+}
+
+/// The same where the poller forgets interest with each event.
+pub(super) fn one_shot_what_is_left_is_told_of_again() {
+    read_elsewhere(false, async |io| {
+        loop {
+            io.wait(Interest::Read, Waiter::new()).await;
+            if io.pipe.read() {
+                return;
+            }
+        }
+    });
 }
 
 fn directions(edge: bool) {

@@ -7,7 +7,7 @@ mod poller;
 pub(crate) use pipe::{Pipe, Raw, Registration};
 pub(crate) use poller::{Events, Poller};
 
-pub(crate) const NESTED: bool = !cfg!(feature = "one-poller");
+pub(crate) use crate::NESTED;
 
 /// Each registration says for itself.
 pub(crate) const EDGE: bool = true;

@@ -55,7 +55,7 @@ impl Poller {
     pub(crate) fn new() -> io::Result<Poller> {
         Ok(Poller(Arc::new(Inner {
             state: Mutex::new(State::default()),
-            changed: Condvar::new(),
+            changed: Condvar::signalled_under_lock(),
             parent: OnceLock::new(),
         })))
     }

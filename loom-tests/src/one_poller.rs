@@ -1,0 +1,25 @@
+//! The models for systems where pollers cannot be polled by one another: there is one shard,
+//! and the fallback sits in its seat. Apart from that, see `main.rs`.
+
+#[path = "../../src/handoff/mod.rs"]
+mod handoff;
+#[path = "../../src/reactor/mod.rs"]
+mod reactor;
+#[path = "../../src/wheel/mod.rs"]
+mod wheel;
+
+mod clock;
+mod driver;
+mod models;
+mod runner;
+mod stage;
+mod sync;
+mod sys;
+mod world;
+
+/// See `src/sys/mod.rs`.
+const NESTED: bool = false;
+
+fn main() -> std::process::ExitCode {
+    runner::main(&models::one_poller())
+}
