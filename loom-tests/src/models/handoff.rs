@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 // For what the models count; loom need not know.
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use loom::cell::UnsafeCell;
 
 use crate::handoff::{Seat, Took};
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
-use crate::world::{now, spawn};
+use crate::world::{now, rest, spawn};
 
 /// Whoever holds a seat when the fallback watches it says so on leaving, once; and nobody does
 /// if the fallback found it vacant.
@@ -35,7 +35,7 @@ pub(super) fn watch_meets_leave() {
 pub(super) fn a_watched_seat_is_told_of_once() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_take(), Took::Seat);
-    seat.leave_watched();
+    assert!(!seat.leave_watched());
     let visit = |seat: &Seat| (seat.try_take() == Took::Seat).then(|| seat.leave().watched);
     let told = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let threads = [(); 2].map(|()| {
@@ -49,6 +49,34 @@ pub(super) fn a_watched_seat_is_told_of_once() {
     threads.into_iter().for_each(|thread| thread.join());
     assert_eq!(told[1].load(Ordering::SeqCst), 1);
     assert!(!seat.is_vacant_and_watched());
+}
+
+/// Whoever asks for a lent seat is known to the fallback when it leaves it, in either way, or
+/// finds it left already.
+pub(super) fn a_lent_seat_is_asked_for() {
+    lend_and_leave(false);
+}
+
+/// The same for a seat that is left watched.
+pub(super) fn a_lent_seat_is_asked_for_and_left_watched() {
+    lend_and_leave(true);
+}
+
+fn lend_and_leave(watched: bool) {
+    let seat = Arc::new(Seat::new());
+    assert!(seat.try_take_lent());
+    let counts_on_it = Arc::new(AtomicBool::new(false));
+    let asker = spawn({
+        let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
+        move || {
+            if seat.try_take() == Took::AskFallback {
+                counts_on_it.store(seat.ask(), Ordering::SeqCst);
+            }
+        }
+    });
+    let asked = if watched { seat.leave_watched() } else { seat.leave().asked };
+    asker.join();
+    assert_eq!(asked, counts_on_it.load(Ordering::SeqCst));
 }
 
 /// A seat and what it guards.
@@ -68,7 +96,7 @@ impl Guarded {
             // SAFETY: as above.
             self.value.with_mut(|value| unsafe { *value += 1 });
             if watched {
-                self.seat.leave_watched();
+                let _ = self.seat.leave_watched();
             } else {
                 let _ = self.seat.leave();
             }
@@ -134,9 +162,26 @@ pub(super) fn the_last_leaves() {
     stage.end();
 }
 
-/// A call that finds the fallback in the seat parks, and is woken for what it waits for
-/// without any time passing.
-pub(super) fn a_sibling_parks_while_the_fallback_sits() {
+/// A call that finds the fallback in its seat gets the seat when the round is over, and what it
+/// waits for is noticed without any time passing.
+pub(super) fn who_asks_gets_the_seat() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let flag = Flag::default();
+    let call = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    rest();
+    assert_eq!(shard.seat().try_take(), Took::Nothing);
+    flag.set();
+    call.join();
+    stage.end();
+}
+
+/// An event at any moment while the seat passes between the fallback and a call is noticed at
+/// once by one of them.
+pub(super) fn an_event_meets_the_change_of_seats() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -147,7 +192,7 @@ pub(super) fn a_sibling_parks_while_the_fallback_sits() {
     });
     io.pipe.arrive();
     reader.join();
-    assert!(now() <= TWO_BACKOFFS);
+    assert_eq!(now(), 0);
     io.end(&stage);
     stage.end();
 }

@@ -36,9 +36,12 @@ pub(crate) fn nested() -> Vec<Model> {
             watch_meets_leave 5,
             a_watched_seat_is_told_of_once 5,
             the_seat_hands_over 4,
+            a_lent_seat_is_asked_for 5,
+            a_lent_seat_is_asked_for_and_left_watched 5,
             siblings 2,
             the_last_leaves 2,
-            a_sibling_parks_while_the_fallback_sits 2;
+            who_asks_gets_the_seat 2,
+            an_event_meets_the_change_of_seats 2;
         timers:
             an_earlier_insert_wakes_the_driver 3,
             an_earlier_move_wakes_the_driver 3,
@@ -78,7 +81,6 @@ pub(crate) fn nested() -> Vec<Model> {
 pub(crate) fn one_poller() -> Vec<Model> {
     models! {
         one_poller:
-            seat_is_lent_and_asked_for 5,
             an_event_meets_the_change_of_seats 3,
             who_asks_gets_the_seat 3,
             two_ask_at_once 1,

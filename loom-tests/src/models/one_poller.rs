@@ -1,31 +1,8 @@
 //! Where pollers cannot be polled by one another: one shard, with the fallback in its seat.
 
-use std::sync::Arc;
-// For what the models note; loom need not know.
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::handoff::{Seat, Took};
+use crate::handoff::Took;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
-
-/// Whoever asks for a lent seat is told of when it is left, or finds it left already.
-pub(super) fn seat_is_lent_and_asked_for() {
-    let seat = Arc::new(Seat::new());
-    assert_eq!(seat.try_take(), Took::Seat);
-    let counts_on_it = Arc::new(AtomicBool::new(false));
-    let asker = spawn({
-        let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
-        move || {
-            if seat.try_take() == Took::AskFallback {
-                counts_on_it.store(seat.ask(), Ordering::SeqCst);
-            }
-        }
-    });
-    seat.lend();
-    let left = seat.leave();
-    asker.join();
-    assert_eq!(left.asked, counts_on_it.load(Ordering::SeqCst));
-}
 
 /// A `block_on` call and the fallback in one seat: an event is noticed at once, whoever sits.
 pub(super) fn an_event_meets_the_change_of_seats() {
