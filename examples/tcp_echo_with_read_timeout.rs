@@ -1,0 +1,86 @@
+//! A TCP echo server that drops whoever is silent for too long.
+//!
+//! Run it as it is: it serves two clients of its own, one that talks and one that falls
+//! silent, and ends. With an address it serves that until it is stopped:
+//!
+//! ```sh
+//! cargo run --example tcp_echo_with_read_timeout -- 127.0.0.1:7000
+//! ```
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_executor::LocalExecutor;
+use async_wheel::{Async, Timer, block_on};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// Reads, but no longer than `LIMIT`.
+async fn read(stream: &mut Async<TcpStream>, buffer: &mut [u8]) -> io::Result<usize> {
+    let timeout = async {
+        Timer::after(LIMIT).await;
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("silent for {LIMIT:?}")))
+    };
+    stream.read(buffer).or(timeout).await
+}
+
+async fn echo(mut stream: Async<TcpStream>) -> io::Result<usize> {
+    let mut buffer = [0; 1024];
+    let mut total = 0;
+    loop {
+        let length = read(&mut stream, &mut buffer).await?;
+        if length == 0 {
+            return Ok(total);
+        }
+        stream.write_all(&buffer[..length]).await?;
+        total += length;
+    }
+}
+
+async fn serve(listener: Async<TcpListener>, tasks: Rc<LocalExecutor<'static>>) -> io::Result<()> {
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let connection = async move {
+            match echo(stream).await {
+                Ok(bytes) => println!("{peer}: ended after {bytes} bytes"),
+                Err(error) => println!("{peer}: dropped: {error}"),
+            }
+        };
+        tasks.spawn(connection).detach();
+    }
+}
+
+/// A client that says something so many times and then waits to be dropped.
+async fn client(address: SocketAddr, times: usize) -> io::Result<()> {
+    let mut stream = Async::<TcpStream>::connect(address).await?;
+    let mut answer = [0; 5];
+    for _ in 0..times {
+        stream.write_all(b"hello").await?;
+        stream.read_exact(&mut answer).await?;
+        Timer::after(LIMIT / 3).await;
+    }
+    stream.read(&mut answer).await.map(drop)
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1);
+    let parsed = address.as_deref().unwrap_or("127.0.0.1:0").parse::<SocketAddr>();
+    let bind = parsed.map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("not an address with port: {error}"))
+    })?;
+    let executor = Rc::new(LocalExecutor::new());
+    block_on(executor.run(async {
+        let listener = Async::<TcpListener>::bind(bind)?;
+        let bound = listener.get_ref().local_addr()?;
+        println!("listening on {bound}");
+        let server = executor.spawn(serve(listener, executor.clone()));
+        if address.is_some() {
+            return server.await;
+        }
+        client(bound, 6).await?;
+        client(bound, 0).await
+    }))
+}
