@@ -6,4 +6,6 @@ cd "$(dirname "$0")/.."
 for way in async_wheel_single_shard async_wheel_oneshot; do
     echo "-- $way"
     RUSTFLAGS="--cfg $way" cargo test --locked --target-dir target/ways --tests
+    RUSTFLAGS="--cfg $way" cargo test --locked --target-dir target/ways --test behaviour \
+        --manifest-path compat/interface/Cargo.toml
 done
