@@ -5,13 +5,13 @@ mod common;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
 use common::{Wakes, eventually, in_time, poll_with, watchdog};
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -169,6 +169,10 @@ fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
 #[test]
 fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
     use std::os::fd::AsRawFd;
+    use std::sync::mpsc;
+
+    use futures_lite::future;
+
     let _watchdog = watchdog();
     let _turn = turn();
     let (to_other, from_here) = mpsc::channel::<()>();
