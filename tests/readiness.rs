@@ -7,6 +7,7 @@ mod common;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -379,4 +380,55 @@ fn a_wait_that_is_given_up_leaves_nothing_behind() {
         assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
     }
     assert_eq!(Arc::strong_count(&wakes), 1);
+}
+
+/// Reads, and when nothing is there, lets something come before it says so.
+struct Late<'a> {
+    stream: UnixStream,
+    meanwhile: Box<dyn FnMut() + Send + 'a>,
+}
+
+impl AsFd for Late<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Read for Late<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer);
+        if read.is_err() {
+            (self.meanwhile)();
+        }
+        read
+    }
+}
+
+// SAFETY: reading leaves the stream where it is.
+unsafe impl async_wheel::IoSafe for Late<'_> {}
+
+#[test]
+fn an_event_that_comes_while_the_operation_fails_is_not_lost() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let wakes = Wakes::new();
+    let mut tries = 0;
+    let meanwhile = Box::new(|| {
+        tries += 1;
+        if tries == 2 {
+            peer.write_all(b"just now").unwrap();
+            wakes.wait_for(1);
+        }
+    });
+    let mut ours = Async::new(Late { stream: ours, meanwhile }).unwrap();
+    let mut buffer = [0; 16];
+    let waker = wakes.waker();
+    for round in 1.. {
+        // Never polled without a wake, but for the second time, in which the event comes.
+        match poll_with(&waker, &mut ours.read(&mut buffer)) {
+            Poll::Ready(read) => return assert_eq!(read.unwrap(), 8),
+            Poll::Pending if round == 1 => {}
+            Poll::Pending => wakes.wait_for(round),
+        }
+    }
 }
