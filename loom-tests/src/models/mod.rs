@@ -24,14 +24,18 @@ macro_rules! models {
 /// The models for pollers that can be polled by one another.
 pub(crate) fn nested() -> Vec<Model> {
     models! {
+        // First, since they take longest.
+        composition:
+            everything_at_once 1,
+            everything_from_rest 1;
         parker:
             wake_meets_park 5,
             wake_meets_a_limited_park 5,
             wake_meets_the_poller 5,
             two_wakes_meet_park 4,
             two_wakes_meet_the_poller 4,
-            nested_calls 3,
-            a_notification_left_over 3;
+            nested_calls 5,
+            a_notification_left_over 4;
         handoff:
             watch_meets_leave 5,
             a_watched_seat_is_told_of_once 5,
@@ -39,41 +43,38 @@ pub(crate) fn nested() -> Vec<Model> {
             a_lent_seat_is_asked_for 5,
             a_lent_seat_is_asked_for_and_left_watched 5,
             siblings 2,
-            the_last_leaves 2,
-            who_asks_gets_the_seat 2,
-            an_event_meets_the_change_of_seats 2;
+            the_last_leaves 3,
+            who_asks_gets_the_seat 3,
+            an_event_meets_the_change_of_seats 3;
         timers:
-            an_earlier_insert_wakes_the_driver 3,
-            an_earlier_move_wakes_the_driver 3,
-            an_earlier_insert_wakes_the_fallback 3,
-            an_earlier_insert_wakes_whoever_sleeps 2,
-            two_inserts_wake_the_fallback 2,
+            an_earlier_insert_wakes_the_driver 5,
+            an_earlier_move_wakes_the_driver 5,
+            an_earlier_insert_wakes_the_fallback 5,
+            an_earlier_insert_wakes_whoever_sleeps 3,
+            two_inserts_wake_the_fallback 4,
             cancelled_against_expiry 4,
-            moved_against_expiry 3,
+            moved_against_expiry 4,
             due_again_while_the_waker_is_out 3,
-            refreshed_against_expiry 3;
+            refreshed_against_expiry 5;
         fallback:
             an_event_meets_the_arming 4,
-            an_event_at_a_busy_threads_shard 3,
-            a_timer_at_a_busy_threads_shard 3,
-            a_shard_is_added 3,
-            rest_is_rest 2,
+            an_event_at_a_busy_threads_shard 4,
+            a_timer_at_a_busy_threads_shard 4,
+            a_shard_is_added 5,
+            rest_is_rest 3,
             a_busy_thread_takes_turns 1;
         sources:
-            a_waker_registered_against_an_event 4,
-            a_waker_replaced_against_an_event 3,
-            a_waiter_dropped_against_an_event 3,
-            two_pieces_are_read 3,
-            two_pieces_are_read_by_a_future 3,
-            two_pieces_are_read_by_polling 3,
-            what_is_left_is_told_of_again 3,
-            one_shot_what_is_left_is_told_of_again 2,
-            one_shot_two_pieces_are_read 3,
-            both_directions 2,
-            one_shot_both_directions 2;
-        composition:
-            everything_at_once 1,
-            everything_from_rest 1;
+            a_waker_registered_against_an_event 5,
+            a_waker_replaced_against_an_event 4,
+            a_waiter_dropped_against_an_event 4,
+            two_pieces_are_read 4,
+            two_pieces_are_read_by_a_future 4,
+            two_pieces_are_read_by_polling 4,
+            what_is_left_is_told_of_again 4,
+            one_shot_what_is_left_is_told_of_again 3,
+            one_shot_two_pieces_are_read 4,
+            both_directions 3,
+            one_shot_both_directions 3;
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn one_poller() -> Vec<Model> {
         one_poller:
             an_event_meets_the_change_of_seats 3,
             who_asks_gets_the_seat 3,
-            two_ask_at_once 1,
+            two_ask_at_once 2,
             the_last_leaves 3,
             an_earlier_insert_wakes_the_fallback_in_the_seat 3;
     }
