@@ -11,7 +11,7 @@ use crate::driver::{core, fallback::Fallback};
 use crate::handoff::Rouser;
 use crate::reactor::{Interest, Reactor, Round, Shard, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
-use crate::sys::{NESTED, Pipe, Poller, Registration};
+use crate::sys::{NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread};
 
 /// The longest back-off of the fallback, twice: how late the shard of a thread that computes

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::Ref;
-use crate::sys::{Events, NESTED, Until};
+use crate::sys::{Events, NESTED, Polls, Until};
 
 /// The shortest back-off, in nanoseconds. Much shorter, and a server whose threads run a batch
 /// of tasks between two looks at their pollers seems to neglect them: the fallback then takes

@@ -8,7 +8,7 @@ use std::thread;
 use super::fallback::Fallback;
 use crate::reactor::Reactor;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller};
+use crate::sys::{NESTED, Poller, Polls};
 
 static REACTOR: OnceLock<Ref<Reactor>> = OnceLock::new();
 

@@ -1,7 +1,7 @@
 //! A parker with the poller that its owner sleeps in.
 
 use crate::sync::Ref;
-use crate::sys::Poller;
+use crate::sys::{Poller, Polls};
 
 use super::{Parker, Roused};
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::handoff::Rouser;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Registration};
+use crate::sys::{NESTED, Poller, Polls, Registration};
 
 use registry::Registry;
 

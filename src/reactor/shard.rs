@@ -28,7 +28,7 @@ use super::timers::{Alarm, Sleeper, Timers};
 use crate::clock::{self, NEVER};
 use crate::handoff::{Left, Parker, Rouser, Seat, Took};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, Ref};
-use crate::sys::{Event, NESTED, Poller, Registration, Until};
+use crate::sys::{Event, NESTED, Poller, Polls, Registration, Until};
 use crate::wheel::Key;
 
 /// The bits of a source's key that are its index in the table; above them a generation, so

@@ -28,7 +28,7 @@ use rustix::time::{
     timerfd_create, timerfd_settime,
 };
 
-use super::{Event, Until};
+use super::{Event, Polls, Until};
 use crate::clock;
 
 /// The events that one wait can return.
@@ -55,8 +55,8 @@ struct Direct {
     set_to: AtomicU64,
 }
 
-impl Poller {
-    pub(crate) fn new() -> io::Result<Poller> {
+impl Polls for Poller {
+    fn new() -> io::Result<Poller> {
         let inner = polling::Poller::new()?;
         let direct = match Direct::new() {
             Ok(direct) => Some(direct),
@@ -76,12 +76,7 @@ impl Poller {
         Ok(Poller { inner, direct })
     }
 
-    pub(crate) fn inner(&self) -> &polling::Poller {
-        &self.inner
-    }
-
-    /// Waits for events. An interrupted wait returns none.
-    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+    fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
         events.list.clear();
         events.portable = None;
         let Some(direct) = &self.direct else {
@@ -107,18 +102,7 @@ impl Poller {
         Ok(())
     }
 
-    fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
-        let timeout = match until {
-            Until::Now => Some(Duration::ZERO),
-            Until::Notified => None,
-            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
-        };
-        let list = events.portable.insert(polling::Events::new());
-        self.inner.wait(list, timeout).map(drop)
-    }
-
-    /// Ends the wait that is going on, or the next one.
-    pub(crate) fn notify(&self) {
+    fn notify(&self) {
         let written = match &self.direct {
             Some(direct) => rustix::io::write(&direct.bell, &1u64.to_ne_bytes()).map(drop).or_else(
                 // The counter is full, which takes 2^64 notifications: whoever waits was told.
@@ -131,23 +115,36 @@ impl Poller {
         debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
     }
 
-    /// Makes another poller a source of this one, not armed yet.
-    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         // SAFETY: pollers are never closed while they are registered with one another: shards
         // and the fallback's poller live as long as the process.
         unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
     }
 
-    /// Makes this poller ready as long as the other one is.
-    pub(crate) fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         let interest = polling::Event::readable(key);
         // SAFETY: as in `add_poller`.
         unsafe { self.inner.add_with_mode(&other.inner, interest, PollMode::Level) }
     }
 
-    /// Reports, once, that the other poller has events, if it has any or when it does.
-    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         self.inner.modify(&other.inner, polling::Event::readable(key))
+    }
+}
+
+impl Poller {
+    pub(crate) fn inner(&self) -> &polling::Poller {
+        &self.inner
+    }
+
+    fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
+        let timeout = match until {
+            Until::Now => Some(Duration::ZERO),
+            Until::Notified => None,
+            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
+        };
+        let list = events.portable.insert(polling::Events::new());
+        self.inner.wait(list, timeout).map(drop)
     }
 }
 

@@ -4,11 +4,11 @@
 //! poller's own descriptor, because `polling` spends up to five system calls on one (`epoll`);
 //! elsewhere it is `polling`'s (`portable`).
 //!
-//! Who calls what: [`Poller::wait`] only the one that holds the shard's seat (or the fallback,
-//! on its own poller); everything else any thread.
+//! What a poller promises, and who may call what, says [`Polls`].
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+mod polls;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
 mod registration;
@@ -16,6 +16,7 @@ mod waitable;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
+pub(crate) use polls::{Event, Polls, Until};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};
@@ -52,29 +53,3 @@ pub(crate) const EDGE: bool = cfg!(all(
 
 /// The largest key that a source may have. The keys above it are the pollers' own.
 pub(crate) const MAX_KEY: usize = usize::MAX - 8;
-
-/// How long a wait in a poller may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// Not at all: report what is there.
-    Now,
-    /// Until this wheel time.
-    At(u64),
-    /// Until there is an event or a notification.
-    Notified,
-}
-
-impl Until {
-    /// Until a deadline that may be [`NEVER`](crate::clock::NEVER).
-    pub(crate) fn deadline(deadline: u64) -> Until {
-        if deadline == crate::clock::NEVER { Until::Notified } else { Until::At(deadline) }
-    }
-}
-
-/// One source's readiness, as a poller reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) key: usize,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-}

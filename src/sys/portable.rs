@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Event, Until};
+use super::{Event, Polls, Until};
 use crate::clock;
 
 #[derive(Debug)]
@@ -11,17 +11,12 @@ pub(crate) struct Poller {
     inner: polling::Poller,
 }
 
-impl Poller {
-    pub(crate) fn new() -> io::Result<Poller> {
+impl Polls for Poller {
+    fn new() -> io::Result<Poller> {
         Ok(Poller { inner: polling::Poller::new()? })
     }
 
-    pub(crate) fn inner(&self) -> &polling::Poller {
-        &self.inner
-    }
-
-    /// Waits for events. An interrupted wait returns none.
-    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+    fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
         let timeout = match until {
             Until::Now => Some(Duration::ZERO),
             Until::Notified => None,
@@ -31,14 +26,12 @@ impl Poller {
         self.inner.wait(&mut events.list, timeout).map(drop)
     }
 
-    /// Ends the wait that is going on, or the next one.
-    pub(crate) fn notify(&self) {
+    fn notify(&self) {
         let notified = self.inner.notify();
         debug_assert!(notified.is_ok(), "a poller takes a notification: {notified:?}");
     }
 
-    /// Makes another poller a source of this one, not armed yet.
-    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
             // SAFETY: pollers are never closed while they are registered with one another:
@@ -52,8 +45,7 @@ impl Poller {
         }
     }
 
-    /// Makes this poller ready as long as the other one is.
-    pub(crate) fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
             let interest = polling::Event::readable(key);
@@ -67,8 +59,7 @@ impl Poller {
         }
     }
 
-    /// Reports, once, that the other poller has events, if it has any or when it does.
-    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
             self.inner.modify(&other.inner, polling::Event::readable(key))
@@ -78,6 +69,12 @@ impl Poller {
             let _ = (other, key);
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+}
+
+impl Poller {
+    pub(crate) fn inner(&self) -> &polling::Poller {
+        &self.inner
     }
 }
 

@@ -9,7 +9,7 @@ use loom::sync::atomic::AtomicBool;
 use crate::handoff::{Parker, Roused, Rouser};
 use crate::stage::{Flag, Stage, block_on, nested_block_on};
 use crate::sync::{self, Ordering};
-use crate::sys::{Events, Poller, Until};
+use crate::sys::{Events, Poller, Polls, Until};
 use crate::world::{moves, spawn};
 
 /// What a waking thread did before, with an ordering that only the wake-up can make up for.

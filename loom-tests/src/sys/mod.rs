@@ -3,9 +3,12 @@
 
 mod pipe;
 mod poller;
+#[path = "../../../src/sys/polls.rs"]
+mod polls;
 
 pub(crate) use pipe::{Pipe, Raw, Registration};
 pub(crate) use poller::{Events, Poller};
+pub(crate) use polls::{Event, Polls, Until};
 
 pub(crate) use crate::NESTED;
 
@@ -13,23 +16,3 @@ pub(crate) use crate::NESTED;
 pub(crate) const EDGE: bool = true;
 
 pub(crate) const MAX_KEY: usize = usize::MAX - 8;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
-    Now,
-    At(u64),
-    Notified,
-}
-
-impl Until {
-    pub(crate) fn deadline(deadline: u64) -> Until {
-        if deadline == crate::clock::NEVER { Until::Notified } else { Until::At(deadline) }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) key: usize,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-}

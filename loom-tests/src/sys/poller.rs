@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::{Event, Pipe, Until};
+use super::{Event, Pipe, Polls, Until};
 use crate::clock;
 use crate::sync::{Condvar, Mutex};
 
@@ -51,8 +51,8 @@ impl State {
     }
 }
 
-impl Poller {
-    pub(crate) fn new() -> io::Result<Poller> {
+impl Polls for Poller {
+    fn new() -> io::Result<Poller> {
         Ok(Poller(Arc::new(Inner {
             state: Mutex::new(State::default()),
             changed: Condvar::signalled_under_lock(),
@@ -60,11 +60,7 @@ impl Poller {
         })))
     }
 
-    pub(super) fn inner(&self) -> &Arc<Inner> {
-        &self.0
-    }
-
-    pub(crate) fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
+    fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
         events.clear();
         let mut over = until == Until::Now;
         loop {
@@ -88,20 +84,20 @@ impl Poller {
         }
     }
 
-    pub(crate) fn notify(&self) {
+    fn notify(&self) {
         self.0.change(&mut |state| state.notified = true);
     }
 
-    pub(crate) fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         let added = other.0.parent.set((Arc::downgrade(&self.0), key));
         added.map_err(|_| io::ErrorKind::AlreadyExists.into())
     }
 
-    pub(crate) fn show_poller(&self, _: &Poller, _: usize) -> io::Result<()> {
+    fn show_poller(&self, _: &Poller, _: usize) -> io::Result<()> {
         unreachable!("the overview is not modelled")
     }
 
-    pub(crate) fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+    fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         assert_eq!(other.0.parent.get().map(|parent| parent.1), Some(key));
         other.0.change(&mut |state| {
             if state.link == Link::Disarmed {
@@ -109,6 +105,12 @@ impl Poller {
             }
         });
         Ok(())
+    }
+}
+
+impl Poller {
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0
     }
 }
 

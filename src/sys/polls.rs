@@ -1,0 +1,58 @@
+//! What the reactor asks of a poller, and may count on.
+//!
+//! The system's pollers are behind this, and so is the modelled one in `loom-tests/`, which
+//! does what is promised here and no more.
+
+use std::io;
+
+use super::Events;
+
+/// A poller.
+pub(crate) trait Polls: Sized {
+    fn new() -> io::Result<Self>;
+
+    /// Waits until there are events or a notification, or as long as `until` says, and takes
+    /// both away. May return early with nothing. One thread at a time: the one that holds the
+    /// shard's seat, or the fallback on its own poller. All else may be called by any thread.
+    fn wait(&self, events: &mut Events, until: Until) -> io::Result<()>;
+
+    /// Ends the wait that is going on, or else the next one.
+    fn notify(&self);
+
+    /// Makes another poller a source of this one, not armed yet. Fails where pollers cannot be
+    /// polled by one another.
+    fn add_poller(&self, other: &Self, key: usize) -> io::Result<()>;
+
+    /// Reports, once, that the other poller has events or a notification: at once if it has,
+    /// or when it does.
+    fn arm_poller(&self, other: &Self, key: usize) -> io::Result<()>;
+
+    /// Makes this poller ready as long as the other one is.
+    fn show_poller(&self, other: &Self, key: usize) -> io::Result<()>;
+}
+
+/// How long a wait in a poller may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Not at all: report what is there.
+    Now,
+    /// Until this wheel time.
+    At(u64),
+    /// Until there is an event or a notification.
+    Notified,
+}
+
+impl Until {
+    /// Until a deadline that may be [`NEVER`](crate::clock::NEVER).
+    pub(crate) fn deadline(deadline: u64) -> Until {
+        if deadline == crate::clock::NEVER { Until::Notified } else { Until::At(deadline) }
+    }
+}
+
+/// One source's readiness, as a poller reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) key: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
