@@ -11,8 +11,6 @@ use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::Ref;
 
 thread_local! {
-    // It is const; on Windows the lint does not see that through the macro.
-    #[allow(clippy::missing_const_for_thread_local)]
     static LOCAL: Local = const {
         Local { depth: Cell::new(0), home: OnceCell::new(), spare: RefCell::new(None) }
     };
