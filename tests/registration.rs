@@ -4,13 +4,12 @@
 
 mod common;
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use async_wheel::{Async, Timer, block_on};
+use async_wheel::{Async, block_on};
 use common::{both_ways, in_time, watchdog};
 use futures_lite::{AsyncReadExt, future};
 
@@ -57,7 +56,7 @@ fn new_nonblocking_does_not_touch_the_mode() {
 fn a_regular_file_is_refused_with_permission_denied() {
     let _watchdog = watchdog();
     for _ in 0..3 {
-        let file = File::open(std::env::current_exe().unwrap()).unwrap();
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         assert_eq!(Async::new(file).unwrap_err().kind(), ErrorKind::PermissionDenied);
     }
     // The refused registration left nothing: its number is good for the next source.
@@ -162,7 +161,8 @@ impl AsFd for Borrowed {
 fn no_descriptor_of_the_reactor_is_inherited_by_children() {
     let _watchdog = watchdog();
     // Several shards, the fallback, and whatever a listener and its connections open.
-    let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(|| block_on(Timer::never()))).collect();
+    let threads: Vec<_> =
+        (0..3).map(|_| std::thread::spawn(|| block_on(async_wheel::Timer::never()))).collect();
     let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
     let address = listener.get_ref().local_addr().unwrap();
     let connection = block_on(in_time("a connection", async {

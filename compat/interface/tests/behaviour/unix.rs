@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::subject::{Async, block_on};
@@ -84,7 +84,7 @@ fn a_path_that_begins_with_zero_is_an_abstract_name() {
     let listener = Async::new(UnixListener::bind_addr(&address).unwrap()).unwrap();
     block_on(async {
         let connect = Async::<UnixStream>::connect(format!("\0{name}"));
-        future::try_zip(connect, listener.accept()).await.unwrap();
+        futures_lite::future::try_zip(connect, listener.accept()).await.unwrap();
     });
 }
 
