@@ -10,15 +10,26 @@ use super::{Async, IoSafe};
 use crate::reactor::Interest;
 
 /// Tries an operation, and again after each event, while it would block.
+///
+/// The operation may be a user's: a type that reads a frame piece by piece says `WouldBlock`
+/// while the rest of it waits in the socket. Only what the system itself said is taken for
+/// drained; after anything else the poller looks at the source again.
 macro_rules! poll_op {
     ($io:ident, $interest:ident, $cx:ident, $op:expr) => {
         loop {
             let before = $io.source().events(Interest::$interest);
-            match $op {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            let by_system = match $op {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    error.raw_os_error().is_some()
+                }
                 result => return Poll::Ready(result),
-            }
-            ready!($io.source().poll_after_would_block(Interest::$interest, before, $cx))?;
+            };
+            let source = $io.source();
+            ready!(if by_system {
+                source.poll_after_would_block(Interest::$interest, before, $cx)
+            } else {
+                source.poll_event(Interest::$interest, $cx)
+            })?;
         }
     };
 }

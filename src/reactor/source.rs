@@ -8,8 +8,8 @@
 //! now or becomes so, an event will come*. A wait needs no system call while that holds, and
 //! re-arms the registration otherwise, which makes the poller look at the source again.
 //!
-//! It becomes true by re-arming, and when an operation of this crate's own ended in
-//! `WouldBlock` with no event since it began: then the source was not ready at some moment
+//! It becomes true by re-arming, and when an operation of this crate's own ended in the
+//! system's `WouldBlock` with no event since it began: then the source was not ready at some moment
 //! after the last event, and the change to *ready* is still ahead. It becomes false with each
 //! event, since what the user does with the source after that is unknown.
 //!
