@@ -130,6 +130,7 @@ fn requests_over_one_connection_are_answered_in_order() {
                 .header("host", "localhost")
                 .body(Full::new(Bytes::from(body.clone())))
                 .unwrap();
+            sender.ready().await.unwrap();
             let response = sender.send_request(request).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.headers()["x-path"], format!("/{index}"));
@@ -157,6 +158,7 @@ fn many_clients_at_once_are_served() {
                             .header("host", "localhost")
                             .body(Full::new(Bytes::from(format!("client {index}"))))
                             .unwrap();
+                        sender.ready().await.unwrap();
                         let response = sender.send_request(request).await.unwrap();
                         let body = response.into_body().collect().await.unwrap().to_bytes();
                         assert_eq!(body, format!("client {index}"));
