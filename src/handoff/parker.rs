@@ -77,17 +77,19 @@ impl Parker {
 
     /// Consumes a notification, if there is one. Owner only, awake.
     pub(crate) fn take(&self) -> bool {
-        // Ordering: Relaxed. It only saves the write; a notification that it misses is found
-        // by `enter_poller` or `park` before the owner sleeps.
+        // Ordering: Relaxed; the swap in `wake` is acquired by `consume`. This only saves the
+        // write; a notification that it misses is found by `enter_poller` or `park` before the
+        // owner sleeps.
         self.state.load(Ordering::Relaxed) == NOTIFIED && self.consume()
     }
 
     /// Says that the owner goes into its poller, unless there is a notification: that is then
     /// consumed, and the answer is `false`. Owner only, awake.
     pub(crate) fn enter_poller(&self) -> bool {
-        // Ordering: Relaxed on success: the owner publishes nothing by it, and a `wake` that
-        // finds *polling* only notifies the poller, whose notification stays until it is
-        // found. That the two meet needs no fence: both change the same word.
+        // Ordering: Relaxed on success; the partner is the swap in `wake`. The owner publishes
+        // nothing by it, and a `wake` that finds *polling* only notifies the poller, whose
+        // notification stays until it is found. That the two meet needs no fence: both change
+        // the same word. Relaxed on failure: `consume` acquires.
         self.state.compare_exchange(EMPTY, POLLING, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             || !self.consume()
     }
@@ -125,7 +127,8 @@ impl Parker {
 
     /// Sets *parked*, or consumes the notification that is there. Needs the lock.
     fn begin_park(&self) -> bool {
-        // Ordering: Relaxed on success, as in `enter_poller`; the lock makes the signal wait.
+        // Ordering: Relaxed, as in `enter_poller`; a `wake` that finds *parked* takes the lock
+        // before it signals, which makes the signal wait.
         self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             || !self.consume()
     }

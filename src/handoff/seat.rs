@@ -100,9 +100,9 @@ impl Seat {
 
     /// Leaves the seat. Holder only.
     pub(crate) fn leave(&self) -> Left {
-        // Ordering: Release, with the Acquire in `try_take`; it also publishes the holder's
-        // last turn to the fallback, which finds the seat vacant. Nothing is read through the
-        // bits, so no Acquire: a fallback that set *watched* is told through its parker.
+        // Ordering: Release, with the Acquire in `take_as`: the next holder sees what this one
+        // did with the poller. Nothing is read through the bits, so no Acquire: a fallback that
+        // set *watched* is told through its parker, and those who asked through their list.
         let state = self.0.swap(0, Ordering::Release);
         Left { watched: state & WATCHED != 0, asked: state & ASKED != 0 }
     }
@@ -111,7 +111,8 @@ impl Seat {
     /// leaving. Holder only, and only the fallback. Whether somebody had asked for the seat.
     #[must_use]
     pub(crate) fn leave_watched(&self) -> bool {
-        // Ordering: Release, as in `leave`.
+        // Ordering: Release, with the Acquire in `take_as`, as in `leave`. A swap, since those
+        // who find the seat lent may set *asked* until this.
         self.0.swap(WATCHED, Ordering::Release) & ASKED != 0
     }
 
@@ -137,7 +138,8 @@ impl Seat {
 
     /// Whether the seat is vacant and still as [`leave_watched`](Seat::leave_watched) left it.
     pub(crate) fn is_vacant_and_watched(&self) -> bool {
-        // Ordering: Relaxed. If the seat changes hands after this look, the fallback is told.
+        // Ordering: Relaxed; the partner is the swap in `leave_watched`, the caller's own. If the
+        // seat changed hands since, whoever took it tells the fallback in `leave`.
         self.0.load(Ordering::Relaxed) == WATCHED
     }
 

@@ -47,10 +47,11 @@ pub(crate) struct Shard {
     /// The fallback, to be told when it counted on something that no longer holds.
     fallback: Ref<Rouser>,
     /// Rounds driven here by `block_on` threads. Advice for the fallback: a shard whose count
-    /// moves is being looked after.
+    /// moves is being looked after. Out of date, it makes the fallback attend to a shard that
+    /// needs it not, or come back after a back-off; so nothing is paired with it.
     turns: AtomicUsize,
-    /// `block_on` threads at home here that are awake. Advice for the fallback: one of them
-    /// will come and drive.
+    /// `block_on` threads at home here that are awake. Advice for the fallback, as `turns`: one
+    /// of them will come and drive.
     awake: AtomicUsize,
     /// Those who asked for the seat while the fallback sat in it.
     askers: Mutex<Vec<Waker>>,

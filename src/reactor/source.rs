@@ -114,9 +114,10 @@ impl Source {
 
     /// The event counter, to be read before an operation is tried.
     pub(crate) fn events(&self, interest: Interest) -> usize {
-        // Ordering: Acquire, so that the operation that follows is not done before the look.
-        // It pairs with the Release in `on_event`, though a value that is out of date only
-        // makes the operation be tried again.
+        // Ordering: Acquire, with the Release in `on_event`: the operation that follows comes
+        // after the event that was counted. If it were done before this look, it could find
+        // nothing, the event come and be counted here, and the wait count on an event that is
+        // over. A value that is out of date only makes the operation be tried again.
         self.events[interest as usize].load(Ordering::Acquire)
     }
 
@@ -211,7 +212,8 @@ impl Source {
             [(Interest::Write, event.writable), (Interest::Read, event.readable)]
         {
             if happened {
-                // Ordering: Release, with the Acquire in `events`.
+                // Ordering: Release, with the Acquire in `events`. Increments do not race: they
+                // are done under the lock.
                 self.events[interest as usize].fetch_add(1, Ordering::Release);
                 state[interest as usize].claim(wakers);
             }
