@@ -5,6 +5,8 @@
 #   loom-tests/mutate.sh             all of them, under 10 minutes on 2 processors
 #   loom-tests/mutate.sh parker      those whose names contain one of the words
 #
+# MUTATIONS=file takes another list.
+#
 # Prints one line a mutation, with the model that caught it. Ends with 1 if one was missed, does
 # not apply any more, or does not compile.
 set -euo pipefail
@@ -72,7 +74,7 @@ while IFS= read -r line || [[ -n "$line" ]]; do
         '+ '*) new+="${new:+$'\n'}${line#+ }" ;;
         '') [[ -z "$old" ]] || try; old="" ;;
     esac
-done < <(cat mutations; echo)
+done < <(cat "${MUTATIONS:-mutations}"; echo)
 
 echo "$count mutations, $missed not caught"
 [[ $missed -eq 0 && $count -gt 0 ]]
