@@ -13,6 +13,9 @@ use super::options::Options;
 use super::server::BEAT;
 use super::stats::Stats;
 
+/// How long a client waits for its connection. The system itself would wait for minutes.
+const CONNECT: Duration = Duration::from_secs(15);
+
 /// When who beats and who falls silent.
 #[derive(Clone, Copy)]
 pub struct Plan {
@@ -62,7 +65,11 @@ pub async fn connect(
 ) -> Result<Vec<Async<TcpStream>>, String> {
     let mut streams = Vec::with_capacity(connections);
     for number in 0..connections {
-        let stream = Async::<TcpStream>::connect(address).await.map_err(|error| {
+        let late = async {
+            Timer::after(CONNECT).await;
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {CONNECT:?}")))
+        };
+        let stream = Async::<TcpStream>::connect(address).or(late).await.map_err(|error| {
             format!("cannot connect client {} to {address}: {error}", number + 1)
         })?;
         // Best effort: it only makes the beats later.
@@ -106,17 +113,15 @@ async fn beat(
         stream.write_all(&beat.to_ne_bytes()).await?;
         stats.beats_sent.add(1);
         let read = async { stream.read_exact(&mut answer).await.map(|()| None) };
-        match read.or(async { Ok(Some((&mut timeout).await)) }).await? {
-            None => stats.answered(sent.elapsed()),
-            Some(_) => {
-                stats.reply_fired.add(1);
-                return Err(io::ErrorKind::TimedOut.into());
-            }
+        if read.or(async { Ok(Some((&mut timeout).await)) }).await?.is_some() {
+            stats.reply_fired.add(1);
+            return Err(io::ErrorKind::TimedOut.into());
         }
         timeout.clear();
         if answer != beat.to_ne_bytes() {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        stats.answered(sent.elapsed());
     }
     Ok(())
 }

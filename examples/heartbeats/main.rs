@@ -21,7 +21,7 @@ mod server;
 mod split;
 mod stats;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -78,11 +78,27 @@ fn run(options: &mut Options) -> Result<ExitCode, Failure> {
     let seconds = outcome?;
     let server = server.map(ServerProcess::figures).transpose()?;
     let report = report::Report::new(options, &stats, seconds, server);
-    report.print_table();
-    if options.json {
-        println!("{}", report.json());
+    match write(&report, options.json) {
+        // Whoever read along has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(|error| format!("cannot write the figures: {error}"))?,
     }
-    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match report.complaint() {
+        None => ExitCode::SUCCESS,
+        Some(complaint) => {
+            eprintln!("{complaint}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn write(report: &report::Report<'_>, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    report.write_table(&mut out)?;
+    if json {
+        writeln!(out, "{}", report.json())?;
+    }
+    out.flush()
 }
 
 /// Sees to it that there are descriptors enough. If one process may not have enough for both

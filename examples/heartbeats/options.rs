@@ -7,6 +7,12 @@ use std::time::Duration;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+/// More than a machine has descriptors for.
+const MOST_CONNECTIONS: usize = 10_000_000;
+const MOST_THREADS: usize = 1_024;
+/// What `--seconds` and `--idle` must stay below.
+const LONGEST: Duration = Duration::from_secs(1_000_000);
+
 /// A heartbeat server and its clients on async-wheel timers and TCP.
 #[derive(Parser)]
 #[command(name = "heartbeats")]
@@ -73,7 +79,8 @@ impl Options {
 pub fn parse() -> Result<Options, ExitCode> {
     let arguments = Arguments::try_parse().map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            print!("{error}");
+            // It knows where it goes, and that nobody may be there to read it.
+            let _ = error.print();
             return ExitCode::SUCCESS;
         }
         let text = error.to_string();
@@ -91,6 +98,9 @@ fn check(arguments: Arguments) -> Result<Options, String> {
     if connections == 0 {
         return Err("--connections must be at least 1".to_owned());
     }
+    if connections > MOST_CONNECTIONS {
+        return Err(format!("--connections must be at most {MOST_CONNECTIONS}"));
+    }
     if period.is_zero() {
         return Err("--period must be longer than zero".to_owned());
     }
@@ -101,9 +111,12 @@ fn check(arguments: Arguments) -> Result<Options, String> {
     if idle <= period {
         return Err("--idle must be longer than --period, or every connection is dropped".into());
     }
+    if idle >= LONGEST {
+        return Err("--idle must be less than a million seconds".to_owned());
+    }
     let seconds = Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|seconds| !seconds.is_zero() && *seconds < Duration::from_secs(1_000_000))
+        .filter(|seconds| !seconds.is_zero() && *seconds < LONGEST)
         .ok_or("--seconds must be more than zero and less than a million")?;
     if period > seconds {
         return Err("--period must not be longer than --seconds, or nobody beats".to_owned());
@@ -115,6 +128,9 @@ fn check(arguments: Arguments) -> Result<Options, String> {
     let threads = arguments.threads.unwrap_or(processors);
     if threads == 0 {
         return Err("--threads must be at least 1".to_owned());
+    }
+    if threads > MOST_THREADS {
+        return Err(format!("--threads must be at most {MOST_THREADS}"));
     }
     let role = match (arguments.listen, arguments.connect) {
         (Some(address), _) => Role::Server(address),

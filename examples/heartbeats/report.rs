@@ -1,5 +1,6 @@
 //! The figures at the end, as a table and as JSON.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
@@ -135,7 +136,31 @@ impl<'a> Report<'a> {
             && self.idle_expected().is_none_or(|expected| expected == self.idle_fired())
     }
 
-    pub fn print_table(&self) {
+    /// What was not as it should be, and what may be the reason.
+    pub fn complaint(&self) -> Option<String> {
+        if self.holds() {
+            return None;
+        }
+        let (sent, answered) = (self.stats.beats_sent.get(), self.stats.beats_answered());
+        let dropped =
+            self.idle_expected().map_or(0, |expected| self.idle_fired().saturating_sub(expected));
+        let why = if self.early() > 0 {
+            "timers fired early, which must never be"
+        } else if dropped > 0 {
+            "the server did not hear from them within --idle; if the machine is too busy for \
+             that many beats, a longer --period or --idle helps"
+        } else {
+            "the other side ended them, or did not answer in time"
+        };
+        Some(format!(
+            "not all went well: {} connections lost, {answered} of {sent} beats answered, \
+             {dropped} dropped as idle that should not have been: {why}",
+            self.lost(),
+        ))
+    }
+
+    /// Writes the table, and the histogram below it.
+    pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
         let stats = self.stats;
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
@@ -167,10 +192,11 @@ impl<'a> Report<'a> {
         let share = 100.0 * cpu / self.seconds;
         row("processor time", format!("{cpu:.2} s in {:.2} s ({share:.0} %)", self.seconds));
         row("shards in use", self.shards.to_string());
-        println!("{table}");
+        writeln!(out, "{table}")?;
         if !matches!(self.role, Role::Server(_)) {
-            println!("\n lateness of beats\n{}", histogram(&stats.beat_late));
+            writeln!(out, "\n lateness of beats\n{}", histogram(&stats.beat_late))?;
         }
+        Ok(())
     }
 
     pub fn json(&self) -> Value {

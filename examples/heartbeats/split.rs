@@ -1,9 +1,10 @@
 //! A run whose two sides need more descriptors than one process may have: the server then runs
 //! in a process of its own, started and ended by the clients'.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn start(options: &Options) -> Result<ServerProcess, String> {
-        let why = |error: std::io::Error| format!("cannot start the server's process: {error}");
+        let why = |error: io::Error| format!("cannot start the server's process: {error}");
         let program = std::env::current_exe().map_err(why)?;
         let mut child = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--json"])
@@ -35,13 +36,15 @@ impl ServerProcess {
             .spawn()
             .map_err(why)?;
         let mut line = String::new();
-        let errors = child.stderr.take().expect("it was piped");
-        BufReader::new(errors).read_line(&mut line).map_err(why)?;
+        let mut errors = BufReader::new(child.stderr.take().expect("it was piped"));
+        errors.read_line(&mut line).map_err(why)?;
         let address = line
             .strip_prefix(LISTENING)
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|address| address.parse().ok())
             .ok_or_else(|| format!("the server's process says: {}", line.trim()))?;
+        // What else it has to say goes where ours goes.
+        thread::spawn(move || io::copy(&mut errors, &mut io::stderr()));
         Ok(ServerProcess { child, address })
     }
 
