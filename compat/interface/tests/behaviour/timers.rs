@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use futures_lite::{StreamExt, future};
 
 use super::subject::{Timer, block_on};
-use crate::tools::{A_WHILE, Task, poll};
+use crate::tools::{Task, poll};
 
 const MS: Duration = Duration::from_millis(1);
+/// Far enough for a busy machine to come to the next line before.
+const SOON: Duration = Duration::from_millis(300);
 const FAR: Duration = Duration::from_secs(3600);
 
 #[test]
@@ -22,7 +24,7 @@ fn a_deadline_in_the_past_is_ready_at_the_first_poll_and_yielded() {
 #[test]
 fn a_timer_wakes_its_task_once_and_yields_its_deadline() {
     let (task, waker) = Task::new();
-    let due = Instant::now() + 10 * MS;
+    let due = Instant::now() + SOON;
     let mut timer = Timer::at(due);
     assert_eq!(poll(&mut timer, &waker), Poll::Pending);
     task.wait_for(1);
@@ -127,9 +129,10 @@ fn a_setter_arms_with_the_waker_that_polled_last() {
 #[test]
 fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
     let (task, waker) = Task::new();
-    let mut timer = Timer::after(20 * MS);
+    let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     timer.set_after(FAR);
+    std::thread::sleep(SOON);
     task.stays_at(0);
     timer.set_at(Instant::now());
     task.wait_for(1);
@@ -138,7 +141,7 @@ fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
 #[test]
 fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
     let (task, waker) = Task::new();
-    let mut timer = Timer::after(2 * MS);
+    let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     task.wait_for(1);
     for times in 2..5 {
@@ -161,10 +164,11 @@ fn a_setter_after_the_timer_yielded_does_not_wake() {
 #[test]
 fn clearing_takes_the_deadline_and_keeps_the_waker() {
     let (task, waker) = Task::new();
-    let mut timer = Timer::after(20 * MS);
+    let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     timer.clear();
     assert!(!timer.will_fire());
+    std::thread::sleep(SOON);
     task.stays_at(0);
     // A poll of a timer without a deadline does not change whom the next one wakes.
     let (other, other_waker) = Task::new();
@@ -209,9 +213,10 @@ fn set_interval_makes_a_timer_periodic() {
 #[test]
 fn a_dropped_timer_wakes_nobody() {
     let (task, waker) = Task::new();
-    let mut timer = Timer::after(10 * MS);
+    let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     drop(timer);
+    std::thread::sleep(SOON);
     task.stays_at(0);
     assert_eq!(std::sync::Arc::strong_count(&task), 2, "the waker is not kept");
     drop(waker);
@@ -220,7 +225,7 @@ fn a_dropped_timer_wakes_nobody() {
 #[test]
 fn a_timer_can_be_moved_to_another_thread_while_it_waits() {
     let (_, waker) = Task::new();
-    let mut timer = Timer::after(A_WHILE);
+    let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     std::thread::spawn(move || block_on(timer)).join().unwrap();
 }
