@@ -11,7 +11,7 @@
 # Environment:
 #   LOOM_MAX_PREEMPTIONS=n   explores n preemptions in every model, instead of its own default
 #   LOOM_MORE_PREEMPTIONS=n  explores n more than each model's default. 1 is the deeper setting:
-#                            see README.md for what it takes
+#                            for chosen models; see README.md
 #   LOOM_KILL_AFTER=s        gives each model s seconds; one that needs more counts as failed
 #   LOOM_JOBS=n              models explored side by side; by default one a processor
 #   LOOM_LOCATION=1          loom's reports name source lines (slow)
