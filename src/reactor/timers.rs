@@ -200,6 +200,7 @@ mod tests {
 
     impl std::task::Wake for Count {
         fn wake(self: Arc<Self>) {
+            // Ordering: Relaxed: a count, looked at by nobody else.
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
