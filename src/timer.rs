@@ -74,7 +74,8 @@ struct Entry {
 }
 
 impl Timer {
-    /// A timer that never fires, until one of the setters gives it a deadline.
+    /// A timer that never fires, until one of the setters gives it a deadline. Polling it before
+    /// that leaves no waker: poll again after setting it.
     ///
     /// # Examples
     ///
@@ -196,8 +197,8 @@ impl Timer {
     /// Lets the timer fire when `duration` has passed from now, instead of when it would have.
     /// A period, if it has one, stays.
     ///
-    /// If a task waits for the timer, it will be woken at the new time and need not poll
-    /// again before. To push a deadline out like this, again and again, is what the timing
+    /// If a task waits for the timer (it has polled while there was a deadline), it will be woken
+    /// at the new time and need not poll again before. To push a deadline out like this, again and again, is what the timing
     /// wheel is made for: it costs a lock and a store.
     ///
     /// # Examples
