@@ -31,14 +31,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn read_with<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.readable()).await?;
-        }
+        self.retry(Interest::Read, |_| Waiter::new(), op).await
     }
 
     /// Does a read operation that needs the value for change, waiting while it would block.
@@ -101,14 +94,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn write_with<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        let mut op = op;
-        loop {
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            once(self.writable()).await?;
-        }
+        self.retry(Interest::Write, |_| Waiter::new(), op).await
     }
 
     /// Does a write operation that needs the value for change, waiting while it would block.
@@ -156,6 +142,17 @@ impl<T> Async<T> {
         interest: Interest,
         op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
+        self.retry(interest, Waiter::after_would_block, op).await
+    }
+
+    /// Tries an operation, and again after each wait, while it would block. The wait is made
+    /// of the event counter as it was before the operation.
+    async fn retry<R>(
+        &self,
+        interest: Interest,
+        wait: impl Fn(usize) -> Waiter,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
         let mut op = op;
         loop {
             let before = self.source().events(interest);
@@ -163,7 +160,7 @@ impl<T> Async<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            once(Ready::new(self, interest, Waiter::after_would_block(before))).await?;
+            once(Ready::new(self, interest, wait(before))).await?;
         }
     }
 }
