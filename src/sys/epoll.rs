@@ -18,7 +18,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use polling::PollMode;
 use rustix::buffer::spare_capacity;
@@ -138,13 +137,8 @@ impl Poller {
     }
 
     fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
-        let timeout = match until {
-            Until::Now => Some(Duration::ZERO),
-            Until::Notified => None,
-            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
-        };
         let list = events.portable.insert(polling::Events::new());
-        self.inner.wait(list, timeout).map(drop)
+        self.inner.wait(list, until.timeout()).map(drop)
     }
 }
 

@@ -14,6 +14,10 @@ mod portable;
 mod registration;
 mod waitable;
 
+use std::time::Duration;
+
+use crate::clock;
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
@@ -22,34 +26,34 @@ pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};
 pub(crate) use waitable::Waitable;
 
-/// Whether one poller can be polled by another. Where it cannot, there is one shard, and the
-/// fallback sits in its seat instead of watching from outside.
-pub(crate) const NESTED: bool = cfg!(all(
-    any(
-        target_os = "linux",
-        target_os = "android",
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly",
-    ),
-    not(async_wheel_single_shard),
+/// Whether the system's poller is epoll or a kqueue.
+const EPOLL_OR_KQUEUE: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
 ));
 
+/// Whether one poller can be polled by another. Where it cannot, there is one shard, and the
+/// fallback sits in its seat instead of watching from outside.
+pub(crate) const NESTED: bool = EPOLL_OR_KQUEUE && !cfg!(async_wheel_single_shard);
+
 /// Whether the system's poller can keep interest registered and report edges.
-pub(crate) const EDGE: bool = cfg!(all(
-    any(
-        target_os = "linux",
-        target_os = "android",
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly",
-    ),
-    not(async_wheel_oneshot),
-));
+pub(crate) const EDGE: bool = EPOLL_OR_KQUEUE && !cfg!(async_wheel_oneshot);
 
 /// The largest key that a source may have. The keys above it are the pollers' own.
 pub(crate) const MAX_KEY: usize = usize::MAX - 8;
+
+impl Until {
+    /// The timeout from now on, as `polling` takes it.
+    fn timeout(self) -> Option<Duration> {
+        match self {
+            Until::Now => Some(Duration::ZERO),
+            Until::Notified => None,
+            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
+        }
+    }
+}

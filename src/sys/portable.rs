@@ -1,10 +1,8 @@
 //! The poller as `polling` has it: kqueue, event ports, IOCP.
 
 use std::io;
-use std::time::Duration;
 
 use super::{Event, Polls, Until};
-use crate::clock;
 
 #[derive(Debug)]
 pub(crate) struct Poller {
@@ -17,13 +15,8 @@ impl Polls for Poller {
     }
 
     fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
-        let timeout = match until {
-            Until::Now => Some(Duration::ZERO),
-            Until::Notified => None,
-            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
-        };
         events.list.clear();
-        self.inner.wait(&mut events.list, timeout).map(drop)
+        self.inner.wait(&mut events.list, until.timeout()).map(drop)
     }
 
     fn notify(&self) {
