@@ -52,6 +52,10 @@ impl Registry {
     }
 
     pub(super) fn deregister(&self, source: &Source) -> io::Result<()> {
+        if source.shard().is_inherited() {
+            // The registration is the parent's, who may still need it.
+            return Ok(());
+        }
         let Some(raw) = source.registration().raw() else {
             return source.shard().deregister(source);
         };

@@ -28,7 +28,7 @@ use super::timers::{Alarm, Sleeper, Timers};
 use crate::clock::{self, NEVER};
 use crate::handoff::{Left, Parker, Rouser, Seat, Took};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, Ref};
-use crate::sys::{Event, NESTED, Poller, Polls, Registration, Until};
+use crate::sys::{Event, NESTED, Poller, Polls, Registration, Until, forks};
 use crate::wheel::Key;
 
 /// The bits of a source's key that are its index in the table; above them a generation, so
@@ -40,6 +40,8 @@ const INDEX_BITS: u32 = usize::BITS / 4 * 3;
 pub(crate) struct Shard {
     /// Which shard this is: its key in the fallback's poller.
     index: usize,
+    /// The process's forks when this was made.
+    forks: usize,
     poller: Ref<Poller>,
     seat: Seat,
     timers: Mutex<Timers>,
@@ -71,6 +73,7 @@ impl Shard {
     pub(crate) fn new(index: usize, poller: Ref<Poller>, fallback: Ref<Rouser>) -> Shard {
         Shard {
             index,
+            forks: forks(),
             poller,
             seat: Seat::new(),
             timers: Mutex::new(Timers::new()),
@@ -84,6 +87,23 @@ impl Shard {
 
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    /// Whether this is a shard of the process that this one was forked from. Then nothing may
+    /// be touched: neither the poller, which is the parent's too, nor a lock, whose holder may
+    /// not exist here.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.forks != forks()
+    }
+
+    /// # Panics
+    ///
+    /// In the child of a fork, if the shard is the parent's.
+    pub(crate) fn must_not_be_inherited(&self) {
+        assert!(
+            !self.is_inherited(),
+            "the process was forked inside block_on: the child cannot go on with that call",
+        );
     }
 
     pub(crate) fn poller(&self) -> &Poller {

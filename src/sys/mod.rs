@@ -8,6 +8,7 @@
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+mod forks;
 mod polls;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
@@ -20,6 +21,7 @@ use crate::clock;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
+pub(crate) use forks::{count_forks, forks};
 pub(crate) use polls::{Event, Polls, Until};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use portable::{Events, Poller};

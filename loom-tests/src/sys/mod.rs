@@ -15,4 +15,9 @@ pub(crate) use crate::NESTED;
 /// Each registration says for itself.
 pub(crate) const EDGE: bool = true;
 
+/// Models do not fork.
+pub(crate) fn forks() -> usize {
+    0
+}
+
 pub(crate) const MAX_KEY: usize = usize::MAX - 8;
