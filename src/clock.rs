@@ -4,6 +4,11 @@
 //! beyond is `u64::MAX`, which means never. What lies before the first look is zero: it was
 //! in the past already then.
 
+#[cfg(test)]
+pub(crate) mod hand;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod system;
+
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -17,8 +22,14 @@ fn epoch() -> Instant {
 }
 
 /// The time now.
+#[cfg(not(test))]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+pub(crate) fn now() -> Instant {
+    hand::now()
 }
 
 /// An instant as wheel time.
@@ -32,9 +43,30 @@ pub(crate) fn wheel_now() -> u64 {
     saturating_nanos(now().saturating_duration_since(epoch))
 }
 
+/// Whether an instant, which is also given as wheel time, has come.
+///
+/// Where the system has a cheap clock that is behind the exact one by a few milliseconds, that
+/// one answers for what is far ahead: so most timers cost no second look at the exact clock
+/// when they are first polled.
+pub(crate) fn has_come(at: Instant, wheel_time: u64) -> bool {
+    !is_far_ahead(wheel_time) && at <= now()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_far_ahead(wheel_time: u64) -> bool {
+    wheel_time > system::coarse_wheel_now().saturating_add(system::COARSE_LAG)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_far_ahead(_: u64) -> bool {
+    false
+}
+
 /// A duration in nanoseconds, or [`NEVER`].
 pub(crate) fn saturating_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+    let seconds = duration.as_secs().checked_mul(1_000_000_000);
+    let nanos = u64::from(duration.subsec_nanos());
+    seconds.and_then(|seconds| seconds.checked_add(nanos)).unwrap_or(NEVER)
 }
 
 #[cfg(test)]
@@ -61,6 +93,21 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_never() {
         assert_eq!(saturating_nanos(Duration::MAX), NEVER);
+        assert_eq!(saturating_nanos(Duration::from_nanos(NEVER)), NEVER);
+        assert_eq!(saturating_nanos(Duration::from_nanos(NEVER - 1)), NEVER - 1);
+        assert_eq!(saturating_nanos(Duration::from_nanos(NEVER) + Duration::from_nanos(1)), NEVER);
         assert_eq!(saturating_nanos(Duration::from_nanos(7)), 7);
+    }
+
+    #[test]
+    fn an_instant_has_come_when_the_exact_clock_says_so() {
+        for ahead in [0, 1, 1_000_000, 50_000_000, 99_000_000, 101_000_000, 10_000_000_000] {
+            let before = now();
+            let at = before + Duration::from_nanos(ahead);
+            let come = has_come(at, wheel_time(at));
+            let after = now();
+            assert!(!come || at <= after, "came early by {:?}", at - after);
+            assert!(come || before < at, "has not come {:?} after", before - at);
+        }
     }
 }

@@ -38,7 +38,13 @@ use crate::wheel::Key;
 ///
 /// The first timer that has to wait starts the reactor. If the system refuses it (no
 /// descriptors or threads left), the timer still fires: it asks to be polled again after a
-/// millisecond, and tries again then.
+/// millisecond, and tries again then. Until then its poll takes that millisecond.
+///
+/// # After a fork
+///
+/// In the child of a `fork` without `exec`, a timer that the parent made fires as well, once it
+/// is polled there. A task that was waiting for it at the moment of the fork is woken in the
+/// parent only.
 ///
 /// # Examples
 ///
@@ -239,7 +245,7 @@ impl Timer {
     /// ```
     pub fn set_at(&mut self, instant: Instant) {
         self.when = Some(instant);
-        if let Some(Entry { shard, key }) = &self.entry {
+        if let Some(Entry { shard, key }) = self.entry() {
             shard.reschedule_timer(*key, clock::wheel_time(instant));
         }
     }
@@ -302,15 +308,14 @@ impl Timer {
     /// ```
     pub fn clear(&mut self) {
         self.when = None;
-        if let Some(Entry { shard, key }) = &self.entry {
+        if let Some(Entry { shard, key }) = self.entry() {
             shard.timers().unschedule(*key);
         }
     }
 
-    /// Sees to it that the task is woken when the deadline has come.
-    fn arm(&mut self, when: Instant, cx: &mut Context<'_>) {
-        let deadline = clock::wheel_time(when);
-        if let Some(Entry { shard, key }) = &self.entry {
+    /// Sees to it that the task is woken when the deadline, in wheel time, has come.
+    fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        if let Some(Entry { shard, key }) = self.entry() {
             shard.refresh_timer(*key, deadline, cx.waker());
             return;
         }
@@ -328,7 +333,8 @@ impl Timer {
 
     /// Gives the entry up.
     fn disarm(&mut self) {
-        if let Some(Entry { shard, key }) = self.entry.take() {
+        let entry = self.entry.take().filter(|entry| !entry.shard.is_inherited());
+        if let Some(Entry { shard, key }) = entry {
             shard.remove_timer(key);
         }
     }
@@ -358,8 +364,9 @@ impl Stream for Timer {
         let Some(when) = self.when else {
             return Poll::Pending;
         };
-        if clock::now() < when {
-            self.arm(when, cx);
+        let deadline = clock::wheel_time(when);
+        if !clock::has_come(when, deadline) {
+            self.arm(deadline, cx);
             return Poll::Pending;
         }
         let next = match self.period {
@@ -370,7 +377,7 @@ impl Stream for Timer {
         match next {
             // Armed at once, so that the task hears of the next tick although it does not
             // poll again after this one.
-            Some(next) => self.arm(next, cx),
+            Some(next) => self.arm(clock::wheel_time(next), cx),
             None => self.disarm(),
         }
         Poll::Ready(Some(when))

@@ -16,15 +16,13 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use polling::PollMode;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, clock_gettime,
-    timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
 use super::{Event, Polls, Until};
@@ -167,35 +165,15 @@ impl Direct {
         if deadline >= self.set_to.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // Zero would switch it off.
-        let at = system_zero().saturating_add(deadline).max(1);
         let value = Itimerspec {
             it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
-            it_value: Timespec {
-                tv_sec: i64::try_from(at / NANOS).unwrap_or(i64::MAX),
-                tv_nsec: (at % NANOS) as _,
-            },
+            // Zero would switch it off.
+            it_value: clock::system::timespec(deadline.max(1)),
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
         self.set_to.store(deadline, Ordering::Relaxed);
         Ok(())
     }
-}
-
-const NANOS: u64 = 1_000_000_000;
-
-/// The system's monotonic clock at wheel time zero, in nanoseconds; late by what lies between
-/// two looks at the clock, never early.
-fn system_zero() -> u64 {
-    static ZERO: OnceLock<u64> = OnceLock::new();
-    let look = || {
-        let ours = clock::wheel_now();
-        let system = clock_gettime(ClockId::Monotonic);
-        (system.tv_sec as u64) * NANOS + (system.tv_nsec as u64) - ours
-    };
-    // The best of some: a thread that is interrupted between its two looks would make every
-    // timer of the process that much late, for good.
-    *ZERO.get_or_init(|| (0..8).map(|_| look()).min().unwrap_or_else(look))
 }
 
 fn out_of_descriptors(error: &io::Error) -> bool {
