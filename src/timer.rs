@@ -5,6 +5,7 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,6 +34,10 @@ use crate::wheel::Key;
 ///
 /// An interval keeps its grid: each tick is one period after the one before. Ticks that were
 /// missed, because nobody polled, are made up for one after another without waiting.
+///
+/// A period of zero is allowed, and one too short to keep up with: there is always a tick to make
+/// up for. So that a task that takes them in a loop leaves others on its thread a turn, one poll in
+/// 1,024 finds nothing and wakes the task at once.
 ///
 /// # Without a reactor
 ///
@@ -73,6 +78,10 @@ pub struct Timer {
     /// last time. The entry keeps the waker, also while the timer has no deadline.
     entry: Option<Entry>,
 }
+
+/// Ticks that a thread takes, of a period that nobody can keep up with, until it is the turn of
+/// others.
+const BURST: u32 = 1024;
 
 struct Entry {
     shard: Ref<Shard>,
@@ -331,6 +340,25 @@ impl Timer {
         }
     }
 
+    /// The entry. One that was made before a fork is the parent's and is forgotten here.
+    fn entry(&mut self) -> Option<&Entry> {
+        if self.entry.as_ref().is_some_and(|entry| entry.shard.is_inherited()) {
+            self.entry = None;
+        }
+        self.entry.as_ref()
+    }
+
+    /// Whether this thread has made up for many ticks, and the next, too, is overdue: then it is
+    /// the others' turn.
+    fn gives_way(next: Instant) -> bool {
+        thread_local! {
+            static TICKS: Cell<u32> = const { Cell::new(0) };
+        }
+        let ticks = TICKS.get().wrapping_add(1);
+        TICKS.set(ticks);
+        ticks % BURST == 0 && clock::has_come(next, clock::wheel_time(next))
+    }
+
     /// Gives the entry up.
     fn disarm(&mut self) {
         let entry = self.entry.take().filter(|entry| !entry.shard.is_inherited());
@@ -373,6 +401,10 @@ impl Stream for Timer {
             NEVER => None,
             period => when.checked_add(Duration::from_nanos(period)),
         };
+        if next.is_some_and(Timer::gives_way) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.when = next;
         match next {
             // Armed at once, so that the task hears of the next tick although it does not
