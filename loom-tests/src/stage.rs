@@ -219,6 +219,26 @@ impl Io {
         }
     }
 
+    /// Reads all there is as `AsyncRead` reads a TCP stream: not at all where it is known to be
+    /// drained. The number of pieces, none at the end.
+    pub(crate) fn poll_read_stream(&self, cx: &mut Context<'_>) -> Poll<usize> {
+        loop {
+            let before = self.source.events(Interest::Read);
+            if !self.source.is_drained(before) {
+                if let Some(pieces) = self.pipe.read_all() {
+                    if pieces > 0 {
+                        self.source.fell_short(before);
+                    }
+                    return Poll::Ready(pieces);
+                }
+            }
+            match self.source.poll_after_would_block(Interest::Read, before, cx) {
+                Poll::Ready(ready) => ready.unwrap(),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     /// Reads a piece as `read_with` does: the operation first, then a future that waits.
     pub(crate) async fn read(&self) {
         loop {

@@ -1,6 +1,8 @@
 //! `AsyncRead` and `AsyncWrite`.
 
+use std::any::TypeId;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,11 +11,22 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{Async, IoSafe};
 use crate::reactor::Interest;
 
+/// Waits after an operation that would block. `$by_system` says whether the system itself said
+/// so. The operation may be a user's: a type that reads a frame piece by piece says `WouldBlock`
+/// while the rest of it waits in the socket. Only what the system said is taken for drained;
+/// after anything else the poller looks at the source again.
+macro_rules! wait {
+    ($io:ident, $interest:ident, $cx:ident, $before:ident, $by_system:ident) => {{
+        let source = $io.source();
+        ready!(if $by_system {
+            source.poll_after_would_block(Interest::$interest, $before, $cx)
+        } else {
+            source.poll_event(Interest::$interest, $cx)
+        })?;
+    }};
+}
+
 /// Tries an operation, and again after each event, while it would block.
-///
-/// The operation may be a user's: a type that reads a frame piece by piece says `WouldBlock`
-/// while the rest of it waits in the socket. Only what the system itself said is taken for
-/// drained; after anything else the poller looks at the source again.
 macro_rules! poll_op {
     ($io:ident, $interest:ident, $cx:ident, $op:expr) => {
         loop {
@@ -24,14 +37,46 @@ macro_rules! poll_op {
                 }
                 result => return Poll::Ready(result),
             };
-            let source = $io.source();
-            ready!(if by_system {
-                source.poll_after_would_block(Interest::$interest, before, $cx)
-            } else {
-                source.poll_event(Interest::$interest, $cx)
-            })?;
+            wait!($io, $interest, $cx, before, by_system);
         }
     };
+}
+
+/// Reads up to `$wanted` bytes as [`poll_op!`] does, but does not try where a TCP stream is known
+/// to be drained.
+macro_rules! poll_read_op {
+    ($io:ident, $cx:ident, $wanted:expr, $op:expr) => {{
+        let wanted: usize = $wanted;
+        let tcp = is_tcp_stream::<T>();
+        loop {
+            let before = $io.source().events(Interest::Read);
+            let by_system = if tcp && $io.source().is_drained(before) {
+                true
+            } else {
+                match $op {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        error.raw_os_error().is_some()
+                    }
+                    result => {
+                        if tcp && result.as_ref().is_ok_and(|&read| 0 < read && read < wanted) {
+                            $io.source().fell_short(before);
+                        }
+                        return Poll::Ready(result);
+                    }
+                }
+            };
+            wait!($io, Read, $cx, before, by_system);
+        }
+    }};
+}
+
+/// The most buffers that one vectored read fills, on Linux: `IOV_MAX`.
+const IOV_MAX: usize = 1024;
+
+/// Whether `T` is the standard library's TCP stream, whose reads are the system's own. Other
+/// types may read what they like, and what a short read of theirs means only they know.
+fn is_tcp_stream<T>() -> bool {
+    typeid::of::<T>() == TypeId::of::<TcpStream>()
 }
 
 /// The methods of `AsyncRead` by an expression for something that is `Read`.
@@ -43,7 +88,7 @@ macro_rules! async_read {
             buffer: &mut [u8],
         ) -> Poll<io::Result<usize>> {
             let $io = &mut *self;
-            poll_op!($io, Read, cx, $read.read(buffer))
+            poll_read_op!($io, cx, buffer.len(), $read.read(buffer))
         }
 
         fn poll_read_vectored(
@@ -52,7 +97,9 @@ macro_rules! async_read {
             buffers: &mut [IoSliceMut<'_>],
         ) -> Poll<io::Result<usize>> {
             let $io = &mut *self;
-            poll_op!($io, Read, cx, $read.read_vectored(buffers))
+            // The system takes so many at a time; a read that filled them did not fall short.
+            let wanted = buffers.iter().take(IOV_MAX).map(|buffer| buffer.len()).sum();
+            poll_read_op!($io, cx, wanted, $read.read_vectored(buffers))
         }
     };
 }
@@ -93,8 +140,10 @@ macro_rules! async_write {
 }
 
 impl<T: IoSafe + Read> AsyncRead for Async<T> {
-    // SAFETY: reading leaves the descriptor alone, by `IoSafe`.
-    async_read!(io => unsafe { io.get_mut() });
+    async_read!(io => {
+        // SAFETY: reading leaves the descriptor alone, by `IoSafe`.
+        unsafe { io.get_mut() }
+    });
 }
 
 impl<T> AsyncRead for &Async<T>
@@ -105,8 +154,10 @@ where
 }
 
 impl<T: IoSafe + Write> AsyncWrite for Async<T> {
-    // SAFETY: writing leaves the descriptor alone, by `IoSafe`.
-    async_write!(io => unsafe { io.get_mut() });
+    async_write!(io => {
+        // SAFETY: writing leaves the descriptor alone, by `IoSafe`.
+        unsafe { io.get_mut() }
+    });
 }
 
 impl<T> AsyncWrite for &Async<T>

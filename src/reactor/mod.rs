@@ -5,6 +5,8 @@
 //! of processors. Whoever is in no `block_on` uses shard 0. So a program with one thread in
 //! `block_on`, or none, has one shard, and nothing of the sharding costs it anything.
 
+mod drained;
+mod pace;
 mod placeholder;
 mod registry;
 mod round;

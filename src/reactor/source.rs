@@ -28,8 +28,9 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::Shard;
+use super::drained::Drained;
 use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain};
-use crate::sys::{Event, Registration};
+use crate::sys::{Event, Polls, Registration};
 
 /// How many events in a row may come that nobody waits for before a direction's interest is
 /// withdrawn. One such event is normal (it comes while the task is still busy with the last);
@@ -52,6 +53,8 @@ pub(crate) struct Source {
     key: usize,
     /// Events so far, for each direction. Written under the lock.
     events: [AtomicUsize; 2],
+    /// Whether there is nothing to read, as far as reads that fell short tell.
+    drained: Drained,
     state: Mutex<[Direction; 2]>,
 }
 
@@ -91,11 +94,13 @@ impl Direction {
 
 impl Source {
     pub(crate) fn new(registration: Registration, shard: Ref<Shard>, key: usize) -> Source {
+        let exceptions = registration.keeps_interest() && shard.poller().reports_exceptions();
         Source {
             registration,
             shard,
             key,
             events: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            drained: Drained::new(exceptions),
             state: Mutex::new([Direction::default(), Direction::default()]),
         }
     }
@@ -112,6 +117,18 @@ impl Source {
         self.key
     }
 
+    /// # Errors
+    ///
+    /// In the child of a fork, if the source was registered by the parent.
+    fn must_not_be_inherited(&self) -> io::Result<()> {
+        if self.shard.is_inherited() {
+            return Err(io::Error::other(
+                "the source was registered by the process that this one was forked from",
+            ));
+        }
+        Ok(())
+    }
+
     /// The event counter, to be read before an operation is tried.
     pub(crate) fn events(&self, interest: Interest) -> usize {
         // Ordering: Acquire, with the Release in `on_event`: the operation that follows comes
@@ -119,6 +136,19 @@ impl Source {
         // nothing, the event come and be counted here, and the wait count on an event that is
         // over. A value that is out of date only makes the operation be tried again.
         self.events[interest as usize].load(Ordering::Acquire)
+    }
+
+    /// Whether a read is known to find nothing, when the event counter is `events`: it can be
+    /// left out and is as good as one that ended in `WouldBlock`.
+    pub(crate) fn is_drained(&self, events: usize) -> bool {
+        // In the child of a fork the events are the parent's.
+        self.drained.since(events) && !self.shard.is_inherited()
+    }
+
+    /// Notes that a read fell short of what it was asked for, before which the event counter
+    /// was `before`.
+    pub(crate) fn fell_short(&self, before: usize) {
+        self.drained.note(before, || self.registration.is_tcp());
     }
 
     /// `poll_readable` and `poll_writable`: ready if there was an event since the last
@@ -148,6 +178,7 @@ impl Source {
         cx: &mut Context<'_>,
         would_block: Option<usize>,
     ) -> Poll<io::Result<()>> {
+        self.must_not_be_inherited()?;
         // Cloned before the lock: that is the task's code.
         let waker = cx.waker().clone();
         let mut state = self.state.lock();
@@ -208,6 +239,9 @@ impl Source {
     pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
         let keeps_interest = self.registration.keeps_interest();
+        if event.exceptional {
+            self.drained.give_up();
+        }
         for (interest, happened) in
             [(Interest::Write, event.writable), (Interest::Read, event.readable)]
         {
@@ -254,6 +288,7 @@ impl Source {
         waiter: &mut Waiter,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        self.must_not_be_inherited()?;
         let waker = cx.waker().clone();
         let mut state = self.state.lock();
         let events = self.events(interest);
@@ -278,7 +313,8 @@ impl Source {
 
     /// Ends a future's wait.
     pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
-        if let Some(place) = waiter.place.take() {
+        let place = waiter.place.take();
+        if let Some(place) = place.filter(|_| !self.shard.is_inherited()) {
             let waker = self.state.lock()[interest as usize].waiters.try_remove(place);
             drop(waker);
         }

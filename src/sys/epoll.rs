@@ -112,9 +112,13 @@ impl Polls for Poller {
         debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
     }
 
+    fn reports_exceptions(&self) -> bool {
+        self.direct.is_some()
+    }
+
     fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        // SAFETY: pollers are never closed while they are registered with one another: shards
-        // and the fallback's poller live as long as the process.
+        // SAFETY: pollers that are registered with one another live as long as the process, but
+        // for one whose making failed half-way. That is taken out by the system as it is closed.
         unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
     }
 
@@ -132,6 +136,17 @@ impl Polls for Poller {
 impl Poller {
     pub(crate) fn inner(&self) -> &polling::Poller {
         &self.inner
+    }
+
+    /// Sets the edge-triggered interest in a descriptor that is registered. Unlike `polling`,
+    /// which has no word for it, this asks to be told when the peer has shut down its side.
+    pub(crate) fn set_edges(&self, fd: BorrowedFd<'_>, interest: polling::Event) -> io::Result<()> {
+        use epoll::EventFlags as Flags;
+        let mut flags = Flags::ET | Flags::HUP | Flags::ERR;
+        flags.set(Flags::IN | Flags::PRI | Flags::RDHUP, interest.readable);
+        flags.set(Flags::OUT, interest.writable);
+        let key = epoll::EventData::new_u64(interest.key as u64);
+        Ok(epoll::modify(&self.inner, fd, key, flags)?)
     }
 
     fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
@@ -209,12 +224,14 @@ impl Events {
                 key: event.data.u64() as usize,
                 readable: flags.intersects(Flags::IN | Flags::PRI | Flags::HUP | Flags::ERR),
                 writable: flags.intersects(Flags::OUT | Flags::HUP | Flags::ERR),
+                exceptional: flags.intersects(Flags::PRI | Flags::RDHUP | Flags::HUP | Flags::ERR),
             }
         });
         let portable = self.portable.iter().flat_map(polling::Events::iter).map(|event| Event {
             key: event.key,
             readable: event.readable,
             writable: event.writable,
+            exceptional: false,
         });
         direct.chain(portable).filter(|event| event.key <= super::MAX_KEY)
     }
@@ -223,5 +240,48 @@ impl Events {
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(poller: &Poller, until: Until) -> Vec<usize> {
+        let mut events = Events::new();
+        poller.wait(&mut events, until).unwrap();
+        let keys = events.iter().map(|event| event.key).collect();
+        events.clear();
+        assert_eq!(format!("{events:?}"), "[]");
+        keys
+    }
+
+    #[test]
+    fn without_descriptors_of_its_own_a_poller_does_the_same() {
+        let portable = Poller { inner: polling::Poller::new().unwrap(), direct: None };
+        for poller in [portable, Poller::new().unwrap()] {
+            let other = Poller::new().unwrap();
+            poller.add_poller(&other, 3).unwrap();
+            other.notify();
+            assert_eq!(keys(&poller, Until::Now), [], "not armed yet");
+            poller.arm_poller(&other, 3).unwrap();
+            assert_eq!(keys(&poller, Until::Notified), [3]);
+            assert_eq!(keys(&poller, Until::Now), [], "told once");
+            poller.notify();
+            assert_eq!(keys(&poller, Until::Notified), []);
+            let deadline = clock::wheel_now() + 5_000_000;
+            while clock::wheel_now() < deadline {
+                assert_eq!(keys(&poller, Until::At(deadline)), []);
+            }
+        }
+    }
+
+    #[test]
+    fn a_notification_beyond_what_the_counter_holds_neither_blocks_nor_fails() {
+        let poller = Poller::new().unwrap();
+        let direct = poller.direct.as_ref().unwrap();
+        rustix::io::write(&direct.bell, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        poller.notify();
+        assert_eq!(keys(&poller, Until::Notified), []);
     }
 }

@@ -19,6 +19,9 @@ pub(crate) trait Polls: Sized {
     /// Ends the wait that is going on, or else the next one.
     fn notify(&self);
 
+    /// Whether [`Event::exceptional`] is reported.
+    fn reports_exceptions(&self) -> bool;
+
     /// Makes another poller a source of this one, not armed yet. Fails where pollers cannot be
     /// polled by one another.
     fn add_poller(&self, other: &Self, key: usize) -> io::Result<()>;
@@ -55,4 +58,6 @@ pub(crate) struct Event {
     pub(crate) key: usize,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// Besides data, or instead of it, there is the end of the stream, an error, or urgent data.
+    pub(crate) exceptional: bool,
 }

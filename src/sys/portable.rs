@@ -24,11 +24,16 @@ impl Polls for Poller {
         debug_assert!(notified.is_ok(), "a poller takes a notification: {notified:?}");
     }
 
+    fn reports_exceptions(&self) -> bool {
+        false
+    }
+
     fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
-            // SAFETY: pollers are never closed while they are registered with one another:
-            // shards and the fallback's poller live as long as the process.
+            // SAFETY: pollers that are registered with one another live as long as the
+            // process, but for one whose making failed half-way. That is taken out by the
+            // system as it is closed.
             unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
         }
         #[cfg(not(unix))]
@@ -99,6 +104,7 @@ impl Events {
             key: event.key,
             readable: event.readable,
             writable: event.writable,
+            exceptional: false,
         })
     }
 }

@@ -66,6 +66,20 @@ impl Registration {
         super::EDGE && matches!(self, Registration::Socket(_))
     }
 
+    /// Whether it is a TCP socket, so that a read which falls short has emptied it. A type that
+    /// reads TCP can be made of any descriptor, and others keep the bounds of messages or of
+    /// what came with them.
+    pub(crate) fn is_tcp(&self) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Registration::Socket(socket) = *self {
+            use rustix::net::{ipproto, sockopt::socket_protocol};
+            // SAFETY: open until `delete` was called, by the contract of `new`.
+            let socket = unsafe { Borrowed::borrow_raw(socket) };
+            return socket_protocol(socket).is_ok_and(|protocol| protocol == Some(ipproto::TCP));
+        }
+        false
+    }
+
     fn mode(&self) -> PollMode {
         if self.keeps_interest() { PollMode::Edge } else { PollMode::Oneshot }
     }
@@ -90,14 +104,18 @@ impl Registration {
         readable: bool,
         writable: bool,
     ) -> io::Result<()> {
-        let (poller, interest) = (poller.inner(), Event::new(key, readable, writable));
+        let interest = Event::new(key, readable, writable);
         match *self {
             Registration::Socket(socket) => {
                 // SAFETY: open until `delete` was called, by the contract of `new`.
                 let socket = unsafe { Borrowed::borrow_raw(socket) };
-                poller.modify_with_mode(socket, interest, self.mode())
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                if self.keeps_interest() {
+                    return poller.set_edges(socket, interest);
+                }
+                poller.inner().modify_with_mode(socket, interest, self.mode())
             }
-            Registration::Waitable(waitable) => waitable.modify(poller, interest),
+            Registration::Waitable(waitable) => waitable.modify(poller.inner(), interest),
         }
     }
 

@@ -70,6 +70,8 @@ pub(crate) fn nested() -> Vec<Model> {
             two_pieces_are_read 4,
             two_pieces_are_read_by_a_future 4,
             two_pieces_are_read_by_polling 4,
+            a_stream_is_read 4,
+            a_stream_is_read_to_its_end 3,
             what_is_left_is_told_of_again 4,
             one_shot_what_is_left_is_told_of_again 3,
             one_shot_two_pieces_are_read 4,

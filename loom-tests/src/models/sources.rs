@@ -1,6 +1,6 @@
 //! Sources: readiness against wakers that come, are replaced and go.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use crate::reactor::{Interest, Waiter};
 use crate::stage::{Flag, Io, Stage, Task, block_on};
@@ -138,6 +138,48 @@ pub(super) fn two_pieces_are_read_by_a_future() {
 /// The same by the poll methods.
 pub(super) fn two_pieces_are_read_by_polling() {
     read_elsewhere(true, async |io| std::future::poll_fn(|cx| io.poll_read(cx)).await);
+}
+
+/// A stream of two pieces that arrive at any moments is read by one who does not read where the
+/// last read fell short and nothing has come since.
+fn stream(ends: bool) {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let arrives = spawn({
+        let io = io.clone();
+        move || {
+            io.pipe.arrive();
+            io.pipe.arrive();
+            if ends {
+                io.pipe.end();
+            }
+        }
+    });
+    let task = Task::new();
+    let waker = task.waker();
+    let mut read = 0;
+    while ends || read < 2 {
+        match io.poll_read_stream(&mut Context::from_waker(&waker)) {
+            Poll::Ready(0) => break,
+            Poll::Ready(pieces) => read += pieces,
+            Poll::Pending => assert_eq!(task.wait(), 0),
+        }
+    }
+    assert_eq!(read, 2);
+    arrives.join();
+    io.end(&stage);
+    stage.end();
+}
+
+/// All of a stream is read that goes on.
+pub(super) fn a_stream_is_read() {
+    stream(false);
+}
+
+/// A stream is read to its end.
+pub(super) fn a_stream_is_read_to_its_end() {
+    stream(true);
 }
 
 /// A task that waits for readiness first and then reads a piece, past this crate, is told of

@@ -19,6 +19,8 @@ pub(crate) struct Pipe {
 struct State {
     data: usize,
     room: usize,
+    /// Whether nothing will come after the data.
+    ended: bool,
     home: Option<Home>,
 }
 
@@ -36,7 +38,10 @@ struct Home {
 impl Pipe {
     /// An empty and full pipe whose registration reports edges, or else once.
     pub(crate) fn new(edge: bool) -> Arc<Pipe> {
-        Arc::new(Pipe { edge, state: Mutex::new(State { data: 0, room: 0, home: None }) })
+        Arc::new(Pipe {
+            edge,
+            state: Mutex::new(State { data: 0, room: 0, ended: false, home: None }),
+        })
     }
 
     /// Data arrives.
@@ -46,6 +51,22 @@ impl Pipe {
         if state.home.as_ref().is_some_and(|home| home.read) {
             self.queue(&mut state);
         }
+    }
+
+    /// The stream ends after what has arrived.
+    pub(crate) fn end(self: &Arc<Pipe>) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        if state.home.as_ref().is_some_and(|home| home.read) {
+            self.queue(&mut state);
+        }
+    }
+
+    /// Reads all that is there, in a read that falls short: how many pieces, none at the end.
+    pub(crate) fn read_all(&self) -> Option<usize> {
+        let mut state = self.state.lock();
+        let data = std::mem::take(&mut state.data);
+        (data > 0 || state.ended).then_some(data)
     }
 
     /// There is room to write.
@@ -85,7 +106,8 @@ impl Pipe {
     /// For the poller, which has this on its list: what it is ready for.
     pub(super) fn report(&self, key: usize) -> Option<Event> {
         let mut state = self.state.lock();
-        let (data, room) = (state.data > 0, state.room > 0);
+        let ended = state.ended;
+        let (data, room) = (state.data > 0 || ended, state.room > 0);
         let home = state.home.as_mut().filter(|home| home.key == key)?;
         home.queued = false;
         let (readable, writable) = (home.read && data, home.write && room);
@@ -95,7 +117,7 @@ impl Pipe {
         if !self.edge {
             (home.read, home.write) = (false, false);
         }
-        Some(Event { key, readable, writable })
+        Some(Event { key, readable, writable, exceptional: ended })
     }
 }
 
@@ -111,6 +133,10 @@ impl Registration {
 
     pub(crate) fn keeps_interest(&self) -> bool {
         self.0.edge
+    }
+
+    pub(crate) fn is_tcp(&self) -> bool {
+        true
     }
 
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
@@ -129,7 +155,7 @@ impl Registration {
         writable: bool,
     ) -> io::Result<()> {
         let mut state = self.0.state.lock();
-        let ready = (readable && state.data > 0) || (writable && state.room > 0);
+        let ready = (readable && (state.data > 0 || state.ended)) || (writable && state.room > 0);
         let Some(home) = &mut state.home else { return Err(io::ErrorKind::NotFound.into()) };
         assert!(home.key == key && Arc::ptr_eq(&home.poller, poller.inner()));
         (home.read, home.write) = (readable, writable);

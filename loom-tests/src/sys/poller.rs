@@ -88,6 +88,10 @@ impl Polls for Poller {
         self.0.change(&mut |state| state.notified = true);
     }
 
+    fn reports_exceptions(&self) -> bool {
+        true
+    }
+
     fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         let added = other.0.parent.set((Arc::downgrade(&self.0), key));
         added.map_err(|_| io::ErrorKind::AlreadyExists.into())
@@ -153,9 +157,12 @@ impl Ready {
     fn report(self) -> Option<Event> {
         match self {
             Ready::Pipe { pipe, key } => pipe.report(key),
-            Ready::Poller { child, key } => {
-                child.report().then_some(Event { key, readable: true, writable: false })
-            }
+            Ready::Poller { child, key } => child.report().then_some(Event {
+                key,
+                readable: true,
+                writable: false,
+                exceptional: false,
+            }),
         }
     }
 }

@@ -1,0 +1,104 @@
+//! What is known of a stream without asking the system: that the last read emptied it.
+//!
+//! A read that returns less than it was asked for has taken all there was. Until the next event
+//! another read would say `WouldBlock`, so it need not be made; epoll(7) recommends this to
+//! whoever uses edge-triggered interest. The knowledge is bound to the event counter as it was
+//! before the read: with the next event it is void by itself.
+//!
+//! It does not hold where a read stops short for another reason: at urgent data, or at the end
+//! of the stream, which is there to be read as well. Both come with an event that says so, and
+//! from then on short reads of that source tell nothing.
+//!
+//! Two cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
+//! saw it, and a low-water mark (`SO_RCVLOWAT`) above one. There a read may wait for the next
+//! event although a few bytes are left.
+
+use crate::sync::{AtomicUsize, Ordering};
+
+/// Nothing is known, and whether short reads tell anything was not looked into yet.
+const UNKNOWN: usize = 0;
+
+/// Short reads tell nothing here.
+const NEVER: usize = usize::MAX;
+
+/// [`UNKNOWN`], [`NEVER`], or one more than the event counter at which the source was drained.
+#[derive(Debug)]
+pub(super) struct Drained(AtomicUsize);
+
+impl Drained {
+    /// For a source whose poller reports what short reads depend on, or not.
+    pub(super) fn new(possible: bool) -> Drained {
+        Drained(AtomicUsize::new(if possible { UNKNOWN } else { NEVER }))
+    }
+
+    /// Whether the source is known to have been drained after event number `events`.
+    pub(super) fn since(&self, events: usize) -> bool {
+        // Ordering: Relaxed, here and below: the word says something about the system's buffer,
+        // which is true whoever found it out, and publishes nothing else. Who counts on it
+        // compares the event counter again under the source's lock.
+        self.0.load(Ordering::Relaxed) == events.wrapping_add(1)
+    }
+
+    /// Notes that a read fell short, before which the event counter was `events`. The first
+    /// time it asks whether short reads tell anything for a source like this.
+    pub(super) fn note(&self, events: usize, tells: impl FnOnce() -> bool) {
+        // Ordering: Relaxed, as in `since`.
+        let before = self.0.load(Ordering::Relaxed);
+        let after = match before {
+            NEVER => return,
+            UNKNOWN if !tells() => NEVER,
+            _ => events.wrapping_add(1),
+        };
+        // If another thread came between, it knows as much, or gave up, which is for good.
+        // Ordering: Relaxed, as in `since`; that nothing came between, the exchange checks.
+        let _ = self.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// From now on short reads tell nothing. To be called before the event that says why is
+    /// counted: who then reads and sees the old counter has that event still ahead.
+    pub(super) fn give_up(&self) {
+        // Ordering: Relaxed; the counter that moves after this, with Release, makes it seen by
+        // who reads that with Acquire. A swap, which comes after whatever it reads in this word's order of changes; whether a
+        // store does, loom leaves open.
+        self.0.swap(NEVER, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_until_the_next_event() {
+        let drained = Drained::new(true);
+        assert!(!drained.since(0));
+        drained.note(0, || true);
+        assert!(drained.since(0));
+        assert!(!drained.since(1));
+        drained.note(1, || unreachable!("asked once"));
+        assert!(drained.since(1));
+    }
+
+    #[test]
+    fn once_given_up_it_is_never_known_again() {
+        for give_up in [
+            (|| Drained::new(false)) as fn() -> Drained,
+            || {
+                let drained = Drained::new(true);
+                drained.note(0, || false);
+                drained
+            },
+            || {
+                let drained = Drained::new(true);
+                drained.note(0, || true);
+                drained.give_up();
+                drained
+            },
+        ] {
+            let drained = give_up();
+            drained.note(3, || true);
+            assert!(!drained.since(3));
+            assert!(!drained.since(0));
+        }
+    }
+}
