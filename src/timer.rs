@@ -30,6 +30,10 @@ use crate::wheel::Key;
 /// wait gets an entry in a timing wheel: constant cost, whatever the number of timers. With
 /// its entry, a waiting timer takes 77 bytes.
 ///
+/// How late a timer is depends on how fast the system wakes a thread. Only where timers go off
+/// at a rate of tens of thousands a second are wake-ups gathered, each timer being put off by at
+/// most 0.2 ms; that saves most of the processor time.
+///
 /// # Missed ticks
 ///
 /// An interval keeps its grid: each tick is one period after the one before. Ticks that were

@@ -177,3 +177,65 @@ impl Reactor {
         shards.iter().map(|resident| (resident.shard.clone(), resident.threads)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{Events, Until};
+
+    fn reactor(limit: usize) -> Reactor {
+        let root = NESTED.then(|| Poller::new().unwrap());
+        Reactor::new(Poller::new().unwrap(), root, limit).unwrap()
+    }
+
+    fn threads(reactor: &Reactor) -> Vec<usize> {
+        reactor.residents().iter().map(|(_, threads)| *threads).collect()
+    }
+
+    #[test]
+    fn a_shard_is_made_only_when_all_have_residents_and_there_may_be_more() {
+        let reactor = reactor(2);
+        assert_eq!(reactor.move_in().index(), 0);
+        assert_eq!(threads(&reactor), [1]);
+        if !NESTED {
+            assert_eq!(reactor.move_in().index(), 0);
+            return;
+        }
+        assert_eq!(reactor.move_in().index(), 1);
+        assert_eq!(threads(&reactor), [1, 1]);
+        reactor.move_out(0);
+        assert_eq!(reactor.move_in().index(), 0);
+        let third = reactor.move_in().index();
+        assert_eq!(threads(&reactor).iter().sum::<usize>(), 3);
+        // The next goes where the third did not.
+        assert_eq!(reactor.move_in().index(), 1 - third);
+        assert_eq!(threads(&reactor), [2, 2]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_overview_is_ready_as_long_as_any_shard_has_something_even_if_none_is_armed() {
+        if !NESTED {
+            return;
+        }
+        let reactor = reactor(2);
+        let first = reactor.move_in();
+        let overview = reactor.overview().unwrap();
+        let second = reactor.move_in();
+        let mut events = Events::new();
+        let mut ready = || {
+            overview.wait(&mut events, Until::Now).unwrap();
+            let mut keys: Vec<_> = events.iter().map(|event| event.key).collect();
+            keys.sort_unstable();
+            keys
+        };
+        assert_eq!(ready(), []);
+        first.poller().notify();
+        assert_eq!(ready(), [0]);
+        second.poller().notify();
+        assert_eq!(ready(), [0, 1]);
+        assert_eq!(ready(), [0, 1]);
+        first.turn(&mut Round::new());
+        assert_eq!(ready(), [1]);
+    }
+}

@@ -204,7 +204,7 @@ impl Shard {
     /// If it says that there is time, the caller is written down as asleep until then.
     fn plan(&self, round: &mut Round) -> Until {
         let mut timers = self.timers();
-        let mut next = timers.next_deadline();
+        let next = timers.next_deadline();
         if next != NEVER {
             let now = clock::wheel_now();
             if next <= now {
@@ -212,11 +212,11 @@ impl Shard {
                 if !round.is_idle() {
                     return Until::Now;
                 }
-                next = timers.next_deadline();
             }
         }
-        timers.set_sleeper(Sleeper::Driver { until: next });
-        Until::deadline(next)
+        let until = timers.sleep_until();
+        timers.set_sleeper(Sleeper::Driver { until });
+        Until::deadline(until)
     }
 
     /// Waits in the poller and takes down who waited for what became ready.
@@ -329,7 +329,7 @@ impl Shard {
         // Armed after the round, so that what came since then makes it go off at once.
         root.arm_poller(&self.poller, self.index)?;
         let mut timers = self.timers();
-        let until = timers.next_deadline();
+        let until = timers.sleep_until();
         timers.set_sleeper(Sleeper::Fallback { until });
         drop(timers);
         if self.seat.leave_watched() {

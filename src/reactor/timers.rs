@@ -9,6 +9,7 @@
 use std::mem;
 use std::task::Waker;
 
+use super::pace::Pace;
 use super::placeholder::{placeholder, stamp};
 use crate::clock::NEVER;
 use crate::wheel::{Key, Wheel};
@@ -49,6 +50,7 @@ pub(crate) struct Fired {
 pub(crate) struct Timers {
     wheel: Wheel<Waker>,
     sleeper: Sleeper,
+    pace: Pace,
     /// How many wakers were taken out so far.
     taken: usize,
     /// The stamps of wakers that are out and whose timers went off again meanwhile.
@@ -57,7 +59,13 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        Timers { wheel: Wheel::new(), sleeper: Sleeper::Nobody, taken: 0, missed: Vec::new() }
+        Timers {
+            wheel: Wheel::new(),
+            sleeper: Sleeper::Nobody,
+            pace: Pace::default(),
+            taken: 0,
+            missed: Vec::new(),
+        }
     }
 
     /// Adds a timer.
@@ -123,7 +131,7 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Whether there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers { wheel, taken, missed, .. } = self;
+        let Timers { wheel, pace, taken, missed, .. } = self;
         let progress = wheel.fire(now, BUDGET, |key, _, registered| {
             if let Some(stamp) = stamp(registered) {
                 // It is out already, and whoever took it looks here when putting it back.
@@ -136,6 +144,7 @@ impl Timers {
             let waker = mem::replace(registered, placeholder(*taken));
             fired.push(Fired { key, stamp: *taken, waker });
         });
+        pace.fired(now, progress.expired);
         progress.more
     }
 
@@ -166,6 +175,12 @@ impl Timers {
     /// The earliest deadline, or [`NEVER`]; too early at worst.
     pub(crate) fn next_deadline(&self) -> u64 {
         self.wheel.next_deadline().unwrap_or(NEVER)
+    }
+
+    /// Until when a sleep may last, or [`NEVER`]: until the earliest deadline, or where timers
+    /// are dense, until a few are due.
+    pub(crate) fn sleep_until(&self) -> u64 {
+        self.wheel.next_deadline().map_or(NEVER, |next| self.pace.put_off(next))
     }
 
     pub(crate) fn sleeper(&self) -> Sleeper {
@@ -290,5 +305,41 @@ mod tests {
         timers.put_back(&mut fired, &mut again);
         assert!(again.is_empty());
         assert_eq!(timers.len(), 0);
+    }
+
+    #[test]
+    fn a_storm_is_handed_out_in_parts() {
+        let mut timers = Timers::new();
+        for _ in 0..2 * BUDGET + 1 {
+            let _ = timers.insert(10, Waker::noop().clone());
+        }
+        let mut parts = Vec::new();
+        loop {
+            let mut fired = Vec::new();
+            let more = timers.fire(10, &mut fired);
+            parts.push(fired.len());
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(parts, [BUDGET, BUDGET, 1]);
+    }
+
+    #[test]
+    fn memory_of_many_timers_is_given_back_with_the_last_and_that_of_few_is_kept() {
+        let mut timers = Timers::new();
+        let mut insert = |count: usize| {
+            let keys = (0..count).map(|_| timers.insert(10, Waker::noop().clone()).0);
+            let keys: Vec<_> = keys.collect();
+            let full = timers.wheel.capacity();
+            keys[1..].iter().for_each(|&key| drop(timers.remove(key)));
+            let one_left = timers.wheel.capacity();
+            drop(timers.remove(keys[0]));
+            (full, one_left, timers.wheel.capacity())
+        };
+        let (full, one_left, empty) = insert(4 * BUDGET);
+        assert_eq!((one_left, empty), (full, full));
+        let (full, one_left, empty) = insert(4 * BUDGET + 1);
+        assert_eq!((one_left, empty), (full, 0));
     }
 }

@@ -1,0 +1,122 @@
+//! How close upon one another a shard's wake-ups for timers may follow.
+//!
+//! A sleep that ends for one timer costs several microseconds: the system sets its own timer,
+//! switches to the thread and back. With 100,000 timers a second that is most of a processor.
+//! So where timers are that dense, a sleep lasts until a few more are due: none of them is
+//! later for it than [`LONGEST`]. Network drivers moderate their interrupts like this.
+//!
+//! Where timers are sparse, nothing is put off: one by one they are as exact as the system
+//! can wake a thread. Nor is anything put off that comes due while the thread is awake anyway.
+
+/// The longest that a timer is put off, in nanoseconds.
+const LONGEST: u64 = 200_000;
+
+/// Timers further apart than this, in nanoseconds on average, are not gathered: fewer than
+/// eight would go off together.
+const SPARSE: u64 = LONGEST / 8;
+
+/// How many are to go off together, if that takes no longer than [`LONGEST`].
+const BATCH: u64 = 32;
+
+/// How long is counted, in nanoseconds, before the pace is set anew.
+const PERIOD: u64 = 2_000_000;
+
+/// All times are wheel time.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Since when timers are counted.
+    since: u64,
+    /// How many went off since then.
+    count: u64,
+    /// When the last ones went off.
+    last: u64,
+    /// How long after that the sleep for the next goes on at least.
+    gap: u64,
+}
+
+impl Pace {
+    /// Notes that timers went off.
+    pub(super) fn fired(&mut self, now: u64, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.last = now;
+        self.count += count as u64;
+        let counted = now.saturating_sub(self.since);
+        if counted >= PERIOD {
+            let apart = counted / self.count;
+            self.gap = if apart > SPARSE { 0 } else { LONGEST.min(apart * BATCH) };
+            self.since = now;
+            self.count = 0;
+        }
+    }
+
+    /// Until when a sleep may last although the next timer is due at `next`. Never before it,
+    /// and after it by [`LONGEST`] at most, also when the clock has stepped back since the last
+    /// ones went off.
+    pub(super) fn put_off(&self, next: u64) -> u64 {
+        let gathered = self.last.saturating_add(self.gap);
+        next.max(gathered.min(next.saturating_add(LONGEST)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets a timer go off every so many nanoseconds for a while, from a start; returns the
+    /// end.
+    fn run(pace: &mut Pace, start: u64, apart: u64) -> u64 {
+        let end = start + 5 * PERIOD;
+        (start..end).step_by(apart as usize).for_each(|now| pace.fired(now, 1));
+        end
+    }
+
+    #[test]
+    fn sparse_timers_are_not_put_off() {
+        let mut pace = Pace::default();
+        let end = run(&mut pace, 1_000_000_000, SPARSE + 1_000);
+        assert_eq!(pace.put_off(end + 1), end + 1);
+    }
+
+    #[test]
+    fn timers_that_are_just_dense_enough_are_put_off() {
+        let mut pace = Pace::default();
+        let end = run(&mut pace, 1_000_000_000, SPARSE);
+        assert!(pace.put_off(end) > end);
+    }
+
+    #[test]
+    fn dense_timers_are_put_off_by_a_batch_and_never_by_more_than_the_longest() {
+        for apart in [100, 1_000, 5_000, 20_000] {
+            let mut pace = Pace::default();
+            let end = run(&mut pace, 1_000_000_000, apart);
+            let put_off = pace.put_off(end) - end;
+            assert!(put_off > 4 * apart, "{apart} ns apart: put off by {put_off}");
+            assert!(put_off <= LONGEST.min(BATCH * apart), "{apart} ns apart: {put_off}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_later_is_not_put_off_by_what_went_off_before() {
+        let mut pace = Pace::default();
+        let end = run(&mut pace, 1_000_000_000, 1_000);
+        assert_eq!(pace.put_off(end + LONGEST), end + LONGEST);
+    }
+
+    #[test]
+    fn after_a_pause_nothing_is_put_off() {
+        let mut pace = Pace::default();
+        let end = run(&mut pace, 1_000_000_000, 1_000);
+        let later = end + 1_000_000_000;
+        pace.fired(later, 1);
+        assert_eq!(pace.put_off(later + 1), later + 1);
+    }
+
+    #[test]
+    fn one_great_burst_after_a_long_sleep_does_not_set_the_pace() {
+        let mut pace = Pace::default();
+        pace.fired(10_000_000_000, 10_000);
+        assert_eq!(pace.put_off(10_000_000_001), 10_000_000_001);
+    }
+}
