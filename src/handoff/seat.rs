@@ -143,6 +143,12 @@ impl Seat {
         self.0.load(Ordering::Relaxed) == WATCHED
     }
 
+    /// Whether somebody has asked for the seat.
+    pub(crate) fn is_asked(&self) -> bool {
+        // Ordering: Relaxed: advice. Whoever asks after this look is found by the leave.
+        self.0.load(Ordering::Relaxed) & ASKED != 0
+    }
+
     /// Asks the fallback for the seat. Whether it is to be told; if not, it has left already,
     /// and [`try_take`](Seat::try_take) is worth another try.
     pub(crate) fn ask(&self) -> bool {
@@ -162,6 +168,21 @@ impl Seat {
             }
         }
         false
+    }
+
+    /// Whether a `block_on` thread sits here. For those who are about to sleep because of it, or
+    /// to wake somebody if there is none.
+    pub(crate) fn is_driven(&self) -> bool {
+        // Ordering: Relaxed. Both put themselves on the list of those who are parked, or look at
+        // it, under its lock before or after this, which orders their looks at this one word:
+        // see `Shard::line_up` and `Shard::hand_over`.
+        self.0.load(Ordering::Relaxed) & (TAKEN | LENT) == TAKEN
+    }
+
+    /// Whether the fallback sits here. For the fallback.
+    pub(crate) fn is_lent(&self) -> bool {
+        // Ordering: Relaxed: nobody else sets or clears it.
+        self.0.load(Ordering::Relaxed) & LENT != 0
     }
 
     /// The bits in words, for reports.

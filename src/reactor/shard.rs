@@ -386,6 +386,12 @@ impl Shard {
         self.awake.load(Ordering::Relaxed)
     }
 
+    /// Whether a thread that is at home here may come to drive: one is awake, or waits for the
+    /// seat that the caller holds. Advice, at some moment.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.awake() > 0 || self.seat.is_asked()
+    }
+
     /// Rounds by `block_on` threads so far, at some moment.
     pub(crate) fn turns(&self) -> usize {
         // Ordering: Relaxed: advice, see the field.

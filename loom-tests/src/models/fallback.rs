@@ -38,6 +38,25 @@ pub(super) fn an_event_at_a_busy_threads_shard() {
     stage.end();
 }
 
+/// The same for one that slept after it drove, so that the fallback has armed its shard, and is
+/// up again.
+pub(super) fn an_event_at_a_thread_that_is_up_again() {
+    let stage = Stage::new();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let task = Task::new();
+    assert!(io.poll_readable(&task.waker()).is_pending());
+    shard.is_up();
+    shard.turn_if_vacant(&mut Round::new());
+    shard.falls_asleep();
+    io.pipe.arrive();
+    shard.is_up();
+    assert!(task.wait() <= TWO_BACKOFFS);
+    shard.falls_asleep();
+    io.end(&stage);
+    stage.end();
+}
+
 /// The same for a timer.
 pub(super) fn a_timer_at_a_busy_threads_shard() {
     let stage = Stage::new();

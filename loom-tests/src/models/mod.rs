@@ -59,6 +59,7 @@ pub(crate) fn nested() -> Vec<Model> {
         fallback:
             an_event_meets_the_arming 4,
             an_event_at_a_busy_threads_shard 4,
+            an_event_at_a_thread_that_is_up_again 3,
             a_timer_at_a_busy_threads_shard 4,
             a_shard_is_added 5,
             rest_is_rest 3,
