@@ -5,6 +5,8 @@
 //! `driver` are built on them. They stand below `reactor` (and not in `driver`) because a shard
 //! has a seat and arrows between modules point down only.
 
+#![forbid(unsafe_code)]
+
 mod parker;
 mod rouser;
 mod seat;

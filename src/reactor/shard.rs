@@ -57,6 +57,8 @@ pub(crate) struct Shard {
     awake: AtomicUsize,
     /// Those who asked for the seat while the fallback sat in it.
     askers: Mutex<Vec<Waker>>,
+    /// Those who are parked because one of them sits in it.
+    parked: Mutex<Slab<Waker>>,
 }
 
 // Its locks are never poisoned: what they guard is whole whenever user code runs.
@@ -82,6 +84,7 @@ impl Shard {
             turns: AtomicUsize::new(0),
             awake: AtomicUsize::new(0),
             askers: Mutex::new(Vec::new()),
+            parked: Mutex::new(Slab::new()),
         }
     }
 
@@ -320,6 +323,35 @@ impl Shard {
         false
     }
 
+    /// Puts a `block_on` call that is about to park on the list of those to whom the seat is
+    /// handed over. It parks only if the seat is driven after that: whoever had left it for good
+    /// before may have found the list empty.
+    pub(crate) fn line_up(&self, waker: &Waker) -> usize {
+        self.parked.lock().insert(waker.clone())
+    }
+
+    /// Takes a `block_on` call off that list.
+    pub(crate) fn step_out(&self, place: usize) {
+        let waker = self.parked.lock().remove(place);
+        drop(waker);
+    }
+
+    /// A `block_on` call that has rested here comes to its end: if nobody drives now, one of
+    /// those who are parked gets up and does. The fallback would see to them, but it may be
+    /// inside somebody's waker for as long as that likes.
+    ///
+    /// One who gets up and whose call ends comes here in turn.
+    pub(crate) fn hand_over(&self) {
+        if self.seat.is_driven() {
+            return;
+        }
+        // Their wakers are this crate's own. Woken outside the lock all the same.
+        let heir = self.parked.lock().iter().next().map(|(_, waker)| waker.clone());
+        if let Some(heir) = heir {
+            heir.wake();
+        }
+    }
+
     // For the fallback, which holds the seat or looks from outside.
 
     /// Leaves the seat vacant and watched: arms the shard's poller in the fallback's own, and
@@ -433,3 +465,6 @@ impl Sources {
         key & ((1 << INDEX_BITS) - 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,54 @@ pub(super) fn siblings() {
     stage.end();
 }
 
+/// Two `block_on` calls on one shard, and no fallback: it is inside somebody's waker. When the
+/// one that drives is done, the other takes over.
+pub(super) fn a_sibling_takes_over() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let flag = Flag::default();
+    let first = spawn({
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    let second = spawn({
+        let (shard, io) = (shard.clone(), io.clone());
+        move || block_on(&shard, io.read())
+    });
+    flag.set();
+    first.join();
+    io.pipe.arrive();
+    second.join();
+    assert_eq!(now(), 0);
+    io.end(&stage);
+    stage.end();
+}
+
+/// The same with a third in between, which may be the one that the first hands over to, just
+/// when its call ends.
+pub(super) fn a_sibling_that_is_done_hands_on() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let flags = [Flag::default(), Flag::default()];
+    let calls = flags.clone().map(|flag| {
+        let shard = shard.clone();
+        spawn(move || block_on(&shard, flag.wait()))
+    });
+    let last = spawn({
+        let (shard, io) = (shard.clone(), io.clone());
+        move || block_on(&shard, io.read())
+    });
+    flags.iter().for_each(Flag::set);
+    calls.into_iter().for_each(|call| call.join());
+    io.pipe.arrive();
+    last.join();
+    assert_eq!(now(), 0);
+    io.end(&stage);
+    stage.end();
+}
+
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
 /// noticed by the fallback, within two back-offs.
 pub(super) fn the_last_leaves() {

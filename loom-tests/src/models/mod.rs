@@ -43,6 +43,8 @@ pub(crate) fn nested() -> Vec<Model> {
             a_lent_seat_is_asked_for 5,
             a_lent_seat_is_asked_for_and_left_watched 5,
             siblings 2,
+            a_sibling_takes_over 3,
+            a_sibling_that_is_done_hands_on 1,
             the_last_leaves 3,
             who_asks_gets_the_seat 3,
             an_event_meets_the_change_of_seats 3;
