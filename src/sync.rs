@@ -36,7 +36,17 @@ impl<T> std::ops::Deref for Ref<T> {
 
 /// Puts a piece of the reactor where it can be shared, for good.
 pub(crate) fn share<T>(value: T) -> Ref<T> {
-    Ref(Box::leak(Box::new(value)))
+    let piece: &'static T = Box::leak(Box::new(value));
+    #[cfg(test)]
+    keep(std::ptr::from_ref(piece).addr());
+    Ref(piece)
+}
+
+/// Lets LeakSanitizer find the pieces of reactors that unit tests have made for themselves.
+#[cfg(test)]
+fn keep(piece: usize) {
+    static PIECES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    PIECES.lock().push(piece);
 }
 
 /// Waits a moment after an error that will hardly go away sooner.

@@ -19,9 +19,15 @@ use crate::handoff::Parker;
 /// Calls may be nested; each has its own waker. A waker that is kept after its call has
 /// returned does nothing any more.
 ///
+/// # After a fork
+///
+/// The child of a `fork` without `exec` gets a reactor of its own as soon as it needs one, and
+/// calls `block_on` like any process. The calls that were going on when the process forked are
+/// the parent's: the copy in the child panics when it would have to wait.
+///
 /// # Panics
 ///
-/// If the future does; the next call on this thread is none the worse for it.
+/// If the future does, and as said above after a fork; the next call on this thread is none the worse for it.
 ///
 /// # Examples
 ///
@@ -70,5 +76,35 @@ fn block_on_without_reactor<T>(future: impl Future<Output = T>) -> T {
             return output;
         }
         me.0.park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn without_a_reactor_a_future_still_sleeps_until_it_is_woken() {
+        let mut polls = 0;
+        let output = block_on_without_reactor(poll_fn(|cx| {
+            polls += 1;
+            let waker = cx.waker().clone();
+            match polls {
+                1 => waker.wake(),
+                2 => {
+                    thread::spawn(|| {
+                        thread::sleep(Duration::from_millis(20));
+                        waker.wake();
+                    });
+                }
+                _ => return Poll::Ready("done"),
+            }
+            Poll::Pending
+        }));
+        assert_eq!(output, "done");
+        assert_eq!(polls, 3);
     }
 }

@@ -6,18 +6,38 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::fallback::Fallback;
+use super::local;
 use crate::reactor::Reactor;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Polls};
+use crate::sys::{NESTED, Poller, Polls, count_forks, forks};
 
-static REACTOR: OnceLock<Ref<Reactor>> = OnceLock::new();
+/// The reactor of a process.
+struct Process {
+    reactor: OnceLock<Ref<Reactor>>,
+    /// Held while it is started.
+    starting: Mutex<()>,
+}
+
+/// The reactors of this process and of those that it was forked from, by their number of
+/// forks. A child begins with a place that no other thread can have been using when the process
+/// was forked.
+static PROCESSES: [Process; MOST_FORKS] =
+    [const { Process { reactor: OnceLock::new(), starting: Mutex::new(()) } }; MOST_FORKS];
+
+/// How many generations of processes, each forked from the one before, may have a reactor.
+const MOST_FORKS: usize = 64;
+
+/// This process's place, unless too many have gone before.
+fn this_process() -> Option<&'static Process> {
+    PROCESSES.get(forks())
+}
 
 /// The reactor, if anything has needed it yet.
 pub(crate) fn started() -> Option<Ref<Reactor>> {
-    REACTOR.get().cloned()
+    this_process()?.reactor.get().cloned()
 }
 
-/// The reactor, which the first call starts.
+/// The reactor, which the first call starts. A process that was forked gets its own.
 ///
 /// # Errors
 ///
@@ -32,26 +52,35 @@ pub(crate) fn reactor() -> io::Result<Ref<Reactor>> {
 
 #[cold]
 fn start() -> io::Result<Ref<Reactor>> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    let _guard = STARTING.lock();
-    if let Some(reactor) = started() {
-        return Ok(reactor);
+    let Some(process) = this_process() else {
+        return Err(io::Error::other("a child of a child, and so on, of too many processes"));
+    };
+    // Before the lock, which a child would find locked otherwise.
+    count_forks()?;
+    let _guard = process.starting.lock();
+    if let Some(reactor) = process.reactor.get() {
+        return Ok(reactor.clone());
     }
     let poller = Poller::new()?;
     let root = if NESTED { Some(Poller::new()?) } else { None };
     // The thread first, since the reactor is there for good once it is made.
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
-    thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
+    let spawned = thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
+            local::be_guest();
             let mut fallback = Fallback::new(reactor);
-            loop {
-                fallback.step();
+            while !fallback.is_inherited() {
+                // It must not end, whatever happens: nobody else would attend to the shards.
+                sync::contain(|| fallback.step());
             }
         }
-    })?;
+    });
+    // To the system a thread that it refuses is one that would block; to whoever waits for I/O
+    // that would mean to wait for an event.
+    spawned.map_err(|error| io::Error::other(format!("no thread for timers and I/O: {error}")))?;
     let limit = thread::available_parallelism().map_or(1, usize::from);
     let reactor = sync::share(Reactor::new(poller, root, limit)?);
-    let reactor = REACTOR.get_or_init(|| reactor).clone();
+    let reactor = process.reactor.get_or_init(|| reactor).clone();
     // It cannot have gone away: it waits for this.
     let _ = send.send(reactor.clone());
     #[cfg(feature = "tracing")]

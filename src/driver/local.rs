@@ -9,16 +9,25 @@ use super::global;
 use crate::handoff::Rouser;
 use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::Ref;
+use crate::sys::forks;
 
 thread_local! {
     static LOCAL: Local = const {
-        Local { depth: Cell::new(0), home: OnceCell::new(), spare: RefCell::new(None) }
+        Local {
+            depth: Cell::new(0),
+            is_guest: Cell::new(false),
+            home: OnceCell::new(),
+            spare: RefCell::new(None),
+        }
     };
 }
 
 struct Local {
     /// `block_on` calls that this thread is in.
     depth: Cell<usize>,
+    /// Whether it gets no home: the fallback thread, which stays for ever and is in `block_on`
+    /// only if a waker calls that.
+    is_guest: Cell<bool>,
     home: OnceCell<Home>,
     /// What the last outermost call left.
     spare: RefCell<Option<Parts>>,
@@ -32,7 +41,9 @@ struct Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        self.reactor.move_out(self.shard.index());
+        if !self.shard.is_inherited() {
+            self.reactor.move_out(self.shard.index());
+        }
     }
 }
 
@@ -40,11 +51,18 @@ impl Drop for Home {
 pub(super) struct Parts {
     pub(super) me: Arc<Rouser>,
     pub(super) round: Round,
+    /// The forks before this process, which tells those of the parent's.
+    forks: usize,
 }
 
 impl Parts {
     fn new(shard: &Shard) -> Parts {
-        Parts { me: Arc::new(Rouser::new(shard.poller_ref())), round: Round::new() }
+        Parts { me: Arc::new(Rouser::new(shard.poller_ref())), round: Round::new(), forks: forks() }
+    }
+
+    /// Whether they were made in this process: the parent's rouse the parent.
+    fn are_ours(&self) -> bool {
+        self.forks == forks()
     }
 
     /// Whether nobody else holds the waker any more. A call whose waker was kept somewhere
@@ -72,11 +90,19 @@ impl Call {
         let reactor = global::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
         let entered = LOCAL.try_with(|local| {
+            if local.is_guest.get() {
+                let depth = local.depth.replace(local.depth.get() + 1);
+                return (reactor.first(), depth == 0, local.spare.take().filter(Parts::are_ours));
+            }
             let home = local
                 .home
                 .get_or_init(|| Home { shard: reactor.move_in(), reactor: reactor.clone() });
             let depth = local.depth.replace(local.depth.get() + 1);
-            (home.shard.clone(), depth == 0, local.spare.take())
+            if home.shard.is_inherited() {
+                // Forked: the home and the calls that are going on are the parent's.
+                return (reactor.first(), true, None);
+            }
+            (home.shard.clone(), depth == 0, local.spare.take().filter(Parts::are_ours))
         });
         let (shard, outermost, spare) = entered.unwrap_or_else(|_| (reactor.first(), true, None));
         let parts = spare.unwrap_or_else(|| Parts::new(&shard));
@@ -108,15 +134,76 @@ impl Drop for Call {
     }
 }
 
+/// Says that this thread is to have no home.
+pub(super) fn be_guest() {
+    let _ = LOCAL.try_with(|local| local.is_guest.set(true));
+}
+
 /// The shard for a timer or a source that this thread makes: its home while it is in
 /// `block_on`, the first shard otherwise.
 pub(crate) fn place() -> io::Result<Ref<Shard>> {
     let home = LOCAL.try_with(|local| {
         let in_block_on = local.depth.get() > 0;
-        local.home.get().filter(|_| in_block_on).map(|home| home.shard.clone())
+        let home = local.home.get().filter(|home| in_block_on && !home.shard.is_inherited());
+        home.map(|home| home.shard.clone())
     });
     match home {
         Ok(Some(shard)) => Ok(shard),
         _ => Ok(global::reactor()?.first()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn depth() -> usize {
+        LOCAL.with(|local| local.depth.get())
+    }
+
+    #[test]
+    fn only_the_outermost_call_counts_and_all_are_undone() {
+        thread::spawn(|| {
+            let outer = Call::enter().unwrap();
+            assert!(outer.outermost);
+            let inner = Call::enter().unwrap();
+            assert!(!inner.outermost);
+            assert_eq!(depth(), 2);
+            drop((inner, outer));
+            assert_eq!(depth(), 0);
+            assert!(Call::enter().unwrap().outermost);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn the_next_call_uses_the_parts_of_the_last_unless_somebody_kept_its_waker() {
+        thread::spawn(|| {
+            let first = Arc::as_ptr(&Call::enter().unwrap().parts().me);
+            let mut second = Call::enter().unwrap();
+            assert_eq!(Arc::as_ptr(&second.parts().me), first);
+            let kept = second.parts().me.clone();
+            drop(second);
+            assert!(!Arc::ptr_eq(&Call::enter().unwrap().parts().me, &kept));
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn what_a_thread_makes_is_placed_at_its_home_while_it_is_in_block_on_only() {
+        // Whoever comes while this one is here lives elsewhere, if there is an elsewhere.
+        let _here = Call::enter().unwrap();
+        thread::spawn(|| {
+            let call = Call::enter().unwrap();
+            assert_eq!(place().unwrap().index(), call.shard.index());
+            drop(call);
+            assert_eq!(place().unwrap().index(), 0);
+        })
+        .join()
+        .unwrap();
     }
 }

@@ -4,6 +4,8 @@
 //! any global state, as the models run them. `local` is what a thread knows of itself;
 //! `global` is the process's one reactor.
 
+#![forbid(unsafe_code)]
+
 mod block_on;
 mod core;
 mod fallback;
@@ -15,3 +17,8 @@ pub use block_on::block_on;
 pub(crate) use global::reactor_fd;
 pub(crate) use global::{reactor, started};
 pub(crate) use local::place;
+
+#[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,13 @@ use crate::sys::Registration;
 /// tell the peer that nothing more will come, shut the socket down through
 /// [`get_ref`](Async::get_ref).
 ///
+/// # After a fork
+///
+/// In the child of a `fork` without `exec`, a source that the parent registered is still the
+/// parent's: to wait for it is an error, and to drop it leaves the parent's registration alone.
+/// [`into_inner`](Async::into_inner) and [`new`](Async::new) make it the child's own. Operations
+/// that need not wait work.
+///
 /// [`AsyncRead`]: futures_io::AsyncRead
 /// [`AsyncWrite`]: futures_io::AsyncWrite
 ///
@@ -84,7 +91,9 @@ impl<T: AsFd> Async<T> {
     /// - `AlreadyExists`: the descriptor is wrapped already;
     /// - `PermissionDenied`: the system cannot wait for its kind, a regular file for instance
     ///   (Linux);
-    /// - whatever else the system says, running out of descriptors or memory included.
+    /// - whatever else the system says, running out of descriptors or memory included. The
+    ///   first of all starts the reactor, which takes some descriptors and a thread; if they are
+    ///   refused, the next call tries again.
     ///
     /// # Examples
     ///
@@ -224,7 +233,10 @@ impl<T> Async<T> {
     /// ```
     pub fn into_inner(mut self) -> io::Result<T> {
         let io = self.io.take().expect("the value is there until it is taken out");
-        driver::reactor()?.deregister(&self.source)?;
+        // There is none in the child of a fork that has not needed one.
+        if let Some(reactor) = driver::started() {
+            reactor.deregister(&self.source)?;
+        }
         Ok(io)
     }
 

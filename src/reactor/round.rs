@@ -39,10 +39,7 @@ impl Round {
     /// lock and no seat. A waker that panics keeps nobody else from being woken.
     pub(crate) fn wake(&mut self, shard: &Shard) {
         #[cfg(feature = "tracing")]
-        if !self.wakers.is_empty() || !self.fired.is_empty() {
-            let (io, timers) = (self.wakers.len(), self.fired.len());
-            tracing::trace!(shard = shard.index(), io, timers, "waking tasks");
-        }
+        self.trace(shard);
         for waker in self.wakers.drain(..) {
             contain(|| waker.wake());
         }
@@ -57,5 +54,34 @@ impl Round {
             }
             std::mem::swap(&mut self.fired, &mut again);
         }
+    }
+    #[cfg(feature = "tracing")]
+    fn trace(&self, shard: &Shard) {
+        if !self.wakers.is_empty() || !self.fired.is_empty() {
+            let (io, timers) = (self.wakers.len(), self.fired.len());
+            tracing::trace!(shard = shard.index(), io, timers, "waking tasks");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::timers::Timers;
+
+    #[test]
+    fn a_round_is_idle_only_if_nobody_is_to_be_woken_and_nothing_is_due() {
+        let mut round = Round::new();
+        assert!(round.is_idle() && !round.has_more());
+        round.more = true;
+        assert!(!round.is_idle() && round.has_more());
+        round.more = false;
+        round.wakers.push(Waker::noop().clone());
+        assert!(!round.is_idle());
+        round.wakers.clear();
+        let mut timers = Timers::new();
+        let _ = timers.insert(0, Waker::noop().clone());
+        round.more = timers.fire(1, &mut round.fired);
+        assert!(!round.is_idle() && !round.has_more());
     }
 }

@@ -5,6 +5,8 @@
 
 #![allow(dead_code)] // Each test binary uses a part of it.
 
+pub mod process;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

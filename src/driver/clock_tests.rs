@@ -1,0 +1,213 @@
+//! A shard and the fallback under a clock that stands still, jumps, steps back, or has run for
+//! centuries. The clock is this thread's own, so that nothing here sleeps for a deadline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use super::fallback::Fallback;
+use crate::clock::{NEVER, hand};
+use crate::reactor::{Reactor, Round, Shard};
+use crate::sync::{self, Mutex, Ref};
+use crate::sys::{NESTED, Poller, Polls};
+
+const MICROSECOND: u64 = 1_000;
+const MILLISECOND: u64 = 1_000_000;
+const HOUR: u64 = 3_600_000 * MILLISECOND;
+const YEAR: u64 = 365 * 24 * HOUR;
+
+/// The most timers that a round hands out.
+const BUDGET: usize = 1024;
+
+/// Counts its wakes.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Count {
+    fn get(&self) -> usize {
+        // Ordering: Relaxed, here and below: one thread.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A reactor of one shard that nobody drives but the test.
+struct Bench {
+    reactor: Ref<Reactor>,
+    shard: Ref<Shard>,
+    round: Round,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        // Shards are for ever, and LeakSanitizer wants to find them.
+        static KEPT: Mutex<Vec<Ref<Reactor>>> = Mutex::new(Vec::new());
+        let root = NESTED.then(|| Poller::new().unwrap());
+        let reactor = sync::share(Reactor::new(Poller::new().unwrap(), root, 1).unwrap());
+        KEPT.lock().push(reactor.clone());
+        Bench { shard: reactor.first(), reactor, round: Round::new() }
+    }
+
+    /// A timer, and the count of its wakes.
+    fn timer(&self, deadline: u64) -> Arc<Count> {
+        let count = Arc::new(Count::default());
+        self.shard.insert_timer(deadline, Waker::from(count.clone()));
+        count
+    }
+
+    /// A round; whether the wheel may have more.
+    fn turn(&mut self) -> bool {
+        self.shard.turn(&mut self.round);
+        let more = self.round.has_more();
+        self.round.wake(&self.shard);
+        more
+    }
+}
+
+#[test]
+fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away() {
+    let mut bench = Bench::new();
+    for at in [0, 1, MILLISECOND, 40 * YEAR] {
+        hand::set(at);
+        let due = bench.timer(at);
+        let next = bench.timer(at + 1);
+        for _ in 0..50 {
+            let overdue = bench.timer(at.saturating_sub(1));
+            bench.turn();
+            assert_eq!((due.get(), overdue.get(), next.get()), (1, 1, 0), "at {at}");
+        }
+        hand::set(at + 1);
+        bench.turn();
+        assert_eq!((due.get(), next.get()), (1, 1), "at {at}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_fires_everything_once_in_bounded_rounds() {
+    let mut bench = Bench::new();
+    hand::set(HOUR);
+    let timers: Vec<_> =
+        (0..10_000).map(|number| bench.timer(HOUR + number * 360 * MILLISECOND)).collect();
+    bench.turn();
+    hand::set(3 * HOUR);
+    let fired = || timers.iter().map(|timer| timer.get()).sum::<usize>();
+    let mut before = fired();
+    while bench.turn() {
+        assert!(fired() - before <= BUDGET, "{} in one round", fired() - before);
+        before = fired();
+    }
+    assert!(timers.iter().all(|timer| timer.get() == 1));
+    assert!(!bench.turn());
+    assert_eq!(fired(), 10_000, "a second time");
+}
+
+#[test]
+fn a_clock_that_steps_back_neither_fires_early_nor_sleeps_through_what_comes_then() {
+    let mut bench = Bench::new();
+    // Many go off, one upon the other, so that wake-ups are gathered.
+    let mut now = 2 * HOUR;
+    for _ in 0..10_000 {
+        hand::set(now);
+        bench.timer(now);
+        bench.turn();
+        now += MICROSECOND;
+    }
+    let before = bench.timer(now + MILLISECOND);
+    now -= HOUR;
+    hand::set(now);
+    let after = bench.timer(now + MILLISECOND);
+    bench.turn();
+    let until = bench.shard.timers().sleep_until();
+    assert!(until >= now + MILLISECOND, "it would not sleep");
+    assert!(until <= now + 2 * MILLISECOND, "it would sleep for {} µs", (until - now) / 1_000);
+    assert_eq!((before.get(), after.get()), (0, 0), "early");
+    hand::set(until);
+    bench.turn();
+    assert_eq!((before.get(), after.get()), (0, 1));
+    hand::set(now + HOUR + MILLISECOND);
+    bench.turn();
+    assert_eq!((before.get(), after.get()), (1, 1));
+}
+
+#[test]
+fn decades_and_centuries_of_uptime_change_nothing() {
+    let mut bench = Bench::new();
+    for at in [30 * YEAR, 60 * YEAR, 292 * YEAR, 500 * YEAR, NEVER - HOUR] {
+        hand::set(at);
+        let never = bench.timer(NEVER);
+        let timers: Vec<_> = [MICROSECOND, MILLISECOND, HOUR / 2]
+            .map(|distance| (at + distance, bench.timer(at + distance)))
+            .into();
+        for (deadline, timer) in timers {
+            assert_eq!(bench.shard.timers().next_deadline(), deadline);
+            hand::set(deadline - 1);
+            bench.turn();
+            assert_eq!(timer.get(), 0, "early at {deadline}");
+            hand::set(deadline);
+            bench.turn();
+            assert_eq!(timer.get(), 1, "not at {deadline}");
+        }
+        assert_eq!(never.get(), 0);
+    }
+}
+
+#[test]
+fn thirty_years_of_daily_beats_come_each_day_and_keep_their_waker() {
+    const DAY: u64 = 24 * HOUR;
+    let mut bench = Bench::new();
+    let (beat, idle) = (Arc::new(Count::default()), Arc::new(Count::default()));
+    let daily = bench.shard.insert_timer(DAY, Waker::from(beat.clone()));
+    let timeout = bench.shard.insert_timer(2 * DAY, Waker::from(idle.clone()));
+    for day in 1..=30 * 365 {
+        hand::set(day * DAY - 1);
+        bench.turn();
+        hand::set(day * DAY);
+        bench.turn();
+        assert_eq!(beat.get() as u64, day);
+        bench.shard.reschedule_timer(daily, (day + 1) * DAY);
+        bench.shard.reschedule_timer(timeout, (day + 2) * DAY);
+    }
+    assert_eq!(idle.get(), 0, "it was pushed out each day");
+}
+
+#[test]
+fn the_fallback_survives_a_clock_that_runs_backwards() {
+    if !NESTED {
+        // There it looks at no clock.
+        return;
+    }
+    let bench = Bench::new();
+    let mut fallback = Fallback::new(bench.reactor.clone());
+    hand::step_back(HOUR, Duration::from_micros(1));
+    for _ in 0..10 {
+        bench.timer(HOUR / 2);
+        // Its sleep ends at once.
+        bench.reactor.root().notify();
+        bench.reactor.fallback().rouse();
+        fallback.step();
+        fallback.step();
+    }
+}
+
+#[test]
+fn the_fallback_survives_the_end_of_time() {
+    if !NESTED {
+        return;
+    }
+    let bench = Bench::new();
+    let mut fallback = Fallback::new(bench.reactor.clone());
+    hand::set(NEVER);
+    bench.shard.is_up();
+    for _ in 0..10 {
+        // A thread that drives: the fallback will look again after its back-off.
+        bench.shard.turn_if_vacant(&mut Round::new());
+        bench.reactor.root().notify();
+        fallback.step();
+    }
+}

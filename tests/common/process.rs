@@ -1,0 +1,62 @@
+//! Tests in a process of their own, for what concerns the whole of it: limits, signals, and
+//! what happens first.
+
+use std::env;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Says to the test binary which test it is to be.
+const NAME: &str = "ASYNC_WHEEL_TEST";
+
+/// A process of its own that has not ended after this hangs.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// Runs a test's body in a process of its own: called by the test named `name`, which is all
+/// that the process does.
+#[track_caller]
+pub fn alone(name: &str, body: impl FnOnce()) {
+    if env::var_os(NAME).is_some_and(|is| is == name) {
+        return body();
+    }
+    let mut child = spawn(name);
+    let status = wait(&mut child, PATIENCE);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    match status {
+        Some(status) => assert!(status.success(), "{name}: {status}\n{said}"),
+        None => panic!("{name} hangs\n{said}"),
+    }
+}
+
+/// Starts a process that runs the body of the test of this name.
+pub fn spawn(name: &str) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(NAME, name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Whether this is the process for the test of this name.
+pub fn is(name: &str) -> bool {
+    env::var_os(NAME).is_some_and(|is| is == name)
+}
+
+/// How the process ended; killed, and `None`, if it took too long.
+pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if start.elapsed() > patience {
+            child.kill().unwrap();
+            return None;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}

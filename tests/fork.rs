@@ -1,0 +1,350 @@
+//! `fork` without `exec`. The child gets a working reactor of its own, or a clear error where
+//! something is the parent's; nothing that it does reaches the parent; and nothing hangs.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::future::{pending, poll_fn};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, armed, eventually, poll_with, watchdog};
+use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A child that has not ended after this hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Ends the child: with 0 if all was well. It prints nothing; some lock may be locked for good.
+fn exit(code: i32) -> ! {
+    // SAFETY: a system call.
+    unsafe { libc::_exit(code) }
+}
+
+fn fork() -> libc::pid_t {
+    // SAFETY: the child does what the tests are about: it uses the library, the allocator
+    // (which C libraries keep usable) and its one thread, and ends by `_exit`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork failed");
+    child
+}
+
+/// Runs code in a child; fails if it panics or hangs there.
+#[track_caller]
+fn in_child(what: &str, code: impl FnOnce()) {
+    let child = fork();
+    if child == 0 {
+        exit(i32::from(catch_unwind(AssertUnwindSafe(code)).is_err()));
+    }
+    let status = status_of(child).unwrap_or_else(|| panic!("the child hangs: {what}"));
+    assert_eq!(status, 0, "in the child: {what}");
+}
+
+/// How a child ended; `None` if it did not.
+fn status_of(child: libc::pid_t) -> Option<i32> {
+    let start = Instant::now();
+    let mut status = 0;
+    loop {
+        // SAFETY: the status is ours to be written to.
+        let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
+        assert!(ended >= 0, "the child is nobody's");
+        if ended == child {
+            return Some(status);
+        }
+        if start.elapsed() > PATIENCE {
+            // SAFETY: a system call about a process of ours.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            // SAFETY: the status is ours to be written to.
+            unsafe { libc::waitpid(child, &mut status, 0) };
+            return None;
+        }
+        thread::sleep(MS);
+    }
+}
+
+/// What works anywhere works in a child: timers and I/O, in `block_on` and without.
+fn everything_works() {
+    let start = Instant::now();
+    block_on(Timer::after(2 * MS));
+    future::block_on(Timer::after(2 * MS));
+    assert!(start.elapsed() >= 4 * MS);
+    block_on(async {
+        let ticks = Timer::interval(MS).take(3).count();
+        assert_eq!(ticks.await, 3);
+    });
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let mut ours = Async::new(ours).unwrap();
+    let writer = thread::spawn(move || {
+        for byte in 0..4u8 {
+            block_on(Timer::after(MS));
+            peer.write_all(&[byte]).unwrap();
+        }
+    });
+    for byte in 0..4u8 {
+        let mut read = [0];
+        let length = if byte % 2 == 0 {
+            block_on(ours.read(&mut read)).unwrap()
+        } else {
+            future::block_on(ours.read(&mut read)).unwrap()
+        };
+        assert_eq!((length, read), (1, [byte]));
+    }
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_child_has_a_reactor_of_its_own() {
+    let _watchdog = watchdog();
+    block_on(Timer::after(MS));
+    in_child("from a thread with a home", everything_works);
+    thread::spawn(|| in_child("from a thread without one", everything_works)).join().unwrap();
+    in_child("with children of its own", || {
+        in_child("without a reactor in between", everything_works);
+        everything_works();
+        in_child("with one", || {
+            everything_works();
+            in_child("and so on", everything_works);
+        });
+        everything_works();
+    });
+    everything_works();
+}
+
+#[test]
+fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
+    let _watchdog = watchdog();
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = (0..4)
+        .map(|index| {
+            let stop = stop.clone();
+            thread::spawn(move || {
+                let work = async {
+                    while !stop.load(Ordering::SeqCst) {
+                        let (ours, _peer) = UnixStream::pair().unwrap();
+                        let ours = Async::new(ours).unwrap();
+                        let _ = future::poll_once(ours.readable()).await;
+                        for timer in 0..50 {
+                            let mut timer = Timer::after(timer * MS);
+                            let _ = future::poll_once(&mut timer).await;
+                        }
+                        Timer::after(Duration::from_micros(100)).await;
+                    }
+                };
+                if index % 2 == 0 { block_on(work) } else { future::block_on(work) }
+            })
+        })
+        .collect();
+    let mut timer = armed(Waker::noop(), || Timer::after(HOUR));
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    let ours = Async::new(ours).unwrap();
+    let mut readable = ours.readable();
+    assert!(poll_with(Waker::noop(), &mut readable).is_pending());
+    let mut timer = Some(&mut timer);
+    let mut readable = Some(readable);
+    for _ in 0..30 {
+        in_child("one of many", || {
+            // What the parent had is moved and dropped, and something new is done.
+            let timer = timer.take().unwrap();
+            timer.set_after(MS);
+            block_on(&mut *timer);
+            drop(std::mem::replace(timer, Timer::never()));
+            drop(readable.take());
+            block_on(Timer::after(MS));
+        });
+    }
+    stop.store(true, Ordering::SeqCst);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_timer_that_waits_in_the_parent_fires_in_both() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let due = Instant::now() + 300 * MS;
+    let mut timer = Timer::at(due);
+    assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+    let mut interval = Timer::interval_at(due, MS);
+    assert!(poll_with(&wakes.waker(), &mut interval.next()).is_pending());
+    in_child("a timer of the parent's", || {
+        assert_eq!(block_on(&mut timer), due);
+        assert_eq!(future::block_on(interval.next()), Some(due));
+        assert_eq!(block_on(interval.next()), Some(due + MS));
+        // Set anew, cleared and dropped.
+        timer.set_after(MS);
+        future::block_on(&mut timer);
+        timer.set_after(HOUR);
+        timer.clear();
+        drop(std::mem::replace(&mut timer, Timer::never()));
+    });
+    wakes.wait_for(2);
+    assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
+    assert_eq!(block_on(interval.next()), Some(due));
+}
+
+#[test]
+fn a_source_of_the_parents_is_an_error_in_the_child_until_it_is_wrapped_anew() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let mut source = Async::new(ours).unwrap();
+    // One wait is under way.
+    let _ = future::block_on(future::poll_once(source.readable()));
+    in_child("a source of the parent's", move || {
+        for _ in 0..2 {
+            assert!(block_on(source.readable()).is_err());
+            assert!(future::block_on(source.writable()).is_err());
+            assert!(block_on(poll_fn(|cx| source.poll_readable(cx))).is_err());
+            assert!(block_on(source.read(&mut [0])).is_err());
+            // An operation that need not wait is none of the reactor's.
+            assert_eq!(block_on(source.write_with(|mut s| s.write(b"x"))).unwrap(), 1);
+            everything_works();
+        }
+        // Taken out and wrapped anew, it is the child's own.
+        let own = Async::new(source.into_inner().unwrap()).unwrap();
+        peer.write_all(b"go").unwrap();
+        block_on(own.readable()).unwrap();
+        assert_eq!((own.get_ref()).read(&mut [0; 8]).unwrap(), 2);
+    });
+}
+
+#[test]
+fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
+    let _watchdog = watchdog();
+    let pairs: Vec<_> = (0..8).map(|_| UnixStream::pair().unwrap()).collect();
+    let (sources, mut peers): (Vec<_>, Vec<_>) =
+        pairs.into_iter().map(|(ours, peer)| (Async::new(ours).unwrap(), peer)).unzip();
+    let wakes = Wakes::new();
+    let mut waits: Vec<_> = sources.iter().map(|source| source.readable()).collect();
+    for wait in &mut waits {
+        assert!(poll_with(&wakes.waker(), wait).is_pending());
+    }
+    let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
+    let before = Instant::now();
+    let mut waits = Some(waits);
+    for used in [false, true] {
+        in_child("drops all that was the parent's", || {
+            if used {
+                everything_works();
+            }
+            timer.clear();
+            drop(waits.take());
+            for source in &sources {
+                // SAFETY: the child ends without dropping them a second time.
+                drop(unsafe { std::ptr::read(source) });
+            }
+        });
+    }
+    let mut waits = waits.unwrap();
+    assert_eq!(wakes.count(), 0);
+    for (index, peer) in peers.iter_mut().enumerate() {
+        peer.write_all(b"still there?").unwrap();
+        wakes.wait_for(index + 1);
+    }
+    assert!(waits.iter_mut().all(|wait| poll_with(&wakes.waker(), wait).is_ready()));
+    timer.set_after(MS);
+    wakes.wait_for(sources.len() + 1);
+    assert!(before.elapsed() < HOUR);
+}
+
+#[test]
+fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
+    let _watchdog = watchdog();
+    let parents = thread::current().id();
+    // `true` after the child has ended well; in the child, whatever its code says.
+    let in_child_of_call = |code: &dyn Fn()| match fork() {
+        0 => {
+            code();
+            false
+        }
+        child => status_of(child).expect("the child hangs") == 0,
+    };
+    // The child goes on with the call until it has to wait.
+    let went_on = catch_unwind(AssertUnwindSafe(|| {
+        block_on(async {
+            Timer::after(MS).await;
+            if in_child_of_call(&|| ()) {
+                Timer::after(MS).await;
+                return;
+            }
+            pending::<()>().await;
+        });
+    }));
+    if went_on.is_err() {
+        // This is the child, and the next call is none the worse for it.
+        let worked = catch_unwind(everything_works).is_ok();
+        exit(i32::from(!worked || thread::current().id() != parents));
+    }
+    // A call of its own within the parent's works; so does returning without waiting.
+    let in_parent = block_on(async {
+        let mut deadline = Timer::after(HOUR);
+        let _ = future::poll_once(&mut deadline).await;
+        in_child_of_call(&everything_works)
+    });
+    if !in_parent {
+        exit(0);
+    }
+    everything_works();
+}
+
+#[test]
+fn a_waker_that_forks_takes_nothing_from_the_parent() {
+    let _watchdog = watchdog();
+    struct Forks(Mutex<Vec<libc::pid_t>>);
+    impl Wake for Forks {
+        fn wake(self: Arc<Self>) {
+            self.0.lock().unwrap().push(fork());
+        }
+    }
+    // Several times, with time for the copies to take something if they do.
+    for _ in 0..5 {
+        let forks = Arc::new(Forks(Mutex::default()));
+        let _timer = armed(&Waker::from(forks.clone()), || Timer::after(10 * MS));
+        eventually("the waker has forked", || !forks.0.lock().unwrap().is_empty());
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let mut ours = Async::new(ours).unwrap();
+        for _ in 0..30 {
+            peer.write_all(b"x").unwrap();
+            future::block_on(Timer::after(MS));
+            let late = async {
+                Timer::after(PATIENCE).await;
+                panic!("a child took the event");
+            };
+            assert_eq!(future::block_on(ours.read(&mut [0; 8]).or(late)).unwrap(), 1);
+        }
+        // The copy of the fallback thread in the child ends, and so the child.
+        let child = forks.0.lock().unwrap()[0];
+        assert!(status_of(child).is_some(), "the copy of the fallback thread goes on");
+    }
+}
+
+#[test]
+fn nothing_of_the_parents_is_locked_by_a_wait_in_a_child_that_is_killed() {
+    let _watchdog = watchdog();
+    let child = fork();
+    if child == 0 {
+        let held = Mutex::new(());
+        let _held = held.lock();
+        block_on(pending::<()>());
+        exit(1);
+    }
+    block_on(Timer::after(20 * MS));
+    // SAFETY: a system call about a process of ours.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    assert!(status_of(child).is_some());
+    everything_works();
+    let mut polls = 0;
+    block_on(poll_fn(|cx| {
+        polls += 1;
+        cx.waker().wake_by_ref();
+        if polls == 10 { Poll::Ready(()) } else { Poll::Pending }
+    }));
+}
