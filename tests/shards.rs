@@ -314,3 +314,28 @@ fn a_source_is_used_from_all_shards_at_once() {
     }
     clients.join().unwrap();
 }
+
+#[test]
+fn sources_and_timers_that_are_gone_leave_nothing_in_their_shard() {
+    let _turn = turn();
+    let count = || -> (usize, usize) {
+        let shards = diagnostics::shards();
+        (
+            shards.iter().map(|shard| shard.sources).sum(),
+            shards.iter().map(|shard| shard.timers).sum(),
+        )
+    };
+    block_on(async {
+        let (sources, timers) = count();
+        let bind = || Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+        let (ours, theirs) = (bind(), bind());
+        let mut timer = Timer::after(HOUR);
+        assert!(futures_lite::future::poll_once(&mut timer).await.is_none());
+        assert_eq!(count(), (sources + 2, timers + 1));
+        drop(ours);
+        assert_eq!(count(), (sources + 1, timers + 1));
+        let _plain = theirs.into_inner().unwrap();
+        drop(timer);
+        assert_eq!(count(), (sources, timers));
+    });
+}

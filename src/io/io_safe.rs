@@ -44,8 +44,8 @@ pub unsafe trait IoSafe {}
 macro_rules! io_safe {
     ($($(#[$cfg:meta])* $type:ty),* $(,)?) => {
         $(
-            // SAFETY: as above.
             $(#[$cfg])*
+            // SAFETY: as above.
             unsafe impl IoSafe for $type {}
         )*
     };

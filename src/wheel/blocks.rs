@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn few_elements_are_not_moved_at_each_growth() {
+        let mut blocks = Blocks::<u8, 4096>::new();
+        blocks.push(0);
+        let capacity = blocks.capacity();
+        assert!((64..128).contains(&capacity), "{capacity}");
+    }
+
+    #[test]
     fn room_is_used_before_more_is_made_and_can_be_given_back() {
         for total in [1, 40, 64, 65, 128, 200] {
             let mut blocks = Blocks::<usize, 64>::new();
@@ -121,6 +129,7 @@ mod tests {
             blocks.reserve(total);
             let capacity = blocks.capacity();
             assert!(capacity >= total);
+            assert!(capacity < total + 64, "no more than the rest of a block");
             for number in 1..total {
                 blocks.push(number);
             }

@@ -42,7 +42,8 @@ impl<T> Iterator for Drain<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let key = self.wheel.arena.key_at_or_after(self.index)?;
-        self.index = key.index + 1;
+        // From there on, and not after it: the entry itself is gone by then.
+        self.index = key.index;
         let deadline = self.wheel.deadline(key);
         Some((deadline, self.wheel.remove(key)?))
     }

@@ -63,6 +63,8 @@
 //! assert_eq!(idle.next_deadline(), Some(40 * SECOND));
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod arena;
 mod blocks;
 mod chunks;

@@ -72,3 +72,100 @@ fn places_that_were_given_back_do_not_revive_keys() {
     assert_eq!(fresh.index, stale.index);
     assert_eq!(wheel.get(stale), None);
 }
+
+#[test]
+fn room_that_was_asked_for_is_there_before_the_first_entry() {
+    let wheel = Wheel::<u64>::with_capacity(10_000);
+    assert!(wheel.capacity() >= 10_000);
+    assert_eq!(Wheel::<u64>::default().capacity(), 0);
+}
+
+#[test]
+fn an_entry_alone_in_its_slot_that_moves_later_leaves_no_early_wake_up_behind() {
+    let mut wheel = Wheel::new();
+    let key = wheel.insert(10, ());
+    wheel.reschedule(key, 20);
+    assert_eq!(wheel.next_deadline(), Some(20));
+}
+
+#[test]
+fn one_of_many_that_moves_later_stays_where_it_is() {
+    let mut wheel = Wheel::new();
+    let key = wheel.insert(10, ());
+    wheel.insert(11, ());
+    wheel.reschedule(key, 1 << 40);
+    // Its slot is not told, and opened once in vain: that is what makes moving it cost nothing.
+    assert_eq!(wheel.next_deadline(), Some(10));
+    assert_eq!(wheel.deadline(key), Some(1 << 40));
+}
+
+#[test]
+fn debug_output_says_what_is_there_and_asks_nothing_of_the_values() {
+    struct Opaque;
+    let mut wheel = Wheel::new();
+    wheel.insert(70, Opaque);
+    let text = format!("{wheel:?}");
+    assert_eq!(text, "Wheel { len: 1, elapsed: 0, next_deadline: Some(70), .. }");
+}
+
+#[test]
+fn a_call_with_a_small_budget_does_not_move_a_whole_population() {
+    let mut wheel = Wheel::new();
+    let far = 1 << 40;
+    for number in 0..10_000 {
+        wheel.insert(far + (number << 18), number);
+    }
+    let done = wheel.expire(far, 1, |_, _, _| ());
+    assert_eq!((done.expired, done.more), (0, true));
+    let mut calls = 1;
+    while wheel.expire(far, 1, |_, _, _| ()).more {
+        calls += 1;
+    }
+    assert_eq!(wheel.len(), 9_999);
+    assert!(calls > 10_000 / 100, "{calls} calls");
+}
+
+#[test]
+fn walks_say_how_many_entries_are_left() {
+    let mut wheel: Wheel<u64> = Wheel::new();
+    for number in 0..5 {
+        wheel.insert(number, number);
+    }
+    let mut iter = wheel.iter();
+    for left in (0..5).rev() {
+        assert!(iter.next().is_some());
+        assert_eq!(iter.len(), left);
+    }
+    let mut drain = wheel.drain();
+    for left in (0..5).rev() {
+        assert!(drain.next().is_some());
+        assert_eq!(drain.len(), left);
+    }
+}
+
+#[test]
+fn of_slots_with_the_same_minimum_the_lowest_is_opened_for_it_needs_no_move() {
+    let mut wheel = Wheel::new();
+    let deadline = 65 << levels::GRAIN;
+    wheel.insert(deadline, ());
+    let _ = wheel.expire(64 << levels::GRAIN, 1, |_, _, ()| ());
+    wheel.insert(deadline, ());
+    let (place, minimum) = wheel.levels.earliest().unwrap();
+    assert_eq!((place.level(), minimum), (0, deadline));
+}
+
+#[test]
+fn an_entry_alone_in_a_far_slot_is_handed_out_without_being_moved_down() {
+    let deadline = 1 << 40;
+    let mut wheel = Wheel::new();
+    let key = wheel.insert(deadline, ());
+    let place = levels::Place::of(deadline, 0);
+    assert!(place.level() > 0);
+    assert_eq!(wheel.levels.take_lone(place, deadline - 1), None);
+    assert_eq!(wheel.levels.take_lone(place, deadline), Some(key.index));
+    assert_eq!(wheel.levels.earliest(), None);
+    let mut wheel = Wheel::new();
+    wheel.insert(deadline, ());
+    wheel.insert(deadline, ());
+    assert_eq!(wheel.levels.take_lone(place, deadline), None);
+}

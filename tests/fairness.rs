@@ -1,0 +1,353 @@
+//! How much one kind of work may hold up another: storms of timers and of I/O, threads that
+//! compute, and very many threads. What can be counted is counted; where time is measured, a
+//! control in the same run says how busy the machine is. `--nocapture` shows the figures.
+//!
+//! A binary of its own, whose tests take turns: they measure.
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_executor::Executor;
+use async_wheel::{Async, Timer, block_on, diagnostics};
+use common::{armed, both_ways, eventually, in_time, poll_with, watchdog};
+use futures_lite::FutureExt;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The most timers, and the most events, that one round takes.
+const ROUND: usize = 1024;
+
+/// Waits for this test's turn, which lasts until the result is dropped.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes how far a count has come when it is first woken.
+struct Note {
+    count: Arc<AtomicUsize>,
+    at: Mutex<Option<usize>>,
+}
+
+impl Note {
+    fn new(count: &Arc<AtomicUsize>) -> Arc<Note> {
+        Arc::new(Note { count: count.clone(), at: Mutex::new(None) })
+    }
+
+    fn at(&self) -> Option<usize> {
+        *self.at.lock().unwrap()
+    }
+}
+
+impl Wake for Note {
+    fn wake(self: Arc<Self>) {
+        let count = self.count.load(Ordering::SeqCst);
+        self.at.lock().unwrap().get_or_insert(count);
+    }
+}
+
+/// The waker of each timer of a storm: counts, and sends something at certain counts.
+struct Storm {
+    woken: Arc<AtomicUsize>,
+    sender: UdpSocket,
+    /// When to send, and where to.
+    sends: Vec<(usize, SocketAddr)>,
+}
+
+impl Wake for Storm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let count = self.woken.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Ok(index) = self.sends.binary_search_by_key(&count, |(at, _)| *at) {
+            self.sender.send_to(b"!", self.sends[index].1).unwrap();
+        }
+    }
+}
+
+fn udp() -> (Async<UdpSocket>, SocketAddr) {
+    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = socket.get_ref().local_addr().unwrap();
+    (socket, address)
+}
+
+/// The median of some counts stays within the bound: a thread that is held up between two steps
+/// makes one of them large, a fault all of them.
+#[track_caller]
+fn median_within(what: &str, mut counts: Vec<usize>, bound: usize) {
+    counts.sort_unstable();
+    let (median, most) = (counts[counts.len() / 2], counts[counts.len() - 1]);
+    println!("{what}: median {median}, at most {most}, bound {bound} {counts:?}");
+    assert!(median <= bound, "{what}: {counts:?}");
+}
+
+#[test]
+fn a_storm_of_due_timers_holds_up_io_by_a_bounded_round() {
+    const TIMERS: usize = 40 * ROUND;
+    let _watchdog = watchdog();
+    let _turn = turn();
+    both_ways(|| async {
+        let sockets: Vec<_> = (0..9).map(|_| udp()).collect();
+        // In the middle of rounds, and of the storm.
+        let sends = sockets.iter().enumerate().map(|(index, (_, to))| (index * 4_000 + 2_500, *to));
+        let woken = Arc::new(AtomicUsize::new(0));
+        let storm = Arc::new(Storm {
+            woken: woken.clone(),
+            sender: UdpSocket::bind("127.0.0.1:0").unwrap(),
+            sends: sends.collect(),
+        });
+        let notes: Vec<_> = sockets.iter().map(|_| Note::new(&woken)).collect();
+        let mut readable: Vec<_> = sockets.iter().map(|(socket, _)| socket.readable()).collect();
+        for (readable, note) in readable.iter_mut().zip(&notes) {
+            assert!(poll_with(&Waker::from(note.clone()), readable).is_pending());
+        }
+        let waker = Waker::from(storm.clone());
+        let mut timers: Vec<_> = (0..TIMERS)
+            .map(|_| {
+                let mut timer = Timer::after(HOUR);
+                assert!(poll_with(&waker, &mut timer).is_pending());
+                timer
+            })
+            .collect();
+        let now = Instant::now();
+        timers.iter_mut().for_each(|timer| timer.set_at(now));
+        in_time("all timers", async {
+            while woken.load(Ordering::SeqCst) < TIMERS || notes.iter().any(|n| n.at().is_none()) {
+                Timer::after(MS).await;
+            }
+        })
+        .await;
+        let held_up = notes.iter().zip(&storm.sends).map(|(note, (at, _))| note.at().unwrap() - at);
+        // The rest of the round; and as much again, if another thread has one under way.
+        median_within("timers between an event and its wake", held_up.collect(), 2 * ROUND);
+        assert_eq!(woken.load(Ordering::SeqCst), TIMERS, "timers that went off twice");
+    });
+}
+
+#[test]
+fn a_storm_of_io_holds_up_timers_by_a_bounded_round() {
+    const PAIRS: usize = 1_200;
+    const TIMERS: usize = 21;
+    const EACH: usize = 5_000;
+    let _watchdog = watchdog();
+    let _turn = turn();
+    allow_descriptors(2 * PAIRS as u64 + 100);
+    let received = Arc::new(AtomicUsize::new(0));
+    let executor = Executor::new();
+    let notes: Vec<_> = (0..TIMERS).map(|_| Note::new(&received)).collect();
+    // Timers that are made due by whoever receives a certain message, in the middle of it all.
+    let timers: Arc<Vec<_>> = Arc::new(
+        notes
+            .iter()
+            .map(|note| Mutex::new(armed(&Waker::from(note.clone()), || Timer::after(HOUR))))
+            .collect(),
+    );
+    let pair = || {
+        let ((one, at_one), (two, at_two)) = (udp(), udp());
+        [(one, at_two), (two, at_one)]
+    };
+    let tasks: Vec<_> = (0..PAIRS)
+        .flat_map(|_| pair())
+        .map(|(socket, peer)| {
+            let (received, timers) = (received.clone(), timers.clone());
+            executor.spawn(async move {
+                let mut byte = [0];
+                // The one answers the other, as fast as both can.
+                loop {
+                    socket.send_to(b"!", peer).await.unwrap();
+                    socket.recv_from(&mut byte).await.unwrap();
+                    let count = received.fetch_add(1, Ordering::SeqCst) + 1;
+                    if count % EACH == 0 && count <= TIMERS * EACH {
+                        timers[count / EACH - 1].lock().unwrap().set_at(Instant::now());
+                    }
+                }
+            })
+        })
+        .collect();
+    block_on(executor.run(in_time("timers in a storm of I/O", async {
+        while notes.iter().any(|note| note.at().is_none()) {
+            Timer::after(MS).await;
+        }
+    })));
+    drop(tasks);
+    let all = received.load(Ordering::SeqCst);
+    let held_up = (1..).zip(&notes).map(|(number, note)| note.at().unwrap() - number * EACH);
+    // What the executor runs between two rounds, and the events of one.
+    median_within("receipts between a deadline and its wake", held_up.collect(), ROUND);
+    println!("receipts in all: {all}");
+}
+
+/// Remembers when it was first woken.
+#[derive(Default)]
+struct FirstWake(Mutex<Option<Instant>>);
+
+impl Wake for FirstWake {
+    fn wake(self: Arc<Self>) {
+        self.0.lock().unwrap().get_or_insert_with(Instant::now);
+    }
+}
+
+/// How late a thread is woken that does nothing but sleep, at most, while this lives.
+struct Control(Arc<AtomicBool>, thread::JoinHandle<Duration>);
+
+impl Control {
+    fn start() -> Control {
+        let done = Arc::new(AtomicBool::new(false));
+        let thread = thread::spawn({
+            let done = done.clone();
+            move || {
+                let mut latest = Duration::ZERO;
+                while !done.load(Ordering::SeqCst) {
+                    let start = Instant::now();
+                    thread::sleep(MS);
+                    latest = latest.max(start.elapsed() - MS);
+                }
+                latest
+            }
+        });
+        Control(done, thread)
+    }
+
+    fn latest(self) -> Duration {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.join().unwrap()
+    }
+}
+
+/// Takes a `block_on` thread's time for 100 ms, in which timers and I/O of its shard come due.
+/// How late the latest of them was told of.
+fn held_up_for_100_ms(how: impl Fn(Duration) + Send) -> Duration {
+    let (first, second) = (udp(), udp());
+    let sends = [(3 * MS, first.1), (50 * MS, second.1)];
+    block_on(async move {
+        // It drives for a while before, so that the fallback looks in as seldom as ever.
+        for _ in 0..50 {
+            Timer::after(MS).await;
+        }
+        let wakes: Vec<_> = (0..5).map(|_| Arc::new(FirstWake::default())).collect();
+        let start = Instant::now();
+        let mut timers = [1, 20, 80].map(|after| Timer::at(start + after * MS));
+        for (timer, wake) in timers.iter_mut().zip(&wakes) {
+            let _ = poll_with(&Waker::from(wake.clone()), timer);
+        }
+        let mut readable = [first.0.readable(), second.0.readable()];
+        for (readable, wake) in readable.iter_mut().zip(&wakes[3..]) {
+            assert!(poll_with(&Waker::from(wake.clone()), readable).is_pending());
+        }
+        let sender = thread::spawn(move || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            sends.map(|(after, to)| {
+                thread::sleep((start + after).saturating_duration_since(Instant::now()));
+                let sent = Instant::now();
+                socket.send_to(b"!", to).unwrap();
+                sent
+            })
+        });
+        how(100 * MS);
+        let sent = sender.join().unwrap();
+        let due = [1, 20, 80].map(|after| start + after * MS).into_iter().chain(sent);
+        let end = Instant::now();
+        wakes
+            .iter()
+            .zip(due)
+            .map(|(wake, due)| wake.0.lock().unwrap().unwrap_or(end).saturating_duration_since(due))
+            .max()
+            .unwrap()
+    })
+}
+
+#[test]
+fn a_block_on_thread_that_is_away_for_100_ms_holds_up_its_shard_for_10_ms_at_most() {
+    let _watchdog = watchdog();
+    let _turn = turn();
+    let compute = |time| {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    };
+    // Away is away: it computes, or it blocks, which leaves the machine to others.
+    let tries: Vec<_> = (0..9)
+        .map(|number| {
+            let control = Control::start();
+            let late = held_up_for_100_ms(if number % 3 == 0 { compute } else { thread::sleep });
+            (late, control.latest())
+        })
+        .collect();
+    println!("late by, and the control thread by: {tries:?}");
+    // The fallback sleeps twice and is woken twice in that time, as late as others are.
+    let good = tries.iter().filter(|(late, noise)| *late <= (10 * MS).max(3 * *noise)).count();
+    assert!(good > tries.len() / 2, "{tries:?}");
+}
+
+#[cfg(unix)]
+fn allow_descriptors(needed: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < needed) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).unwrap();
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_descriptors(_: u64) {}
+
+#[test]
+fn a_thousand_threads_in_block_on_at_once_all_get_their_timers_and_io() {
+    const THREADS: usize = if cfg!(unix) { 1_000 } else { 100 };
+    const ROUNDS: u8 = 10;
+    let _watchdog = watchdog();
+    let _turn = turn();
+    allow_descriptors(THREADS as u64 + 100);
+    let (sockets, addresses): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| udp()).unzip();
+    let (addresses, inside) = (Arc::new(addresses), Arc::new(AtomicUsize::new(0)));
+    let (ends, ended) = mpsc::channel();
+    let start = Instant::now();
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let (addresses, inside, ends) = (addresses.clone(), inside.clone(), ends.clone());
+        let body = move || {
+            let end = block_on(async {
+                inside.fetch_add(1, Ordering::SeqCst);
+                while inside.load(Ordering::SeqCst) < THREADS {
+                    Timer::after(5 * MS).await;
+                }
+                // Each sends to the next and hears from the one before.
+                for round in 0..ROUNDS {
+                    let due = Instant::now() + (1 + (number as u32 + u32::from(round)) % 7) * MS;
+                    assert_eq!(Timer::at(due).await, due);
+                    assert!(Instant::now() >= due, "early");
+                    socket.send_to(&[round], addresses[(number + 1) % THREADS]).await.unwrap();
+                    let (mut byte, mut idle) = ([0], Timer::after(HOUR));
+                    let heard = socket.recv_from(&mut byte).or(async {
+                        (&mut idle).await;
+                        Err(std::io::ErrorKind::TimedOut.into())
+                    });
+                    assert_eq!(heard.await.unwrap().0, 1);
+                    assert_eq!(byte, [round]);
+                }
+                diagnostics::shards()
+            });
+            ends.send(end).unwrap();
+        };
+        thread::Builder::new().stack_size(512 * 1024).spawn(body).unwrap();
+    }
+    drop(ends);
+    let most = ended.iter().take(THREADS).collect::<Vec<_>>();
+    assert_eq!(most.len(), THREADS, "a thread has panicked");
+    let threads = |shards: &[diagnostics::ShardReport]| -> usize {
+        shards.iter().map(|shard| shard.threads).sum()
+    };
+    let at_once = most.iter().map(|shards| threads(shards)).max().unwrap();
+    println!("{THREADS} threads on {} shards in {:?}", most[0].len(), start.elapsed());
+    assert_eq!(at_once, THREADS, "not all at once");
+    eventually("they are gone", || threads(&diagnostics::shards()) == 0);
+}

@@ -1,0 +1,132 @@
+//! Signals by the thousand, with a handler that lets system calls be interrupted. A binary of
+//! its own: the handler is the process's.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::thread::JoinHandleExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_wheel::{Async, Timer, block_on};
+use common::watchdog;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+
+const MS: Duration = Duration::from_millis(1);
+
+static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(_: libc::c_int) {
+    SIGNALS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Installs the handler, without `SA_RESTART`.
+fn handle_signals() {
+    // SAFETY: all zeros are a structure that asks for nothing.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = count as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // SAFETY: the handler does nothing but count.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+}
+
+async fn timers_and_io() {
+    for _ in 0..20 {
+        let start = Instant::now();
+        let due = start + 3 * MS;
+        assert_eq!(Timer::at(due).await, due);
+        assert!(Instant::now() >= due, "early");
+    }
+    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let address = listener.get_ref().local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        read.len()
+    };
+    let client = async {
+        let mut stream = Async::<TcpStream>::connect(address).await.unwrap();
+        for _ in 0..40 {
+            stream.write_all(&[7; 20_000]).await.unwrap();
+            Timer::after(MS / 4).await;
+        }
+    };
+    assert_eq!(future::zip(server, client).await.0, 800_000);
+}
+
+#[test]
+fn interrupted_system_calls_are_nobodys_error_and_wake_nobody_early() {
+    let _watchdog = watchdog();
+    handle_signals();
+    let done = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..4)
+        .map(|index| {
+            thread::spawn(move || {
+                if index % 2 == 0 {
+                    block_on(timers_and_io());
+                } else {
+                    future::block_on(timers_and_io());
+                }
+            })
+        })
+        .collect();
+    // To each worker, and to the fallback.
+    let threads: Vec<_> = workers.iter().map(JoinHandleExt::as_pthread_t).collect();
+    let storm = thread::spawn({
+        let done = done.clone();
+        move || {
+            while !done.load(Ordering::SeqCst) {
+                for thread in &threads {
+                    // SAFETY: a thread that is not joined before this one has its id still.
+                    unsafe { libc::pthread_kill(*thread, libc::SIGUSR1) };
+                }
+                thread::sleep(MS / 10);
+            }
+        }
+    });
+    let fallback_storm = thread::spawn({
+        let done = done.clone();
+        move || {
+            let mut fallback = None;
+            while !done.load(Ordering::SeqCst) {
+                fallback = fallback.or_else(fallback_thread);
+                if let Some(thread) = fallback {
+                    signal(thread);
+                }
+                thread::sleep(MS / 5);
+            }
+        }
+    });
+    // Finished first, joined last: until then their ids are good.
+    common::eventually("the work is done", || workers.iter().all(|worker| worker.is_finished()));
+    done.store(true, Ordering::SeqCst);
+    storm.join().unwrap();
+    fallback_storm.join().unwrap();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    let signals = SIGNALS.load(Ordering::Relaxed);
+    assert!(signals > 200, "{signals} signals");
+}
+
+/// The fallback thread, if there is one yet and threads can be found by their names.
+fn fallback_thread() -> Option<libc::pid_t> {
+    let mut tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    tasks.find_map(|task| {
+        let task = task.ok()?;
+        let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        (name.trim() == "async-wheel").then(|| task.file_name().to_str()?.parse().ok())?
+    })
+}
+
+/// Sends a signal to a thread of this process.
+fn signal(thread: libc::pid_t) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: a system call about a thread that never ends.
+    unsafe {
+        libc::syscall(libc::SYS_tgkill, std::process::id(), thread, libc::SIGUSR1)
+    };
+    let _ = thread;
+}
