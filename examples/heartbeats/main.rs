@@ -14,6 +14,7 @@
 //! each has its shard of the reactor.
 
 mod client;
+mod command_line;
 mod limits;
 mod options;
 mod report;
@@ -33,8 +34,12 @@ use async_wheel::{Async, Timer, block_on};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use options::{Options, Role};
+use server::Limits;
 use split::ServerProcess;
 use stats::Stats;
+
+/// How long a connection may take to its first beat: until all clients are there.
+const FIRST_BEAT: Duration = Duration::from_secs(60);
 
 /// An error that ends the program: one line that says what and why.
 type Failure = String;
@@ -125,7 +130,9 @@ async fn play(
         let listener = listen(address)?;
         let bound = listener.get_ref().local_addr();
         let bound = bound.map_err(|error| format!("the listener has no address: {error}"))?;
-        let serving = server::serve(listener, options.idle, executor.clone(), stats.clone());
+        let limits = Limits { first: options.idle.max(FIRST_BEAT), idle: options.idle };
+        let nobody = |_| |_, _| ();
+        let serving = server::serve(listener, limits, executor.clone(), stats.clone(), nobody);
         Ok((bound, executor.spawn(serving)))
     };
     let start = Instant::now();
@@ -138,8 +145,14 @@ async fn play(
         Role::Server(address) => {
             let (address, _serving) = serve(address)?;
             eprintln!("{}{address} until the last client has gone", split::LISTENING);
-            server::until_all_are_gone(stats).await;
-            Ok(start.elapsed().as_secs_f64())
+            // Otherwise a channel that stays open: it waits for its first client for ever.
+            let (_open, stays) = async_channel::bounded(1);
+            let parent = if options.child { split::parent() } else { stays };
+            if server::until_all_are_gone(stats, &parent).await {
+                Ok(start.elapsed().as_secs_f64())
+            } else {
+                Err("the clients' process has ended before a client came".to_owned())
+            }
         }
     }
 }

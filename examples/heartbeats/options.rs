@@ -5,11 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+
+use crate::command_line;
 
 /// More than a machine has descriptors for.
 const MOST_CONNECTIONS: usize = 10_000_000;
 const MOST_THREADS: usize = 1_024;
+/// The shortest idle limit unless one is asked for. Three periods of a millisecond are less than
+/// a busy machine may leave a thread waiting for a processor, and every connection that has to
+/// wait for that would be dropped.
+const SHORTEST_IDLE: Duration = Duration::from_millis(300);
 /// What `--seconds` and `--idle` must stay below.
 const LONGEST: Duration = Duration::from_secs(1_000_000);
 
@@ -23,7 +28,8 @@ struct Arguments {
     /// The time from one heartbeat to the next, such as 100ms or 1s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
     period: Duration,
-    /// The silence after which the server drops a connection [default: 3 periods]
+    /// The silence after which the server drops a connection [default: 3 periods, at least
+    /// 300ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
     /// How long the clients beat
@@ -44,6 +50,9 @@ struct Arguments {
     /// Print the figures as one JSON object in the last line, too
     #[arg(long)]
     json: bool,
+    /// Be the server that the clients' process has started, and end with it
+    #[arg(long, hide = true, requires = "listen")]
+    child: bool,
 }
 
 /// Which side this process is.
@@ -65,6 +74,8 @@ pub struct Options {
     pub silent: usize,
     pub role: Role,
     pub json: bool,
+    /// Whether this is the server that the clients' process has started.
+    pub child: bool,
 }
 
 impl Options {
@@ -77,20 +88,7 @@ impl Options {
 
 /// Reads the command line. What is wrong with it is said in one line.
 pub fn parse() -> Result<Options, ExitCode> {
-    let arguments = Arguments::try_parse().map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // It knows where it goes, and that nobody may be there to read it.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
-        let text = error.to_string();
-        eprintln!("{}", text.lines().next().unwrap_or("error: wrong usage"));
-        ExitCode::from(2)
-    })?;
-    check(arguments).map_err(|wrong| {
-        eprintln!("error: {wrong}");
-        ExitCode::from(2)
-    })
+    command_line::read(check)
 }
 
 fn check(arguments: Arguments) -> Result<Options, String> {
@@ -106,7 +104,7 @@ fn check(arguments: Arguments) -> Result<Options, String> {
     }
     let idle = match arguments.idle {
         Some(idle) => idle,
-        None => period.checked_mul(3).ok_or("--period is too long")?,
+        None => period.checked_mul(3).ok_or("--period is too long")?.max(SHORTEST_IDLE),
     };
     if idle <= period {
         return Err("--idle must be longer than --period, or every connection is dropped".into());
@@ -138,7 +136,8 @@ fn check(arguments: Arguments) -> Result<Options, String> {
         (None, None) => Role::Both,
     };
     let silent = (connections as f64 * silent / 100.0).ceil() as usize;
-    Ok(Options { connections, period, idle, seconds, threads, silent, role, json: arguments.json })
+    let Arguments { json, child, .. } = arguments;
+    Ok(Options { connections, period, idle, seconds, threads, silent, role, json, child })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

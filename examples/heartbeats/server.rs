@@ -1,35 +1,69 @@
 //! The server: answers heartbeats, and drops connections that are silent for too long.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_channel::Receiver;
 use async_executor::Executor;
 use async_wheel::{Async, Timer};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
 use super::stats::Stats;
 
-/// How long a connection may take to its first beat: until all clients are there.
-const FIRST_BEAT: Duration = Duration::from_secs(60);
-
 /// The bytes of a heartbeat and of its answer, a number.
 pub const BEAT: usize = 8;
 
-/// Accepts for ever. Each connection gets a task.
-pub async fn serve(
+/// How long a connection may be silent.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Until its first beat.
+    pub first: Duration,
+    /// From one beat to the next. An answer that the peer does not take counts as silence.
+    pub idle: Duration,
+}
+
+/// How a connection ended, as the server saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer closed it between two beats.
+    Closed,
+    /// The peer closed it within a beat.
+    Cut,
+    /// An error, as when the peer resets it.
+    Failed,
+    /// The server dropped it, because nothing was heard for too long.
+    Idle,
+}
+
+/// Accepts for ever. Each connection gets a task. `witness` is told of each, by the peer's
+/// address, and what it returns is told of its end, and of how long it was silent then.
+pub async fn serve<W, E>(
     listener: Async<TcpListener>,
-    idle: Duration,
+    limits: Limits,
     executor: Arc<Executor<'static>>,
     stats: Arc<Stats>,
-) {
+    witness: W,
+) where
+    W: Fn(SocketAddr) -> E,
+    E: FnOnce(Ending, Duration) + Send + 'static,
+{
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 stats.open.add(1);
+                let ended = witness(peer);
                 let stats = stats.clone();
-                executor.spawn(connection(stream, idle, stats)).detach();
+                let task = async move {
+                    let mut heard = Instant::now();
+                    let ending = connection(&stream, limits, &stats, &mut heard).await;
+                    let silent = heard.elapsed();
+                    drop(stream);
+                    ended(ending, silent);
+                    stats.closed.add(1);
+                };
+                executor.spawn(task).detach();
             }
             Err(error) => {
                 eprintln!("warning: cannot accept: {error}");
@@ -41,44 +75,47 @@ pub async fn serve(
 
 /// What comes first on a connection.
 enum Next {
-    Beat,
+    Answered,
     Closed,
     Idle(Instant),
 }
 
-async fn connection(stream: Async<TcpStream>, idle: Duration, stats: Arc<Stats>) {
+/// A connection's life. `heard` is when a beat was answered last.
+async fn connection(
+    stream: &Async<TcpStream>,
+    limits: Limits,
+    stats: &Stats,
+    heard: &mut Instant,
+) -> Ending {
     // Best effort: it only makes the answers later.
     let _ = stream.get_ref().set_nodelay(true);
-    let mut timeout = Timer::after(idle.max(FIRST_BEAT));
-    let mut beat = [0; BEAT];
+    let mut timeout = Timer::after(limits.first);
     loop {
-        let read = async { read_beat(&stream, &mut beat).await };
-        match read.or(async { Ok(Next::Idle((&mut timeout).await)) }).await {
-            Ok(Next::Beat) => {
-                if (&stream).write_all(&beat).await.is_err() {
-                    stats.lost.add(1);
-                    break;
-                }
-                timeout.set_after(idle);
+        let answered = async { answer_beat(stream).await };
+        match answered.or(async { Ok(Next::Idle((&mut timeout).await)) }).await {
+            Ok(Next::Answered) => {
+                *heard = Instant::now();
+                timeout.set_at(*heard + limits.idle);
                 stats.armed.add(1);
             }
             Ok(Next::Idle(due)) => {
                 stats.fired(due, &stats.idle_late);
                 stats.idle_fired.add(1);
-                break;
+                return Ending::Idle;
             }
-            Ok(Next::Closed) => break,
-            Err(_) => {
+            Ok(Next::Closed) => return Ending::Closed,
+            Err(error) => {
                 stats.lost.add(1);
-                break;
+                let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+                return if cut { Ending::Cut } else { Ending::Failed };
             }
         }
     }
-    drop(stream);
-    stats.closed.add(1);
 }
 
-async fn read_beat(mut stream: &Async<TcpStream>, beat: &mut [u8; BEAT]) -> io::Result<Next> {
+/// Reads a beat and answers it.
+async fn answer_beat(mut stream: &Async<TcpStream>) -> io::Result<Next> {
+    let mut beat = [0; BEAT];
     let mut filled = 0;
     while filled < BEAT {
         match stream.read(&mut beat[filled..]).await? {
@@ -87,15 +124,20 @@ async fn read_beat(mut stream: &Async<TcpStream>, beat: &mut [u8; BEAT]) -> io::
             read => filled += read,
         }
     }
-    Ok(Next::Beat)
+    stream.write_all(&beat).await?;
+    Ok(Next::Answered)
 }
 
-/// Waits until somebody came and everybody has gone.
-pub async fn until_all_are_gone(stats: &Stats) {
+/// Waits until somebody came and everybody has gone. `false` if nobody came until `parent`
+/// was closed.
+pub async fn until_all_are_gone(stats: &Stats, parent: &Receiver<()>) -> bool {
     loop {
         let (closed, open) = (stats.closed.get(), stats.open.get());
         if open > 0 && closed == open {
-            return;
+            return true;
+        }
+        if open == 0 && parent.is_closed() {
+            return false;
         }
         Timer::after(Duration::from_millis(100)).await;
     }

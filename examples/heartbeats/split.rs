@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use async_channel::Receiver;
 use serde_json::Value;
 
 use super::options::Options;
@@ -24,13 +25,14 @@ impl ServerProcess {
         let why = |error: io::Error| format!("cannot start the server's process: {error}");
         let program = std::env::current_exe().map_err(why)?;
         let mut child = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--json"])
+            .args(["--listen", "127.0.0.1:0", "--json", "--child"])
             .args(["--connections", &options.connections.to_string()])
             .args(["--threads", &options.threads.to_string()])
             .args(["--period", &format!("{}ns", options.period.as_nanos())])
             .args(["--idle", &format!("{}ns", options.idle.as_nanos())])
             .args(["--seconds", &options.seconds.as_secs_f64().to_string()])
-            .stdin(Stdio::null())
+            // It ends with this process, whatever ends that.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -57,6 +59,17 @@ impl ServerProcess {
         self.child.wait().map_err(|error| why(&error))?;
         serde_json::from_str(text.lines().last().unwrap_or_default()).map_err(|error| why(&error))
     }
+}
+
+/// In the server's process: a channel that is closed when the clients' process has ended.
+pub fn parent() -> Receiver<()> {
+    let (send, receive) = async_channel::bounded(1);
+    thread::spawn(move || {
+        // Nothing is ever written there: it ends.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        drop(send);
+    });
+    receive
 }
 
 impl Drop for ServerProcess {

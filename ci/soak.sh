@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Soaks the reactor for some seconds, 10 unless another number is given, and checks the figures.
+#
+#   ci/soak.sh [SECONDS]
+#
+# docs/reliability.md says what is checked, and has the longer form.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+cargo run --release --locked --example soak -- --seconds "${1:-10}" --json | tee "$target/soak.out"
+python3 ci/check_soak.py < "$target/soak.out"
