@@ -6,6 +6,8 @@
 # Steps, all of them unless some are named:
 #
 #   setup     a copy of the toolchain that can build for the targets below; done once
+#   source    of that, only the copy and the standard library's source, for `ci/sanitizers.sh`;
+#             not done unless named
 #   clippy    clippy with all targets and features for each target, also for the comparison
 #             with async-io in compat/interface, which covers os::kqueue and os::windows
 #   windows   the test suite and the comparison as Windows, under wine
@@ -84,7 +86,7 @@ fetch_source() {
     return
   done
   echo "no source of the standard library $version is to be had" >&2
-  return 1
+  return 3
 }
 
 # Builds the standard library for a target into the copy of the toolchain.
@@ -145,13 +147,13 @@ use_copy() {
   export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$dir/target}"
 }
 
-setup() {
-  local version root target
+# The copy of the toolchain, with the standard library's source.
+source_only() {
+  local version root
   version=$(rustc -V | awk '{ print $2 }')
   if [ -e "$dir/version" ] && [ "$(cat "$dir/version")" != "$version" ]; then
     rm -rf "$dir/tc" "$dir/src" "$dir/version"
   fi
-  install_tools
   if [ ! -e "$dir/version" ]; then
     rm -rf "$dir/tc"
     mkdir -p "$dir/tc"
@@ -160,6 +162,12 @@ setup() {
     echo "$version" > "$dir/version"
   fi
   fetch_source "$version"
+}
+
+setup() {
+  local target
+  source_only
+  install_tools
   use_copy
   for target in "${targets[@]}"; do build_std "$target"; done
   prepare_wine
@@ -198,8 +206,9 @@ aarch64() {
 for step in "${steps[@]}"; do
   case $step in
     setup) setup ;;
+    source) source_only ;;
     clippy | windows | aarch64)
-      [ -e "$dir/version" ] || { echo "run the step 'setup' first" >&2; exit 1; }
+      [ -e "$dir/wine" ] || { echo "run the step 'setup' first" >&2; exit 1; }
       use_copy
       "$step"
       ;;

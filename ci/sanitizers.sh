@@ -3,10 +3,12 @@
 #
 #   ci/sanitizers.sh [-d DIR] [address] [thread]
 #
-#   address   AddressSanitizer with LeakSanitizer; needs a nightly toolchain
-#   thread    ThreadSanitizer, with a standard library built for it: one that was not reports
-#             races where there are none. Needs the standard library's source, which
-#             `ci/cross.sh setup` gets; DIR is where that keeps it, target/cross unless given
+#   address   AddressSanitizer with LeakSanitizer, over all tests; needs a nightly toolchain
+#   thread    ThreadSanitizer, over the tests with threads, with a standard library that is built
+#             for it: one that is not reports races where there are none. Its source comes from
+#             the toolchain (`rustup component add rust-src`) or else from `ci/cross.sh source`,
+#             with a copy of the toolchain in DIR, target/cross unless given. If it is not to be
+#             had at all, this step says so and is left out
 #
 # Without a name, both. The model tests of the wheel have fewer cases: they have no threads,
 # and no `unsafe`.
@@ -25,12 +27,20 @@ steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(address thread)
 target=$(rustc -vV | sed -n 's/^host: //p')
 # The test of the idle process is left out: ThreadSanitizer has a thread of its own, which wakes.
+# That of forks is left out there as well: it starts no threads in a child.
 # That of hostile wakers is run by itself: a waker that panics when it is dropped leaks what it
 # holds, and what it panicked with, if that panics again, is left alone on purpose.
 tests=(--lib)
+threads=(--test hostile_wakers)
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
-  [ "$name" = idle ] || [ "$name" = hostile_wakers ] || tests+=(--test "$name")
+  case $name in
+    # And that of the subscriber needs a feature.
+    idle | hostile_wakers | fork | subscriber) ;;
+    # One thread only, or about memory, of which ThreadSanitizer takes some itself.
+    auto_traits | exhaustion_memory | wheel_*) tests+=(--test "$name") ;;
+    *) tests+=(--test "$name") threads+=(--test "$name") ;;
+  esac
 done
 export PROPTEST_CASES=${PROPTEST_CASES:-16} RUST_BACKTRACE=0
 
@@ -40,15 +50,23 @@ for step in "${steps[@]}"; do
     address)
       export RUSTFLAGS="-Zsanitizer=address"
       under=(cargo +nightly test --locked --target "$target" --target-dir target/asan)
-      "${under[@]}" "${tests[@]}"
+      "${under[@]}" "${tests[@]}" --test fork
       ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --test hostile_wakers
       ;;
     thread)
-      [ -d "$dir/tc/lib/rustlib/src" ] || ci/cross.sh -d "$dir" setup
-      PATH="$(cd "$dir" && pwd)/tc/bin:$PATH" RUSTC_BOOTSTRAP=1 \
+      path=$PATH
+      if [ ! -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.toml" ]; then
+        ci/cross.sh -d "$dir" source || {
+          [ $? -eq 3 ] || exit 1
+          echo "== NOT RUN: ThreadSanitizer needs the standard library's source" >&2
+          continue
+        }
+        path="$(cd "$dir" && pwd)/tc/bin:$PATH"
+      fi
+      PATH=$path RUSTC_BOOTSTRAP=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only \
         RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
         TSAN_OPTIONS="halt_on_error=0 exitcode=66" \
-        cargo test --locked -Zbuild-std "${tests[@]}" --test hostile_wakers --target "$target" --target-dir target/tsan
+        cargo test --locked -Zbuild-std "${threads[@]}" --target "$target" --target-dir target/tsan
       ;;
     *) echo "no such step: $step" >&2; exit 2 ;;
   esac
