@@ -1,0 +1,63 @@
+//! What a runtime must be able to do to take part, and the three that can.
+//!
+//! A workload is written once, over this trait. What the runtimes do differently by nature is
+//! here: which executor a task runs on, and what a pending timer is.
+
+mod like_async_io;
+mod on_tokio;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+pub use like_async_io::{AsyncIo, AsyncWheel};
+pub use on_tokio::Tokio;
+
+/// A runtime with timers and TCP.
+pub trait Runtime: 'static {
+    /// A timer that fires once.
+    type Timer: Future + Send + 'static;
+    type Interval: Send + 'static;
+    type Listener: Send + 'static;
+    type Stream: Send + 'static;
+
+    fn after(duration: Duration) -> Self::Timer;
+    fn at(instant: Instant) -> Self::Timer;
+    /// Moves the deadline to so much after now.
+    fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration);
+    fn interval_at(start: Instant, period: Duration) -> Self::Interval;
+    fn tick(interval: &mut Self::Interval) -> impl Future<Output = ()> + Send;
+
+    fn listener(listener: std::net::TcpListener) -> io::Result<Self::Listener>;
+    /// Streams send at once, whatever the size.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn read(
+        stream: &mut Self::Stream,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+    /// Fails when nothing has come within `limit`.
+    fn read_within(
+        stream: &mut Self::Stream,
+        buffer: &mut [u8],
+        limit: Duration,
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+    fn write_all(
+        stream: &mut Self::Stream,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Runs a future on this thread, with the timers and the I/O of this thread.
+    fn block_on<T>(future: impl Future<Output = T>) -> T;
+    /// Runs a future, and the tasks that it spawns, on so many threads.
+    fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T;
+    /// Spawns a task within [`run`](Self::run).
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
+    /// Runs so many futures at a time, each on a thread of its own.
+    fn in_parallel<T, F>(threads: usize, make: impl Fn(usize) -> F) -> Vec<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static;
+}

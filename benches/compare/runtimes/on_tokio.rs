@@ -1,0 +1,115 @@
+//! tokio: one thread is its current-thread runtime, several are its multi-thread runtime.
+
+use std::future::Future;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net;
+use tokio::runtime::{Builder, Runtime as TokioRuntime};
+use tokio::time;
+
+use super::Runtime;
+
+pub struct Tokio;
+
+fn on_this_thread() -> TokioRuntime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn on_threads(threads: usize) -> TokioRuntime {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime")
+}
+
+impl Runtime for Tokio {
+    type Timer = time::Sleep;
+    type Interval = time::Interval;
+    type Listener = net::TcpListener;
+    type Stream = net::TcpStream;
+
+    fn after(duration: Duration) -> Self::Timer {
+        time::sleep(duration)
+    }
+
+    fn at(instant: Instant) -> Self::Timer {
+        time::sleep_until(instant.into())
+    }
+
+    fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
+        timer.reset(time::Instant::now() + duration);
+    }
+
+    fn interval_at(start: Instant, period: Duration) -> Self::Interval {
+        time::interval_at(start.into(), period)
+    }
+
+    async fn tick(interval: &mut Self::Interval) {
+        interval.tick().await;
+    }
+
+    fn listener(listener: TcpListener) -> io::Result<Self::Listener> {
+        listener.set_nonblocking(true)?;
+        net::TcpListener::from_std(listener)
+    }
+
+    async fn accept(listener: &Self::Listener) -> io::Result<Self::Stream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect(address: SocketAddr) -> io::Result<Self::Stream> {
+        let stream = net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn read_within(
+        stream: &mut Self::Stream,
+        buffer: &mut [u8],
+        limit: Duration,
+    ) -> io::Result<usize> {
+        time::timeout(limit, stream.read(buffer)).await?
+    }
+
+    async fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        on_this_thread().block_on(future)
+    }
+
+    fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T {
+        match threads {
+            1 => ManuallyDrop::new(on_this_thread()).block_on(main),
+            _ => {
+                // Tasks that still run end with the process, not one by one before it.
+                let runtime = ManuallyDrop::new(on_threads(threads));
+                runtime.block_on(runtime.spawn(main)).expect("no panic")
+            }
+        }
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    /// Tasks of one runtime: several runtimes would not be what programs do.
+    fn in_parallel<T, F>(threads: usize, make: impl Fn(usize) -> F) -> Vec<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let runtime = on_threads(threads.max(2));
+        let tasks: Vec<_> = (0..threads).map(|index| runtime.spawn(make(index))).collect();
+        tasks.into_iter().map(|task| runtime.block_on(task).expect("no panic")).collect()
+    }
+}

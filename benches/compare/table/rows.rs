@@ -1,0 +1,191 @@
+//! The rows of the table: which figures are compared, and what they should come to.
+
+use super::goal::Goal::{self, AtLeast, AtMost, Below, NotAbove};
+use crate::workloads::Workload;
+
+/// Rows of one unit that are drawn together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chart {
+    Operations,
+    Expiry,
+    Lateness,
+    Memory,
+    Churn,
+    RoundTrips,
+    Echo,
+    Calls,
+    /// Not drawn: mostly nothing.
+    Not,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub work: &'static str,
+    pub workload: Workload,
+    /// Which of the workload's figures.
+    pub figure: &'static str,
+    pub unit: &'static str,
+    /// How many of the figure's units make one of `unit`.
+    pub divisor: f64,
+    pub chart: Chart,
+    /// For the figure by itself.
+    pub own: Option<Goal>,
+    pub async_io: Option<Goal>,
+    pub tokio: Option<Goal>,
+}
+
+impl Row {
+    const fn new(workload: Workload, figure: &'static str, work: &'static str) -> Row {
+        Row {
+            work,
+            workload,
+            figure,
+            unit: "",
+            divisor: 1.0,
+            chart: Chart::Not,
+            own: None,
+            async_io: None,
+            tokio: None,
+        }
+    }
+
+    const fn unit(self, unit: &'static str, chart: Chart) -> Row {
+        Row { unit, chart, ..self }
+    }
+
+    const fn divided_by(self, divisor: f64) -> Row {
+        Row { divisor, ..self }
+    }
+
+    const fn goals(self, async_io: Goal, tokio: Goal) -> Row {
+        Row { async_io: Some(async_io), tokio: Some(tokio), ..self }
+    }
+
+    const fn goal_against_async_io(self, goal: Goal) -> Row {
+        Row { async_io: Some(goal), ..self }
+    }
+
+    const fn own_goal(self, goal: Goal) -> Row {
+        Row { own: Some(goal), ..self }
+    }
+}
+
+pub const ROWS: &[Row] = &[
+    Row::new(Workload::CreatePending, "ns", "create, poll, drop; 10⁶ pending")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.08), AtMost(0.9)),
+    Row::new(Workload::CreateNone, "ns", "create, poll, drop; none pending")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.75), AtMost(0.25)),
+    Row::new(Workload::PushRandom, "ns", "push out one of 10⁶ pending, at random")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.04), AtMost(0.9)),
+    Row::new(Workload::PushOne, "ns", "push out the same one, 10⁶ pending")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.04), AtMost(0.9)),
+    Row::new(Workload::Fire, "ns", "10⁶ tasks' timers due within 1 s: processor time each")
+        .unit("ns", Chart::Expiry)
+        .goals(AtMost(0.6), AtMost(0.5)),
+    Row::new(Workload::Fire, "late_p99_us", "10⁶ tasks' timers due within 1 s: lateness, p99")
+        .unit("µs", Chart::Lateness)
+        .goals(Below, Below),
+    Row::new(Workload::FireBare, "ns", "10⁶ due within 1 s without tasks: processor time each")
+        .unit("ns", Chart::Expiry)
+        .goals(AtMost(0.6), AtMost(0.5)),
+    Row::new(Workload::FireBare, "late_p99_us", "10⁶ due within 1 s without tasks: lateness, p99")
+        .unit("µs", Chart::Lateness)
+        .goals(Below, Below),
+    Row::new(Workload::Memory, "bytes", "memory of a pending timer")
+        .unit("B", Chart::Memory)
+        .goals(AtMost(0.75), AtMost(0.75)),
+    Row::new(Workload::Memory, "handle_bytes", "of it the handle").unit("B", Chart::Memory),
+    Row::new(Workload::Churn, "one_per_s", "churn by one thread, 10⁵ pending")
+        .unit("10⁶/s", Chart::Churn)
+        .divided_by(1e6),
+    Row::new(Workload::Churn, "two_per_s", "churn by two threads, 10⁵ pending")
+        .unit("10⁶/s", Chart::Churn)
+        .divided_by(1e6)
+        .goals(AtLeast(10.0), AtLeast(0.9)),
+    Row::new(Workload::Churn, "scaling", "churn: two threads to one")
+        .unit("times", Chart::Not)
+        .own_goal(AtLeast(1.8)),
+    Row::new(Workload::Intervals, "us", "10⁵ intervals of 1 s: processor time a beat")
+        .unit("ns", Chart::Expiry)
+        .divided_by(1e-3)
+        .goals(AtMost(0.15), AtMost(0.8)),
+    Row::new(Workload::Intervals, "late_mean_us", "10⁵ intervals of 1 s: lateness, mean")
+        .unit("µs", Chart::Lateness)
+        .goal_against_async_io(AtMost(1.0)),
+    Row::new(Workload::RoundTrip, "us", "round trip on one connection")
+        .unit("µs", Chart::RoundTrips)
+        .goals(AtMost(0.85), AtMost(1.05)),
+    Row::new(Workload::RoundTripTimeout, "us", "the same, each read with a timeout")
+        .unit("µs", Chart::RoundTrips)
+        .goals(AtMost(0.75), AtMost(1.05)),
+    Row::new(Workload::Echo100On1, "per_s", "echo: 100 connections, 1 thread")
+        .unit("10³/s", Chart::Echo)
+        .divided_by(1e3)
+        .goals(AtLeast(1.2), AtLeast(1.0)),
+    Row::new(Workload::Echo100On2, "per_s", "echo: 100 connections, 2 threads")
+        .unit("10³/s", Chart::Echo)
+        .divided_by(1e3)
+        .goals(AtLeast(1.2), AtLeast(1.0)),
+    Row::new(Workload::Echo1000On1, "per_s", "echo: 1,000 connections, 1 thread")
+        .unit("10³/s", Chart::Echo)
+        .divided_by(1e3)
+        .goals(AtLeast(1.2), AtLeast(1.0)),
+    Row::new(Workload::Echo1000On2, "per_s", "echo: 1,000 connections, 2 threads")
+        .unit("10³/s", Chart::Echo)
+        .divided_by(1e3)
+        .goals(AtLeast(1.2), AtLeast(1.0)),
+    Row::new(Workload::Wake, "us", "wake between two block_on threads and back")
+        .unit("µs", Chart::RoundTrips)
+        .goal_against_async_io(AtMost(0.9)),
+    Row::new(Workload::Fallback, "us", "round trip through the fallback thread")
+        .unit("µs", Chart::RoundTrips)
+        .goal_against_async_io(AtMost(1.0)),
+    Row::new(Workload::Lateness, "p50_us", "lateness of sleeps of 1 to 4 ms, p50")
+        .unit("µs", Chart::Lateness)
+        .goals(AtMost(1.05), AtMost(0.15)),
+    Row::new(Workload::Lateness, "p99_us", "lateness of sleeps of 1 to 4 ms, p99")
+        .unit("µs", Chart::Lateness)
+        .goals(AtMost(1.05), AtMost(0.15)),
+    Row::new(Workload::Idle, "processor_us", "idle, 10⁵ far timers: processor time in 3 s")
+        .unit("µs", Chart::Not)
+        .goals(NotAbove, NotAbove),
+    Row::new(Workload::Idle, "switches", "idle, 10⁵ far timers: context switches in 3 s")
+        .unit("", Chart::Not)
+        .goals(NotAbove, NotAbove),
+    Row::new(
+        Workload::RoundTripTimeout,
+        "calls",
+        "system calls a side of a round trip with timeout",
+    )
+    .unit("", Chart::Calls)
+    .own_goal(AtMost(5.0)),
+    Row::new(
+        Workload::RoundTrip,
+        "waiting_calls",
+        "system calls a side for waiting, without timeout",
+    )
+    .unit("", Chart::Calls)
+    .own_goal(AtMost(1.0)),
+    Row::new(Workload::RoundTrip, "calls_of_others", "system calls of other threads a round trip")
+        .unit("", Chart::Calls),
+    Row::new(Workload::Quiet, "calls", "system calls to insert and cancel, not the earliest")
+        .unit("", Chart::Calls)
+        .own_goal(AtMost(0.0)),
+];
+
+impl Row {
+    /// Whether the figure is a rate.
+    pub fn more_is_better(&self) -> bool {
+        self.unit.ends_with("/s") || self.unit == "times"
+    }
+
+    /// Whether it needs strace.
+    pub fn is_traced(&self) -> bool {
+        self.chart == Chart::Calls
+    }
+}

@@ -1,0 +1,129 @@
+//! The figures of all runs, and what they come to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use statrs::statistics::{Data, Max, Median, Min};
+
+use super::rows::Row;
+use crate::workloads::{Peer, Workload};
+
+/// One figure of each run, unless that failed.
+type Runs = Vec<Option<f64>>;
+type ByRuntime = BTreeMap<String, Runs>;
+type ByFigure = BTreeMap<String, ByRuntime>;
+
+/// Figures by workload, by their name, and by runtime.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Samples(BTreeMap<String, ByFigure>);
+
+/// Several runs of the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Summary {
+    fn of(samples: impl Iterator<Item = f64>) -> Option<Summary> {
+        let samples: Vec<f64> = samples.collect();
+        if samples.is_empty() {
+            return None;
+        }
+        let data = Data::new(samples);
+        Some(Summary { median: data.median(), least: data.min(), most: data.max() })
+    }
+}
+
+impl Samples {
+    /// Notes what came out of the run of that number.
+    pub fn add(
+        &mut self,
+        workload: Workload,
+        peer: Peer,
+        run: usize,
+        figures: &BTreeMap<String, f64>,
+    ) {
+        let of_workload = self.0.entry(crate::name(&workload)).or_default();
+        for (figure, value) in figures {
+            let of_figure = of_workload.entry(figure.clone()).or_default();
+            let runs = of_figure.entry(crate::name(&peer)).or_default();
+            runs.resize(runs.len().max(run + 1), None);
+            runs[run] = Some(*value);
+        }
+    }
+
+    /// A figure of each run, in the row's unit.
+    fn runs(&self, row: &Row, peer: Peer) -> impl Iterator<Item = Option<f64>> {
+        let figures = self.0.get(&crate::name(&row.workload)).and_then(|of| of.get(row.figure));
+        let runs =
+            figures.and_then(|of| of.get(&crate::name(&peer))).map_or(&[][..], Vec::as_slice);
+        runs.iter().map(|run| run.map(|figure| figure / row.divisor))
+    }
+
+    pub fn figure(&self, row: &Row, peer: Peer) -> Option<Summary> {
+        Summary::of(self.runs(row, peer).flatten())
+    }
+
+    /// This crate's figure by the peer's, run by run. Nothing by nothing is as much.
+    pub fn ratio(&self, row: &Row, peer: Peer) -> Option<Summary> {
+        let runs = self.runs(row, Peer::AsyncWheel).zip(self.runs(row, peer));
+        let ratio = |ours: f64, theirs: f64| if ours == theirs { 1.0 } else { ours / theirs };
+        Summary::of(runs.filter_map(|(ours, theirs)| Some(ratio(ours?, theirs?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::rows::ROWS;
+
+    fn samples(ours: &[f64], theirs: &[f64]) -> Samples {
+        let mut samples = Samples::default();
+        for (peer, runs) in [(Peer::AsyncWheel, ours), (Peer::Tokio, theirs)] {
+            for (run, figure) in runs.iter().enumerate() {
+                let figures = BTreeMap::from([(ROWS[0].figure.to_owned(), *figure)]);
+                samples.add(ROWS[0].workload, peer, run, &figures);
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_ratios_not_the_ratio_of_medians() {
+        let samples = samples(&[1.0, 10.0, 30.0], &[10.0, 10.0, 10.0]);
+        let ratio = samples.ratio(&ROWS[0], Peer::Tokio).unwrap();
+        assert_eq!(ratio, Summary { median: 1.0, least: 0.1, most: 3.0 });
+        let samples = self::samples(&[1.0, 2.0, 9.0], &[9.0, 1.0, 2.0]);
+        let ratio = samples.ratio(&ROWS[0], Peer::Tokio).unwrap();
+        assert_eq!(ratio.median, 2.0);
+    }
+
+    #[test]
+    fn figures_of_nothing_make_ratios_that_can_be_sorted() {
+        let samples = samples(&[0.0, 0.0, 4.0, 0.0, 1.0], &[0.0, 2.0, 0.0, 0.0, 1.0]);
+        let ratio = samples.ratio(&ROWS[0], Peer::Tokio).unwrap();
+        assert_eq!(ratio, Summary { median: 1.0, least: 0.0, most: f64::INFINITY });
+    }
+
+    #[test]
+    fn a_run_that_failed_takes_no_part_and_shifts_none() {
+        let mut samples = samples(&[], &[2.0, 4.0]);
+        let figures = BTreeMap::from([(ROWS[0].figure.to_owned(), 8.0)]);
+        samples.add(ROWS[0].workload, Peer::AsyncWheel, 1, &figures);
+        assert_eq!(samples.ratio(&ROWS[0], Peer::Tokio).unwrap().median, 2.0);
+        assert_eq!(samples.figure(&ROWS[0], Peer::AsyncWheel).unwrap().median, 8.0);
+        assert!(samples.ratio(&ROWS[0], Peer::AsyncIo).is_none());
+    }
+
+    #[test]
+    fn figures_come_in_the_unit_of_their_row() {
+        let row = ROWS.iter().find(|row| row.unit == "10³/s").unwrap();
+        let mut samples = Samples::default();
+        let figures = BTreeMap::from([(row.figure.to_owned(), 5_000.0)]);
+        samples.add(row.workload, Peer::Tokio, 0, &figures);
+        assert_eq!(samples.figure(row, Peer::Tokio).unwrap().median, 5.0);
+    }
+}

@@ -1,0 +1,159 @@
+//! What is measured. Each workload runs once in a process of its own, so that nothing is left
+//! over from another.
+
+mod churn;
+mod create;
+mod echo;
+mod fire;
+mod idle;
+mod intervals;
+mod lateness;
+mod memory;
+mod push;
+mod quiet;
+mod round_trip;
+mod wake;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::runtimes::{AsyncIo, AsyncWheel, Runtime, Tokio};
+
+/// What takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Peer {
+    AsyncWheel,
+    AsyncIo,
+    Tokio,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Workload {
+    /// Create a timer of 30 s, poll it once, drop it; no others pending
+    CreateNone,
+    /// The same with 10^6 others pending
+    CreatePending,
+    /// Push out one of 10^6 pending timers, each time another one
+    PushRandom,
+    /// Push out the same timer each time, 10^6 others pending
+    PushOne,
+    /// 10^6 tasks on two threads, each with a timer, due at random within one second
+    Fire,
+    /// 10^6 such timers on one thread without tasks, each with a waker that notes the time
+    FireBare,
+    /// What a pending timer takes, handle and all
+    Memory,
+    /// Create, poll, drop on one thread and then on two, 10^5 others pending
+    Churn,
+    /// 10^5 intervals of one second on two threads
+    Intervals,
+    /// One TCP connection between two threads
+    RoundTrip,
+    /// The same with a read timeout each time
+    RoundTripTimeout,
+    /// TCP echo with read timeouts: 100 connections, one thread
+    #[value(name = "echo-100-1")]
+    Echo100On1,
+    /// TCP echo with read timeouts: 100 connections, two threads
+    #[value(name = "echo-100-2")]
+    Echo100On2,
+    /// TCP echo with read timeouts: 1,000 connections, one thread
+    #[value(name = "echo-1000-1")]
+    Echo1000On1,
+    /// TCP echo with read timeouts: 1,000 connections, two threads
+    #[value(name = "echo-1000-2")]
+    Echo1000On2,
+    /// A wake passed between two threads in `block_on`; not with tokio
+    Wake,
+    /// One TCP connection between two threads that never enter the runtime; not with tokio
+    Fallback,
+    /// Single sleeps of 1 to 4 ms
+    Lateness,
+    /// 10^5 far timers and nothing to do
+    Idle,
+    /// Insert and cancel a timer that is not the earliest; to be counted by strace
+    Quiet,
+}
+
+impl Peer {
+    pub const ALL: [Peer; 3] = [Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio];
+}
+
+impl Workload {
+    /// Whether a runtime can do it.
+    pub fn suits(self, peer: Peer) -> bool {
+        peer != Peer::Tokio || !matches!(self, Workload::Wake | Workload::Fallback)
+    }
+}
+
+/// How much is done: one is all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale(pub f64);
+
+impl Scale {
+    pub fn count(self, full: usize) -> usize {
+        ((full as f64 * self.0) as usize).max(20)
+    }
+
+    pub fn time(self, full: Duration) -> Duration {
+        full.mul_f64(self.0.clamp(0.1, 1.0))
+    }
+}
+
+/// What came out, by name.
+pub type Figures = Vec<(&'static str, f64)>;
+
+/// Runs a workload in this process, of a runtime that it suits.
+pub fn run(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
+    match peer {
+        Peer::AsyncWheel => run_on::<AsyncWheel>(workload, scale),
+        Peer::AsyncIo => run_on::<AsyncIo>(workload, scale),
+        Peer::Tokio => run_on::<Tokio>(workload, scale),
+    }
+}
+
+fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
+    match workload {
+        Workload::CreateNone => Ok(create::run::<R>(scale, 0)),
+        Workload::CreatePending => Ok(create::run::<R>(scale, scale.count(1_000_000))),
+        Workload::PushRandom => push::run::<R>(scale, push::Which::Random),
+        Workload::PushOne => push::run::<R>(scale, push::Which::TheSame),
+        Workload::Fire => fire::in_tasks::<R>(scale),
+        Workload::FireBare => fire::with_wakers::<R>(scale),
+        Workload::Memory => Ok(memory::run::<R>(scale)),
+        Workload::Churn => Ok(churn::run::<R>(scale)),
+        Workload::Intervals => intervals::run::<R>(scale),
+        Workload::RoundTrip => round_trip::run::<R>(scale, None),
+        Workload::RoundTripTimeout => round_trip::run::<R>(scale, Some(LIMIT)),
+        Workload::Echo100On1 => echo::run::<R>(scale, 100, 1),
+        Workload::Echo100On2 => echo::run::<R>(scale, 100, 2),
+        Workload::Echo1000On1 => echo::run::<R>(scale, 1_000, 1),
+        Workload::Echo1000On2 => echo::run::<R>(scale, 1_000, 2),
+        Workload::Wake => wake::run::<R>(scale),
+        Workload::Fallback => round_trip::through_fallback::<R>(scale),
+        Workload::Lateness => lateness::run::<R>(scale),
+        Workload::Idle => idle::run::<R>(scale),
+        Workload::Quiet => Ok(quiet::run::<R>(scale)),
+    }
+}
+
+/// The timeout of reads that never time out.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A time within the range, in nanoseconds' steps.
+fn random_between(random: &mut fastrand::Rng, from: Duration, to: Duration) -> Duration {
+    Duration::from_nanos(random.u64(from.as_nanos() as u64..to.as_nanos() as u64))
+}
+
+/// The deadlines of timers that only have to be there: 10 to 120 s from now.
+fn far(random: &mut fastrand::Rng) -> Duration {
+    random_between(random, Duration::from_secs(10), Duration::from_secs(120))
+}
+
+/// A system call that nothing else makes. What each thread calls between two of them is what
+/// [`crate::table`] counts under strace.
+fn mark() {
+    let _ = std::os::unix::process::parent_id();
+}

@@ -1,0 +1,66 @@
+//! Wheels in virtual time: populations and spans that no test could wait for.
+
+use async_wheel::wheel::Wheel;
+
+use crate::measured;
+
+/// What one round of a shard hands out at most; see `src/reactor/timers.rs`.
+const BUDGET: usize = 1024;
+/// How long dense timers are gathered; see `src/reactor/pace.rs`.
+const GATHERED: u64 = 200_000;
+
+/// What was seen of a wheel.
+#[derive(Default)]
+struct Seen {
+    steps: u64,
+    /// The most that a step handed out.
+    most: usize,
+    /// Steps that had handed out all that they may.
+    full: u64,
+    /// Steps that ended because they had moved all that they may.
+    moved_out: u64,
+    /// The latest that a timer was handed out, in virtual time: 0.2 ms of it are the gathering.
+    late: u64,
+}
+
+/// Runs wheels, one after another, each with its share of the timers.
+pub fn run(timers: u64, wheels: u64, seconds: u64) {
+    let mut all = Seen::default();
+    for _ in 0..wheels {
+        let mut wheel = Wheel::new();
+        for _ in 0..timers / wheels {
+            wheel.insert(fastrand::u64(..seconds * 1_000_000_000), 0_u8);
+        }
+        let seen = &mut all;
+        measured(|| expire_all(&mut wheel, seen));
+    }
+    println!("{} timers in {wheels} wheels, due within {seconds} s", timers / wheels * wheels);
+    println!("  steps: {}, with {} handed out at most", all.steps, all.most);
+    println!("  steps that ended at {BUDGET} handed out: {}", all.full);
+    println!("  steps that ended at {} moved: {}", 64 * BUDGET, all.moved_out);
+    println!("  latest, the gathering included: {} us", all.late / 1_000);
+}
+
+/// Hands out all timers, in steps as a shard takes them. A step that says that there is more is
+/// followed by another at once, which takes no virtual time.
+fn expire_all(wheel: &mut Wheel<u8>, seen: &mut Seen) {
+    let mut now = 0;
+    while let Some(next) = wheel.next_deadline() {
+        now = next.max(now + GATHERED);
+        loop {
+            let late = &mut seen.late;
+            let done =
+                wheel.expire(now, BUDGET, |_, deadline, _| *late = (*late).max(now - deadline));
+            seen.steps += 1;
+            seen.most = seen.most.max(done.expired);
+            if !done.more {
+                break;
+            }
+            if done.expired == BUDGET {
+                seen.full += 1;
+            } else {
+                seen.moved_out += 1;
+            }
+        }
+    }
+}
