@@ -41,7 +41,7 @@ use crate::wheel::Key;
 ///
 /// A period of zero is allowed, and one too short to keep up with: there is always a tick to make
 /// up for. So that a task that takes them in a loop leaves others on its thread a turn, one poll in
-/// 1,024 finds nothing and wakes the task at once.
+/// 1,024 that lag behind is `Pending`, and the task is woken with the next timers that are due.
 ///
 /// # Without a reactor
 ///
@@ -406,7 +406,9 @@ impl Stream for Timer {
             period => when.checked_add(Duration::from_nanos(period)),
         };
         if next.is_some_and(Timer::gives_way) {
-            cx.waker().wake_by_ref();
+            // By way of the wheel, which has it that it is due: so the driver gets its turn as
+            // well, and the waker is kept like that of any poll that found nothing.
+            self.arm(deadline, cx);
             return Poll::Pending;
         }
         self.when = next;

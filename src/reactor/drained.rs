@@ -9,9 +9,13 @@
 //! of the stream, which is there to be read as well. Both come with an event that says so, and
 //! from then on short reads of that source tell nothing.
 //!
-//! Two cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
-//! saw it, and a low-water mark (`SO_RCVLOWAT`) above one. There a read may wait for the next
-//! event although a few bytes are left.
+//! A read that is left out answers by what the poller has reported. What has come since is found
+//! with its event, which is a round of the shard's away, and not by the read itself.
+//!
+//! Three cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
+//! saw it, a low-water mark (`SO_RCVLOWAT`) above one, and a socket whose records the kernel
+//! decrypts (`TCP_ULP`), where a read stops at a record that is no data. There a read may wait
+//! for the next event although something is left.
 
 use crate::sync::{AtomicUsize, Ordering};
 

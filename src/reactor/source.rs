@@ -140,9 +140,14 @@ impl Source {
 
     /// Whether a read is known to find nothing, when the event counter is `events`: it can be
     /// left out and is as good as one that ended in `WouldBlock`.
+    ///
+    /// Only while interest in reading is registered. Without it, no event tells of what has come
+    /// since, and who tries a read from time to time without waiting would never find it.
     pub(crate) fn is_drained(&self, events: usize) -> bool {
         // In the child of a fork the events are the parent's.
-        self.drained.since(events) && !self.shard.is_inherited()
+        self.drained.since(events)
+            && !self.shard.is_inherited()
+            && self.state.lock()[Interest::Read as usize].armed
     }
 
     /// Notes that a read fell short of what it was asked for, before which the event counter
