@@ -4,8 +4,56 @@
 //! models in `loom-tests/`, which compile the very files of `handoff`, `reactor` and `driver`,
 //! put their own module in this one's place.
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// A lock that a panic does not poison: what it guards is whole whenever it is given back.
+///
+/// The standard library's, and not parking_lot's, whose waiting threads are in tables of the
+/// whole process: a child that is forked while some thread is in there finds them locked for
+/// good, whatever lock it then waits for.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Mutex<T> {
+        Mutex(std::sync::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A condition variable.
+#[derive(Debug)]
+pub(crate) struct Condvar(std::sync::Condvar);
+
+impl Condvar {
+    pub(crate) const fn new() -> Condvar {
+        Condvar(std::sync::Condvar::new())
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wait_for<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+    ) -> MutexGuard<'a, T> {
+        self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
 
 /// A shared piece of the reactor. It lives as long as the process, so this is a reference; the
 /// models, which make a reactor for each execution, count references instead.
@@ -51,7 +99,7 @@ fn keep(piece: usize) {
 
 /// Waits a moment after an error that will hardly go away sooner.
 pub(crate) fn pause() {
-    std::thread::sleep(std::time::Duration::from_millis(1));
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 /// Runs code of the user's and keeps a panic of its to itself. The models let it through: there

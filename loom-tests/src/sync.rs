@@ -1,5 +1,4 @@
-//! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the interface of
-//! parking_lot's.
+//! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the same interface.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -120,13 +119,19 @@ impl Condvar {
         self.sleeper.wake();
     }
 
-    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        self.wait_until(guard, NEVER);
+    pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.wait_until(&mut guard, NEVER);
+        guard
     }
 
-    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, limit: Duration) {
+    pub(crate) fn wait_for<'a, T>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        limit: Duration,
+    ) -> MutexGuard<'a, T> {
         let limit = clock::saturating_nanos(limit);
-        self.wait_until(guard, clock::wheel_now().saturating_add(limit));
+        self.wait_until(&mut guard, clock::wheel_now().saturating_add(limit));
+        guard
     }
 
     /// Waits until a signal or until it is as late as `deadline`.

@@ -108,18 +108,18 @@ impl Parker {
             return;
         }
         while !self.consume() {
-            self.signal.wait(&mut guard);
+            guard = self.signal.wait(guard);
         }
     }
 
     /// Sleeps until there is a notification, for `limit` at most. Whether there was one, which
     /// is then consumed. Owner only, awake.
     pub(crate) fn park_for(&self, limit: Duration) -> bool {
-        let mut guard = self.lock.lock();
+        let guard = self.lock.lock();
         if !self.begin_park() {
             return true;
         }
-        self.signal.wait_for(&mut guard, limit);
+        let _guard = self.signal.wait_for(guard, limit);
         // A spurious signal ends the sleep early, which its only caller, the fallback, takes
         // for the limit. Ordering: Acquire, with the Release in `wake`.
         self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED

@@ -71,7 +71,7 @@ impl Polls for Poller {
                         self.0.changed.wait_until(&mut state, deadline);
                     }
                     Until::At(_) => over = true,
-                    Until::Notified | Until::Now => self.0.changed.wait(&mut state),
+                    Until::Notified | Until::Now => state = self.0.changed.wait(state),
                 }
             }
             over |= std::mem::take(&mut state.notified);
