@@ -217,8 +217,8 @@ impl Timer {
     /// A period, if it has one, stays.
     ///
     /// If a task waits for the timer (it has polled while there was a deadline), it will be woken
-    /// at the new time and need not poll again before. To push a deadline out like this, again and again, is what the timing
-    /// wheel is made for: it costs a lock and a store.
+    /// at the new time and need not poll again before. To push a deadline out like this, again and
+    /// again, is what the timing wheel is made for: it costs a lock and a store.
     ///
     /// # Examples
     ///
@@ -332,14 +332,15 @@ impl Timer {
             shard.refresh_timer(*key, deadline, cx.waker());
             return;
         }
+        let waker = cx.waker().clone();
         match driver::place() {
             Ok(shard) => {
-                let key = shard.insert_timer(deadline, cx.waker().clone());
+                let key = shard.insert_timer(deadline, waker);
                 self.entry = Some(Entry { shard, key });
             }
             Err(_) => {
                 sync::pause();
-                cx.waker().wake_by_ref();
+                waker.wake();
             }
         }
     }

@@ -10,13 +10,13 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, eventually, poll_with, watchdog};
+use async_wheel::{Async, Timer, block_on, diagnostics};
+use common::{Wakes, armed, eventually, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
 
 const MS: Duration = Duration::from_millis(1);
@@ -166,6 +166,80 @@ fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
     busy.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
+/// Threads that contend for the locks of timers and of those who sleep, until told to stop.
+struct Contention {
+    stop: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Contention {
+    fn of(threads: usize) -> Contention {
+        let stop = Arc::new(AtomicBool::new(false));
+        let contend = |number| {
+            let stop = stop.clone();
+            thread::spawn(move || {
+                let mut far = armed(Waker::noop(), || Timer::after(HOUR));
+                while !stop.load(Ordering::SeqCst) {
+                    if number % 2 == 0 {
+                        far.set_after(HOUR);
+                    } else {
+                        block_on(Timer::after(MS / 20));
+                    }
+                }
+            })
+        };
+        let threads = (0..threads).map(contend).collect();
+        Contention { stop, threads }
+    }
+
+    fn end(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+#[test]
+fn a_child_whose_threads_contend_finds_no_lock_that_the_parents_threads_waited_for() {
+    let _watchdog = watchdog();
+    let contention = Contention::of(8);
+    for _ in 0..60 {
+        in_child("contends for locks", || {
+            let contention = Contention::of(8);
+            thread::sleep(20 * MS);
+            contention.end();
+        });
+    }
+    contention.end();
+}
+
+#[test]
+fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
+    // By itself, so that nothing else drives a round meanwhile.
+    process::alone("a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up", || {
+        let (send, receive) = mpsc::channel();
+        let asleep = thread::spawn(move || {
+            let mut polls = 0;
+            block_on(poll_fn(|cx| {
+                polls += 1;
+                let _ = send.send(cx.waker().clone());
+                if polls == 1 { Poll::Pending } else { Poll::Ready(()) }
+            }));
+        });
+        let waker = receive.recv().unwrap();
+        let rounds = || diagnostics::shards().iter().map(|shard| shard.turns).sum::<usize>();
+        // It goes to sleep in its poller, and the fallback after it.
+        thread::sleep(100 * MS);
+        let before = rounds();
+        for _ in 0..5 {
+            in_child("wakes a call of the parent's", || waker.wake_by_ref());
+        }
+        thread::sleep(20 * MS);
+        assert_eq!(rounds(), before);
+        waker.wake();
+        asleep.join().unwrap();
+    });
+}
+
 #[test]
 fn a_timer_that_waits_in_the_parent_fires_in_both() {
     let _watchdog = watchdog();
@@ -295,35 +369,67 @@ fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
     everything_works();
 }
 
+/// A waker that forks, and the children it made.
+#[derive(Default)]
+struct Forks(Mutex<Vec<libc::pid_t>>);
+
+impl Wake for Forks {
+    fn wake(self: Arc<Self>) {
+        self.0.lock().unwrap().push(fork());
+    }
+}
+
+impl Forks {
+    /// Arms a timer with such a waker and waits for the child. The timer goes with the result.
+    fn by_a_timer() -> (libc::pid_t, Timer) {
+        let forks = Arc::new(Forks::default());
+        let timer = armed(&Waker::from(forks.clone()), || Timer::after(5 * MS));
+        eventually("the waker has forked", || !forks.0.lock().unwrap().is_empty());
+        let child = forks.0.lock().unwrap()[0];
+        (child, timer)
+    }
+}
+
 #[test]
 fn a_waker_that_forks_takes_nothing_from_the_parent() {
-    let _watchdog = watchdog();
-    struct Forks(Mutex<Vec<libc::pid_t>>);
-    impl Wake for Forks {
-        fn wake(self: Arc<Self>) {
-            self.0.lock().unwrap().push(fork());
+    // By itself: whichever thread drives is the one that is copied.
+    process::alone("a_waker_that_forks_takes_nothing_from_the_parent", || {
+        // Several times, with time for the copies to take something if they do.
+        for _ in 0..5 {
+            let (child, _timer) = Forks::by_a_timer();
+            let (ours, mut peer) = UnixStream::pair().unwrap();
+            let mut ours = Async::new(ours).unwrap();
+            for _ in 0..30 {
+                peer.write_all(b"x").unwrap();
+                future::block_on(Timer::after(MS));
+                let late = async {
+                    Timer::after(PATIENCE).await;
+                    panic!("a child took the event");
+                };
+                assert_eq!(future::block_on(ours.read(&mut [0; 8]).or(late)).unwrap(), 1);
+            }
+            // The copy of the fallback thread in the child ends, and so the child.
+            assert!(status_of(child).is_some(), "the copy of the fallback thread goes on");
         }
-    }
-    // Several times, with time for the copies to take something if they do.
-    for _ in 0..5 {
-        let forks = Arc::new(Forks(Mutex::default()));
-        let _timer = armed(&Waker::from(forks.clone()), || Timer::after(10 * MS));
-        eventually("the waker has forked", || !forks.0.lock().unwrap().is_empty());
-        let (ours, mut peer) = UnixStream::pair().unwrap();
-        let mut ours = Async::new(ours).unwrap();
-        for _ in 0..30 {
-            peer.write_all(b"x").unwrap();
-            future::block_on(Timer::after(MS));
-            let late = async {
-                Timer::after(PATIENCE).await;
-                panic!("a child took the event");
-            };
-            assert_eq!(future::block_on(ours.read(&mut [0; 8]).or(late)).unwrap(), 1);
-        }
-        // The copy of the fallback thread in the child ends, and so the child.
-        let child = forks.0.lock().unwrap()[0];
-        assert!(status_of(child).is_some(), "the copy of the fallback thread goes on");
-    }
+    });
+}
+
+#[test]
+fn a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends() {
+    // By itself: whichever thread drives is the one that is copied.
+    process::alone(
+        "a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends",
+        || {
+            block_on(Timer::after(MS));
+            // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
+            let contention = Contention::of(3);
+            for _ in 0..40 {
+                let (child, _timer) = Forks::by_a_timer();
+                assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
+            }
+            contention.end();
+        },
+    );
 }
 
 #[test]

@@ -24,7 +24,8 @@ struct Process {
 static PROCESSES: [Process; MOST_FORKS] =
     [const { Process { reactor: OnceLock::new(), starting: Mutex::new(()) } }; MOST_FORKS];
 
-/// How many generations of processes, each forked from the one before, may have a reactor.
+/// How many generations of processes, each forked from the one before, may have a reactor: those
+/// in between that need none count as well.
 const MOST_FORKS: usize = 64;
 
 /// This process's place, unless too many have gone before.

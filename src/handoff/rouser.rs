@@ -1,7 +1,7 @@
 //! A parker with the poller that its owner sleeps in.
 
 use crate::sync::Ref;
-use crate::sys::{Poller, Polls};
+use crate::sys::{Poller, Polls, forks};
 
 use super::{Parker, Roused};
 
@@ -12,6 +12,8 @@ pub(crate) struct Rouser {
     /// The poller that the owner goes into. It is fixed, so that a wake that finds the owner
     /// polling knows where without asking.
     poller: Ref<Poller>,
+    /// The process's forks when this was made.
+    forks: usize,
 }
 
 impl Rouser {
@@ -21,12 +23,14 @@ impl Rouser {
     }
 
     pub(crate) fn new(poller: Ref<Poller>) -> Rouser {
-        Rouser { parker: Parker::new(), poller }
+        Rouser { parker: Parker::new(), poller, forks: forks() }
     }
 
     /// Wakes the owner. Any thread; a system call only if the owner sleeps.
+    ///
+    /// In the child of a fork, what was made before it has no owner: its poller is the parent's.
     pub(crate) fn rouse(&self) {
-        if self.parker.wake() == Roused::InPoller {
+        if self.forks == forks() && self.parker.wake() == Roused::InPoller {
             self.poller.notify();
         }
     }

@@ -37,16 +37,24 @@ impl Round {
 
     /// Wakes everybody that was collected. This runs user code, so that the caller holds no
     /// lock and no seat. A waker that panics keeps nobody else from being woken.
+    ///
+    /// In the child of a waker that forks it ends there: all that is left is the parent's.
     pub(crate) fn wake(&mut self, shard: &Shard) {
         #[cfg(feature = "tracing")]
-        self.trace(shard);
+        contain(|| self.trace(shard));
         for waker in self.wakers.drain(..) {
             contain(|| waker.wake());
+            if shard.is_inherited() {
+                return;
+            }
         }
         let mut again = Vec::new();
         while !self.fired.is_empty() {
             for fired in &self.fired {
                 contain(|| fired.waker.wake_by_ref());
+                if shard.is_inherited() {
+                    return;
+                }
             }
             shard.timers().put_back(&mut self.fired, &mut again);
             for spare in self.fired.drain(..) {
@@ -55,6 +63,7 @@ impl Round {
             std::mem::swap(&mut self.fired, &mut again);
         }
     }
+
     #[cfg(feature = "tracing")]
     fn trace(&self, shard: &Shard) {
         if !self.wakers.is_empty() || !self.fired.is_empty() {

@@ -151,6 +151,10 @@ impl Shard {
         // Cloned without the lock: that is the task's code.
         drop(timers);
         let waker = waker.clone();
+        if self.is_inherited() {
+            // It forked: the task is to poll again, and finds that the entry is the parent's.
+            return waker.wake();
+        }
         let mut timers = self.timers();
         let replaced = timers.set_waker(key, waker);
         let alarm = timers.ensure(key, deadline);

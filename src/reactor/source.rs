@@ -183,9 +183,9 @@ impl Source {
         cx: &mut Context<'_>,
         would_block: Option<usize>,
     ) -> Poll<io::Result<()>> {
-        self.must_not_be_inherited()?;
-        // Cloned before the lock: that is the task's code.
+        // Cloned before the lock: that is the task's code, and might even fork.
         let waker = cx.waker().clone();
+        self.must_not_be_inherited()?;
         let mut state = self.state.lock();
         let events = self.events(interest);
         let direction = &mut state[interest as usize];
@@ -293,8 +293,8 @@ impl Source {
         waiter: &mut Waiter,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.must_not_be_inherited()?;
         let waker = cx.waker().clone();
+        self.must_not_be_inherited()?;
         let mut state = self.state.lock();
         let events = self.events(interest);
         let direction = &mut state[interest as usize];
