@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_executor::Executor;
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, eventually, in_time, poll_with, watchdog};
+use common::{Wakes, armed, eventually, in_time, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
 const MS: Duration = Duration::from_millis(1);
@@ -309,4 +309,55 @@ fn the_helper_thread_is_one_and_has_a_name() {
         };
         eventually("there is one helper thread", || count() == 1);
     }
+}
+
+/// What is made outside `block_on` lives in the first shard, and so does a thread that blocks.
+#[test]
+fn a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io() {
+    const NAME: &str = "a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io";
+    process::alone(NAME, || {
+        const ROUNDS: usize = 400;
+        let (blocks, is_blocked) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let blocked = thread::spawn(move || {
+            block_on(async {
+                Timer::after(MS).await;
+                blocks.send(()).unwrap();
+                let _ = released.recv();
+            });
+        });
+        is_blocked.recv().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).unwrap();
+        }
+        let (mut client, mut server) = (Async::new(client).unwrap(), Async::new(server).unwrap());
+        let serves = thread::spawn(move || {
+            future::block_on(async {
+                let mut byte = [0];
+                while let Ok(1) = server.read(&mut byte).await {
+                    server.write_all(&byte).await.unwrap();
+                }
+            });
+        });
+        let mut times: Vec<_> = future::block_on(async {
+            let mut times = Vec::new();
+            for _ in 0..ROUNDS {
+                let start = Instant::now();
+                client.write_all(b"x").await.unwrap();
+                client.read_exact(&mut [0]).await.unwrap();
+                times.push(start.elapsed());
+            }
+            times
+        });
+        drop(client);
+        drop(release);
+        serves.join().unwrap();
+        blocked.join().unwrap();
+        times.sort_unstable();
+        // One step a back-off would be two back-offs a round trip, 2 ms at least.
+        assert!(times[ROUNDS / 2] < MS, "half of all round trips took {:?}", times[ROUNDS / 2]);
+    });
 }

@@ -4,13 +4,13 @@
 //! At each look it does, for each shard, one of these:
 //!
 //! - *Vacant, and nobody will come to drive* (no resident is awake, or one was awake for long
-//!   without driving, and the shard had no work just now): the shard is the fallback's. It does
-//!   a round, arms the shard's poller in its own, and leaves the seat vacant and watched.
+//!   without driving): the shard is the fallback's. It does a round, arms the shard's poller in
+//!   its own, and leaves the seat vacant and watched.
 //! - *Vacant, and somebody drove since the last look*: it leaves the shard alone and looks again
 //!   after a back-off.
-//! - *Vacant, nobody drove since the last look, and somebody is up who did not long ago, or there
-//!   is work*: it does a round, so that nothing waits for them, and looks again after a back-off.
-//!   To arm the poller would be to take a busy thread's events from it one by one.
+//! - *Vacant, nobody drove since the last look, and somebody is up who did not long ago*: it does
+//!   a round, so that nothing waits for them, and looks again after a back-off. To arm the poller
+//!   would be to take a busy thread's events from it one by one.
 //! - *Taken*: if it has no reason to look again, it marks the seat watched and counts on being
 //!   told; otherwise it leaves the seat alone, so that leaving it stays free.
 //!
@@ -46,7 +46,7 @@ pub(crate) struct Fallback {
     shards: Vec<Ref<Shard>>,
     /// For each shard, the rounds that its residents had driven at the last look.
     turns: Vec<usize>,
-    /// For each shard, how long its residents have not driven, in back-offs, up to [`PATIENCE`].
+    /// For each shard, how long its residents have not driven, in back-offs.
     absence: Vec<u64>,
     /// For each shard, whether its poller went off in the root poller and was not armed again
     /// since. The fallback must not count on it until then.
@@ -190,7 +190,7 @@ impl Fallback {
     /// Leaves a seat: to residents who will be back, or watched.
     fn leave(&mut self, shard: &Ref<Shard>, look: &mut Look) {
         let absence = &mut self.absence[shard.index()];
-        if shard.is_wanted() && (*absence < PATIENCE || !self.round.is_idle()) {
+        if shard.is_wanted() && *absence < PATIENCE {
             *absence = absence.saturating_add(self.backoff);
         } else if let Ok(until) = shard.leave_watched(self.reactor.root()) {
             self.went_off[shard.index()] = false;
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_has_work_is_not_armed_while_somebody_is_up_however_long_they_do_not_drive() {
+    fn a_shard_whose_resident_is_up_but_blocked_is_armed_however_much_work_there_is() {
         let (mut fallback, shards) = fallback(1);
         if !NESTED {
             return;
@@ -343,8 +343,6 @@ mod tests {
         shards[0].is_up();
         fallback.absence[0] = PATIENCE;
         shards[0].insert_timer(0, Waker::noop().clone());
-        assert!(fallback.look().expected);
-        assert_eq!(shards[0].seat().describe(), (false, false));
         assert!(!fallback.look().expected);
         assert!(shards[0].seat().is_vacant_and_watched());
     }
