@@ -122,7 +122,8 @@ impl Timers {
             Sleeper::Driver { until } => (until, Alarm::Driver),
             Sleeper::Fallback { until } => (until, Alarm::Fallback),
         };
-        if deadline >= until {
+        // Where timers are dense, a sleep for this one would last as long.
+        if self.pace.put_off(deadline) >= until {
             return Alarm::None;
         }
         self.sleeper = Sleeper::Nobody;
@@ -233,6 +234,25 @@ mod tests {
         assert_eq!(timers.insert(98, waker()).1, Alarm::None);
         timers.set_sleeper(Sleeper::Fallback { until: NEVER });
         assert_eq!(timers.insert(1_000, waker()).1, Alarm::Fallback);
+    }
+
+    #[test]
+    fn where_timers_are_dense_a_deadline_that_changes_nothing_for_the_sleeper_rouses_nobody() {
+        let mut timers = Timers::new();
+        for now in (10_000_000..20_000_000).step_by(10_000) {
+            let _ = timers.insert(now, waker());
+            let _ = timers.fire(now, &mut Vec::new());
+        }
+        let next = 20_000_000;
+        let _ = timers.insert(next, waker());
+        let until = timers.sleep_until();
+        assert!(until > next + 100_000);
+        timers.set_sleeper(Sleeper::Driver { until });
+        assert_eq!(timers.insert(next + 1, waker()).1, Alarm::None);
+        assert_eq!(timers.insert(next - 1, waker()).1, Alarm::None);
+        assert_eq!(timers.sleep_until(), until);
+        // A deadline that has passed by more than timers are put off.
+        assert_eq!(timers.insert(1, waker()).1, Alarm::Driver);
     }
 
     #[test]
