@@ -39,6 +39,19 @@ struct Home {
     shard: Ref<Shard>,
 }
 
+impl Local {
+    /// This thread's home, which its first call gets.
+    fn home(&self, reactor: &Ref<Reactor>) -> &Home {
+        if self.home.get().is_none() {
+            // A subscriber of `tracing` may call `block_on` meanwhile: then that call's stays, and
+            // this one is given up.
+            let home = Home { shard: reactor.move_in(), reactor: reactor.clone() };
+            let _ = self.home.set(home);
+        }
+        self.home.get().expect("it was set just now")
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         if !self.shard.is_inherited() {
@@ -94,9 +107,7 @@ impl Call {
                 let depth = local.depth.replace(local.depth.get() + 1);
                 return (reactor.first(), depth == 0, local.spare.take().filter(Parts::are_ours));
             }
-            let home = local
-                .home
-                .get_or_init(|| Home { shard: reactor.move_in(), reactor: reactor.clone() });
+            let home = local.home(&reactor);
             let depth = local.depth.replace(local.depth.get() + 1);
             if home.shard.is_inherited() {
                 // Forked: the home and the calls that are going on are the parent's.
