@@ -27,7 +27,8 @@ use crate::handoff::Parker;
 ///
 /// # Panics
 ///
-/// If the future does, and as said above after a fork; the next call on this thread is none the worse for it.
+/// If the future does, and as said above after a fork; the next call on this thread is none the
+/// worse for it.
 ///
 /// # Examples
 ///

@@ -30,6 +30,13 @@ use crate::sys::Registration;
 /// system calls. Readiness is level-triggered: whoever waits for something that is there
 /// already is told.
 ///
+/// One kind of operation is not always tried first, on Linux: a read of an `Async<TcpStream>`
+/// through [`AsyncRead`], after one that returned less than was asked for. That one has emptied
+/// the socket; until the poller reports something new, the next waits without trying. If the
+/// socket is set up so that a short read does *not* mean that (`SO_RCVLOWAT` above one,
+/// decryption in the kernel, a sockmap), read with [`read_with`](Async::read_with), which always
+/// tries.
+///
 /// Any number of tasks can wait in futures. The poll methods (`poll_readable`, `poll_read`, …)
 /// keep one task for each direction: another that comes takes the place, and the one that was
 /// there is woken.

@@ -12,10 +12,10 @@
 //! A read that is left out answers by what the poller has reported. What has come since is found
 //! with its event, which is a round of the shard's away, and not by the read itself.
 //!
-//! Three cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
-//! saw it, a low-water mark (`SO_RCVLOWAT`) above one, and a socket whose records the kernel
-//! decrypts (`TCP_ULP`), where a read stops at a record that is no data. There a read may wait
-//! for the next event although something is left.
+//! Some cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
+//! saw it, a low-water mark (`SO_RCVLOWAT`) above one, a socket whose records the kernel decrypts
+//! (`TCP_ULP`), where a read stops at a record that is no data, and one in a sockmap. There a
+//! read may wait for the next event although something is left.
 
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -62,8 +62,8 @@ impl Drained {
     /// counted: who then reads and sees the old counter has that event still ahead.
     pub(super) fn give_up(&self) {
         // Ordering: Relaxed; the counter that moves after this, with Release, makes it seen by
-        // who reads that with Acquire. A swap, which comes after whatever it reads in this word's order of changes; whether a
-        // store does, loom leaves open.
+        // who reads that with Acquire. A swap, which comes after whatever it reads in this word's
+        // order of changes; whether a store does, loom leaves open.
         self.0.swap(NEVER, Ordering::Relaxed);
     }
 }

@@ -276,11 +276,10 @@ impl Shard {
             self.collect(round);
         } else {
             self.timers().set_sleeper(Sleeper::Nobody);
-            notified = true;
+            self.leave();
+            return true;
         }
-        // Ordering: Relaxed: advice, see the field.
-        self.turns.fetch_add(1, Ordering::Relaxed);
-        self.leave();
+        self.leave_driven();
         notified
     }
 
@@ -288,11 +287,16 @@ impl Shard {
     pub(crate) fn turn_if_vacant(&self, round: &mut Round) {
         if self.seat.try_take() == Took::Seat {
             self.turn(round);
-            // Ordering: Relaxed: advice, see the field.
-            self.turns.fetch_add(1, Ordering::Relaxed);
-            self.leave();
+            self.leave_driven();
             round.wake(self);
         }
+    }
+
+    /// Leaves the seat after a round of a `block_on` thread's.
+    fn leave_driven(&self) {
+        // Ordering: Relaxed: advice, see the field.
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.leave();
     }
 
     /// Leaves the seat and tells whoever has to know. Whether somebody had asked for it.

@@ -38,9 +38,9 @@
 //! # Costs
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
-//! An entry is moved down at most seven times for each deadline, typically two or three. Memory of an
-//! entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its deadline
-//! included.
+//! An entry is moved down at most seven times for each deadline, typically two or three. Memory
+//! of an entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its
+//! deadline included.
 //!
 //! # Examples
 //!
