@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Async, IoSafe};
-use crate::reactor::Interest;
+use crate::reactor::{Interest, Source};
+use crate::sys::Socket;
 
 /// Waits after an operation that would block. `$by_system` says whether the system itself said
 /// so. The operation may be a user's: a type that reads a frame piece by piece says `WouldBlock`
@@ -79,6 +80,11 @@ fn is_tcp_stream<T>() -> bool {
     typeid::of::<T>() == TypeId::of::<TcpStream>()
 }
 
+/// The socket of a TCP stream, where there is a cheaper way to it than the standard library's.
+fn tcp_socket<T>(source: &Source) -> Option<Socket<'_>> {
+    if is_tcp_stream::<T>() { source.registration().socket() } else { None }
+}
+
 /// The methods of `AsyncRead` by an expression for something that is `Read`.
 macro_rules! async_read {
     ($io:ident => $read:expr) => {
@@ -88,7 +94,15 @@ macro_rules! async_read {
             buffer: &mut [u8],
         ) -> Poll<io::Result<usize>> {
             let $io = &mut *self;
-            poll_read_op!($io, cx, buffer.len(), $read.read(buffer))
+            poll_read_op!(
+                $io,
+                cx,
+                buffer.len(),
+                match tcp_socket::<T>($io.source()) {
+                    Some(socket) => socket.receive(buffer),
+                    None => $read.read(buffer),
+                }
+            )
         }
 
         fn poll_read_vectored(
@@ -113,7 +127,15 @@ macro_rules! async_write {
             bytes: &[u8],
         ) -> Poll<io::Result<usize>> {
             let $io = &mut *self;
-            poll_op!($io, Write, cx, $write.write(bytes))
+            poll_op!(
+                $io,
+                Write,
+                cx,
+                match tcp_socket::<T>($io.source()) {
+                    Some(socket) => socket.send(bytes),
+                    None => $write.write(bytes),
+                }
+            )
         }
 
         fn poll_write_vectored(

@@ -13,6 +13,7 @@ mod polls;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
 mod registration;
+mod socket;
 mod waitable;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) use polls::{Event, Polls, Until};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};
+pub(crate) use socket::Socket;
 pub(crate) use waitable::Waitable;
 
 /// Whether the system's poller is epoll or a kqueue.

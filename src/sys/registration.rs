@@ -8,7 +8,7 @@ use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
 use polling::{Event, PollMode};
 
-use super::{Poller, Waitable};
+use super::{Poller, Socket, Waitable};
 
 /// What tells one registered thing from another in the whole process, where the system lets
 /// it be registered with several pollers.
@@ -71,13 +71,19 @@ impl Registration {
     /// what came with them.
     pub(crate) fn is_tcp(&self) -> bool {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Registration::Socket(socket) = *self {
-            use rustix::net::{ipproto, sockopt::socket_protocol};
-            // SAFETY: open until `delete` was called, by the contract of `new`.
-            let socket = unsafe { Borrowed::borrow_raw(socket) };
-            return socket_protocol(socket).is_ok_and(|protocol| protocol == Some(ipproto::TCP));
-        }
+        return self.socket().is_some_and(Socket::is_tcp);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
         false
+    }
+
+    /// The socket, where there is a cheaper way to it than the standard library's.
+    pub(crate) fn socket(&self) -> Option<Socket<'_>> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Registration::Socket(socket) = *self {
+            // SAFETY: open until `delete` was called, by the contract of `new`.
+            return Some(Socket(unsafe { Borrowed::borrow_raw(socket) }));
+        }
+        None
     }
 
     fn mode(&self) -> PollMode {
