@@ -332,40 +332,45 @@ fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
 #[test]
 fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
     let _watchdog = watchdog();
-    let parents = thread::current().id();
-    // `true` after the child has ended well; in the child, whatever its code says.
-    let in_child_of_call = |code: &dyn Fn()| match fork() {
-        0 => {
-            code();
-            false
-        }
-        child => status_of(child).expect("the child hangs") == 0,
-    };
+    let parent = std::process::id();
     // The child goes on with the call until it has to wait.
-    let went_on = catch_unwind(AssertUnwindSafe(|| {
+    let ended = catch_unwind(|| {
         block_on(async {
             Timer::after(MS).await;
-            if in_child_of_call(&|| ()) {
-                Timer::after(MS).await;
-                return;
+            let child = fork();
+            if child == 0 {
+                pending::<()>().await;
             }
-            pending::<()>().await;
-        });
-    }));
-    if went_on.is_err() {
-        // This is the child, and the next call is none the worse for it.
-        let worked = catch_unwind(everything_works).is_ok();
-        exit(i32::from(!worked || thread::current().id() != parents));
-    }
-    // A call of its own within the parent's works; so does returning without waiting.
-    let in_parent = block_on(async {
-        let mut deadline = Timer::after(HOUR);
-        let _ = future::poll_once(&mut deadline).await;
-        in_child_of_call(&everything_works)
+            let status = status_of(child);
+            Timer::after(MS).await;
+            status
+        })
     });
-    if !in_parent {
-        exit(0);
+    if std::process::id() != parent {
+        // The next call is none the worse for it.
+        let told = ended.is_err_and(|payload| {
+            payload.downcast_ref::<&str>().is_some_and(|told| told.contains("inside block_on"))
+        });
+        exit(i32::from(!told || catch_unwind(everything_works).is_err()));
     }
+    assert_eq!(ended.unwrap(), Some(0), "the child hangs or is not told");
+
+    // A call of its own within the parent's works; so does returning without waiting.
+    let ended = catch_unwind(|| {
+        block_on(async {
+            let mut deadline = Timer::after(HOUR);
+            let _ = future::poll_once(&mut deadline).await;
+            let child = fork();
+            if child == 0 {
+                everything_works();
+            }
+            child
+        })
+    });
+    if std::process::id() != parent {
+        exit(i32::from(ended.is_err()));
+    }
+    assert_eq!(status_of(ended.unwrap()), Some(0), "a call within the parent's");
     everything_works();
 }
 
