@@ -302,7 +302,6 @@ fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
         assert!(poll_with(&wakes.waker(), wait).is_pending());
     }
     let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
-    let before = Instant::now();
     let mut waits = Some(waits);
     for used in [false, true] {
         in_child("drops all that was the parent's", || {
@@ -326,7 +325,6 @@ fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
     assert!(waits.iter_mut().all(|wait| poll_with(&wakes.waker(), wait).is_ready()));
     timer.set_after(MS);
     wakes.wait_for(sources.len() + 1);
-    assert!(before.elapsed() < HOUR);
 }
 
 #[test]
@@ -442,8 +440,6 @@ fn nothing_of_the_parents_is_locked_by_a_wait_in_a_child_that_is_killed() {
     let _watchdog = watchdog();
     let child = fork();
     if child == 0 {
-        let held = Mutex::new(());
-        let _held = held.lock();
         block_on(pending::<()>());
         exit(1);
     }
@@ -452,10 +448,4 @@ fn nothing_of_the_parents_is_locked_by_a_wait_in_a_child_that_is_killed() {
     unsafe { libc::kill(child, libc::SIGKILL) };
     assert!(status_of(child).is_some());
     everything_works();
-    let mut polls = 0;
-    block_on(poll_fn(|cx| {
-        polls += 1;
-        cx.waker().wake_by_ref();
-        if polls == 10 { Poll::Ready(()) } else { Poll::Pending }
-    }));
 }
