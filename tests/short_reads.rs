@@ -216,3 +216,19 @@ fn data_that_comes_while_nobody_waits_is_read() {
         }
     });
 }
+
+#[test]
+fn data_that_comes_while_no_interest_is_registered_is_read_by_the_first_poll() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let (mut ours, mut peer) = connection();
+        for round in 0..5_u8 {
+            peer.write_all(&[round]).unwrap();
+            // Nobody has ever waited, so that no event will tell of it.
+            let mut buffer = [0; 256];
+            let read = future::poll_once(ours.read(&mut buffer)).await;
+            let read = read.unwrap_or_else(|| panic!("data {round} was not found")).unwrap();
+            assert_eq!(buffer[..read], [round]);
+        }
+    });
+}
