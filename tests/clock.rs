@@ -219,6 +219,26 @@ fn a_backlog_that_is_no_storm_is_made_up_for_without_giving_way() {
     }
 }
 
+#[test]
+fn an_interval_that_is_set_after_it_gave_way_wakes_the_task_that_polled_last() {
+    let _watchdog = watchdog();
+    let (first, last) = (Wakes::new(), Wakes::new());
+    let mut storm = Timer::interval(NANOSECOND);
+    // How many ticks come in a row, from one poll that gave way to the next.
+    let mut burst =
+        || (0..).take_while(|_| poll_with(&first.waker(), &mut storm).is_ready()).count();
+    burst();
+    let ticks = burst();
+    // All of them are one task's, and another polls when the interval gives way.
+    for tick in 0..ticks {
+        assert!(poll_with(&first.waker(), &mut storm).is_ready(), "tick {tick} of {ticks}");
+    }
+    assert!(poll_with(&last.waker(), &mut storm).is_pending());
+    last.wait_for(1);
+    storm.set_after(20 * MS);
+    last.wait_for(2);
+}
+
 /// Half a century of beats, from some moment on, that come every few hours, each day and each
 /// year, and of idle timeouts that each beat pushes out. Every beat has to come in its
 /// nanosecond, and no timeout.
