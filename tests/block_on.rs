@@ -3,16 +3,16 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
+use std::future::poll_fn;
+use std::net::UdpSocket;
 use std::panic::catch_unwind;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_wheel::{Timer, block_on};
+use async_wheel::{Async, Timer, block_on};
 use common::{Wakes, eventually, in_time, poll_with, watchdog};
 use futures_lite::future::{self, FutureExt};
 
@@ -475,11 +475,12 @@ fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
 fn a_future_dropped_unfinished_in_block_on_leaves_nothing_behind() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
+    // Longer there than the future, so that a wait for it could stay.
+    let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
     block_on(async {
-        let mut never = pin!(pending::<()>().or(async {
-            Timer::after(Duration::MAX).await;
-        }));
-        assert!(never.as_mut().poll(&mut Context::from_waker(&wakes.waker())).is_pending());
+        let mut hour = Timer::after(3600 * 1000 * MS);
+        assert!(poll_with(&wakes.waker(), &mut hour).is_pending());
+        assert!(poll_with(&wakes.waker(), &mut source.readable()).is_pending());
     });
     assert_eq!(Arc::strong_count(&wakes), 1, "somebody still holds the waker");
     assert_eq!(wakes.count(), 0);
