@@ -120,6 +120,50 @@ fn a_child_has_a_reactor_of_its_own() {
     everything_works();
 }
 
+/// Forks on until there are `MOST` generations of processes, and then once more.
+fn go_on_forking(generation: u32) {
+    const MOST: u32 = 64;
+    if generation == MOST {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let error = Async::new(ours).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::Other);
+        assert!(error.to_string().contains("too many processes"), "{error}");
+        block_on(Timer::after(MS));
+        future::block_on(Timer::after(MS));
+        // Nor does a call need a reactor to be woken.
+        let (send, receive) = async_channel::bounded(1);
+        let sender = thread::spawn(move || send.send_blocking(()).unwrap());
+        block_on(receive.recv()).unwrap();
+        return sender.join().unwrap();
+    }
+    // Those in between that need no reactor count as well.
+    if generation % 9 == 0 {
+        everything_works();
+    }
+    let child = fork();
+    if child == 0 {
+        exit(i32::from(catch_unwind(|| go_on_forking(generation + 1)).is_err()));
+    }
+    let well = status_of(child) == Some(0);
+    if generation > 0 {
+        // The generation that failed has said how.
+        exit(i32::from(!well));
+    }
+    assert!(well, "in some generation");
+}
+
+#[test]
+fn the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on() {
+    // By itself: generations count from the first process that had a reactor.
+    process::alone(
+        "the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on",
+        || {
+            let _watchdog = watchdog();
+            go_on_forking(0);
+        },
+    );
+}
+
 #[test]
 fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
     let _watchdog = watchdog();
