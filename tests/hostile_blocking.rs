@@ -1,24 +1,29 @@
 //! Wakers that block, or call `block_on`, on the fallback thread: threads in `block_on` do
-//! without it. In processes of their own: they keep the fallback thread busy.
+//! without it. And such that block a thread in `block_on`: its shard does without that. In
+//! processes of their own: they keep the fallback thread busy.
 
 mod common;
 
+use std::net::UdpSocket;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::{Wake, Waker};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use async_wheel::{Timer, block_on, diagnostics};
-use common::{armed, eventually, in_time, process, watchdog};
+use async_wheel::{Async, Timer, block_on, diagnostics};
+use common::{Wakes, armed, eventually, in_time, poll_with, process, watchdog};
 use futures_lite::future;
 
 const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Blocks the thread that wakes it until it is released.
 #[derive(Default)]
 struct Blocks {
     calls: AtomicUsize,
+    /// Which thread that is.
+    blocked: Mutex<Option<ThreadId>>,
     released: Mutex<bool>,
     signal: Condvar,
 }
@@ -32,6 +37,7 @@ impl Blocks {
 
 impl Wake for Blocks {
     fn wake(self: Arc<Self>) {
+        *self.blocked.lock().unwrap() = Some(thread::current().id());
         self.calls.fetch_add(1, Ordering::SeqCst);
         let released = self.released.lock().unwrap();
         drop(self.signal.wait_while(released, |released| !*released).unwrap());
@@ -106,4 +112,75 @@ fn calls_block_on_on_the_fallback_thread() {
     // the fallback never goes.
     let reports = thread::spawn(|| block_on(async { diagnostics::shards() })).join().unwrap();
     assert_eq!(reports.iter().map(|report| report.threads).sum::<usize>(), 2, "{reports:#?}");
+}
+
+#[test]
+fn a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round() {
+    process::alone(
+        "a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round",
+        || {
+            let _watchdog = watchdog();
+            for by_timer in [true, false] {
+                // The fallback may have been there first: then it is the one that is blocked.
+                let hit = (0..50).any(|_| is_blocked_in_block_on(by_timer));
+                assert!(hit, "a thread in block_on was never blocked (by a timer: {by_timer})");
+            }
+        },
+    );
+}
+
+/// Has a waker block, a timer's or a source's of a thread that is in `block_on`. Whether it was
+/// that thread that got blocked; then everybody else of its shard and of others went on.
+fn is_blocked_in_block_on(by_timer: bool) -> bool {
+    let bind = || UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    let blocks = Arc::new(Blocks::default());
+    let (wakes, peer) = (Wakes::new(), bind());
+    let sockets = [bind(), bind()];
+    let [hostile, good] = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+    let (send, receive) = mpsc::channel();
+    let (stay, until) = async_channel::bounded::<()>(1);
+    let thread = thread::spawn({
+        let (blocking, waker) = (Waker::from(blocks.clone()), wakes.waker());
+        move || {
+            // What is made in here belongs to this thread's shard.
+            block_on(async {
+                let [hostile, good] = sockets.map(|socket| Async::new(socket).unwrap());
+                let mut waits = [good.readable(), hostile.readable()];
+                assert!(poll_with(&waker, &mut waits[0]).is_pending());
+                send.send(armed(&waker, || Timer::after(HOUR))).unwrap();
+                let mut timer = Timer::never();
+                if by_timer {
+                    timer = armed(&blocking, || Timer::after(20 * MS));
+                } else {
+                    assert!(poll_with(&blocking, &mut waits[1]).is_pending());
+                }
+                let _ = until.recv().await;
+                drop(timer);
+            });
+        }
+    });
+    let mut timer = receive.recv().unwrap();
+    if !by_timer {
+        thread::sleep(5 * MS);
+        peer.send_to(b"block", hostile).unwrap();
+    }
+    eventually("somebody is blocked", || blocks.calls.load(Ordering::SeqCst) == 1);
+    let hit = *blocks.blocked.lock().unwrap() == Some(thread.thread().id());
+    if hit {
+        // Its shard's source and timer, those of the first shard, and threads of all shards.
+        peer.send_to(b"go on", good).unwrap();
+        timer.set_after(5 * MS);
+        wakes.wait_for(2);
+        future::block_on(in_time("a timer of no thread in block_on", Timer::after(MS)));
+        let shards = thread::available_parallelism().map_or(1, usize::from);
+        let wait = || block_on(in_time("another thread in block_on", Timer::after(5 * MS)));
+        let others: Vec<_> = (0..2 * shards).map(|_| thread::spawn(wait)).collect();
+        for other in others {
+            other.join().unwrap();
+        }
+    }
+    blocks.release();
+    drop(stay);
+    thread.join().unwrap();
+    hit
 }
