@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs the tests under sanitizers.
 #
-#   ci/sanitizers.sh [-d DIR] [address] [thread]
+#   ci/sanitizers.sh [-d DIR] [-o] [address] [thread]
 #
 #   address   AddressSanitizer with LeakSanitizer, over all tests; needs a nightly toolchain
 #   thread    ThreadSanitizer, over the tests with threads, with a standard library that is built
 #             for it: one that is not reports races where there are none. Its source comes from
 #             the toolchain (`rustup component add rust-src`) or else from `ci/cross.sh source`,
 #             with a copy of the toolchain in DIR, target/cross unless given. If it is not to be
-#             had at all, this step says so and is left out
+#             had at all, this step fails; with -o it says so and is left out
 #
 # Without a name, both. The model tests of the wheel have fewer cases: they have no threads,
 # and no `unsafe`.
@@ -16,9 +16,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 dir=target/cross
-while getopts d: option; do
+optional=false
+while getopts d:o option; do
   case $option in
     d) dir=$OPTARG ;;
+    o) optional=true ;;
     *) exit 2 ;;
   esac
 done
@@ -59,6 +61,7 @@ for step in "${steps[@]}"; do
         ci/cross.sh -d "$dir" source || {
           [ $? -eq 3 ] || exit 1
           echo "== NOT RUN: ThreadSanitizer needs the standard library's source" >&2
+          "$optional" || exit 1
           continue
         }
         path="$(cd "$dir" && pwd)/tc/bin:$PATH"
