@@ -1,5 +1,6 @@
 //! A subscriber of `tracing` that panics or calls into the library: the only code of the user's
-//! that runs in the middle of the reactor and is not a waker. A binary of its own: it is the process's subscriber.
+//! that runs in the middle of the reactor and is not a waker. A binary of its own: it is the
+//! process's subscriber.
 
 mod common;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use async_wheel::{Timer, block_on, diagnostics};
 use common::{Wakes, armed, eventually, watchdog};
+use futures_lite::future;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
@@ -78,10 +80,19 @@ fn the_fallback_survives_it() {
             (0..10).map(|_| armed(&wakes.waker(), || Timer::after(10 * MS))).collect();
         PANICS.store(panics, Ordering::SeqCst);
         wakes.wait_for(timers.len());
+        // Another one, should those have gone off before it could panic.
+        future::block_on(Timer::after(2 * MS));
         // And shards with a thread: no seat is taken for good.
         block_on(Timer::after(2 * MS));
+        it_has_panicked(panics);
     }
-    PANICS.store(0, Ordering::SeqCst);
+}
+
+/// Of the panics that it was to have, there were some; it has no more.
+#[track_caller]
+fn it_has_panicked(panics: usize) {
+    let left = PANICS.swap(0, Ordering::SeqCst);
+    assert!(left < panics, "all {panics} panics are left");
 }
 
 /// Timers of other tasks, on the shard of a thread whose wakes the subscriber is told of. The
@@ -101,7 +112,7 @@ fn a_thread_in_block_on_survives_it() {
         });
         let others = victim.unwrap().join().expect("the panic stays where it is");
         wakes.wait_for(others.len());
-        PANICS.store(0, Ordering::SeqCst);
+        it_has_panicked(panics);
     }
 }
 
