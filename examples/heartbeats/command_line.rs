@@ -13,12 +13,21 @@ pub fn read<A: Parser, O>(check: impl FnOnce(A) -> Result<O, String>) -> Result<
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        let text = error.to_string();
-        eprintln!("{}", text.lines().next().unwrap_or("error: wrong usage"));
+        eprintln!("{}", in_one_line(&error));
         ExitCode::from(2)
     })?;
     check(arguments).map_err(|wrong| {
         eprintln!("error: {wrong}");
         ExitCode::from(2)
     })
+}
+
+/// What is wrong, without the hints that come after it.
+fn in_one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: there is something missing, see --help".to_owned();
+    }
+    let text = error.to_string();
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ")
 }
