@@ -5,6 +5,8 @@
 //! and several times, and prints the medians and their ratios.
 
 mod allocator;
+#[path = "../../examples/heartbeats/command_line.rs"]
+mod command_line;
 mod docs;
 mod population;
 mod runtimes;
@@ -15,8 +17,7 @@ mod workloads;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Map, json};
 
 use workloads::{Peer, Scale, Workload};
@@ -52,25 +53,35 @@ fn scale(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Run { workload, runtime, scale } => run(workload, runtime, scale),
-        Command::Table(options) => table::run(&options),
-        Command::Docs(options) => docs::run(&options),
+    let command = match command_line::read(check) {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    let (result, failure) = match command {
+        Command::Run { workload, runtime, scale } => (run(workload, runtime, scale), 1),
+        Command::Table(options) => (table::run(&options), 1),
+        // What it is given and where it writes is all that can be wrong.
+        Command::Docs(options) => (docs::run(&options), 2),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }
 
-fn run(workload: Workload, peer: Peer, scale: f64) -> Result<()> {
-    if !workload.suits(peer) {
-        let message = format!("{} has no workload {}", name(&peer), name(&workload));
-        Arguments::command().error(ErrorKind::InvalidValue, message).exit();
+fn check(arguments: Arguments) -> Result<Command, String> {
+    match &arguments.command {
+        Command::Run { workload, runtime, .. } if !workload.suits(*runtime) => {
+            Err(format!("{} has no workload {}", name(runtime), name(workload)))
+        }
+        _ => Ok(arguments.command),
     }
+}
+
+fn run(workload: Workload, peer: Peer, scale: f64) -> Result<()> {
     let figures = workloads::run(workload, peer, Scale(scale))?;
     let figures: Map<_, _> =
         figures.into_iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect();

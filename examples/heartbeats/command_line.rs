@@ -25,7 +25,7 @@ pub fn read<A: Parser, O>(check: impl FnOnce(A) -> Result<O, String>) -> Result<
 /// What is wrong, without the hints that come after it.
 fn in_one_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "error: there is something missing, see --help".to_owned();
+        return "error: a command is missing; --help lists them".to_owned();
     }
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
