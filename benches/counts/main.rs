@@ -16,40 +16,49 @@ use std::time::Duration;
 
 use async_wheel::{Timer, block_on};
 
-/// The arguments, after the name of the work: numbers.
-struct Arguments(Vec<u64>);
+/// What there is to be done, and which numbers each takes.
+const WORK: [(&str, &str); 8] = [
+    ("insert", "POPULATION OPERATIONS, no more of these than of those"),
+    ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
+    ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
+    ("push", "POPULATION OPERATIONS, no more of these than of those"),
+    // Each is made, waits, goes off and is dropped.
+    ("life", "TIMERS"),
+    // One after another, each waited for.
+    ("waits", "TIMERS"),
+    ("churn", "THREADS OPERATIONS HOME: in block_on if HOME is 1, outside if it is 0"),
+    // Virtual time, deadlines within SECONDS.
+    ("wheel", "TIMERS WHEELS SECONDS, none of them 0, the last up to ten billion"),
+];
 
-impl Arguments {
-    fn get(&self, index: usize) -> u64 {
-        *self.0.get(index).unwrap_or_else(|| usage())
+/// Says in one line what is wanted instead.
+fn usage(work: &str) -> ! {
+    match WORK.iter().find(|(name, _)| *name == work) {
+        Some((name, numbers)) => eprintln!("error: wanted is {name} {numbers}"),
+        None => eprintln!("error: wanted is one of {}", WORK.map(|(name, _)| name).join(", ")),
     }
-}
-
-fn usage() -> ! {
-    eprintln!("insert|reuse|cancel|push POPULATION OPERATIONS");
-    eprintln!("life TIMERS             each is made, waits, goes off and is dropped");
-    eprintln!("waits TIMERS            one after another, each waited for");
-    eprintln!("churn THREADS OPERATIONS HOME    in block_on if HOME is 1, outside if it is 0");
-    eprintln!("wheel TIMERS WHEELS SECONDS      virtual time, deadlines within SECONDS");
     std::process::exit(2)
 }
 
 fn main() {
     let mut words = std::env::args().skip(1);
-    let work = words.next().unwrap_or_else(|| usage());
-    let numbers = words.map(|word| word.parse().unwrap_or_else(|_| usage()));
-    let arguments = Arguments(numbers.collect());
-    let get = |index| arguments.get(index);
+    let work = words.next().unwrap_or_default();
+    let numbers: Result<Vec<u64>, _> = words.map(|word| word.parse()).collect();
+    let numbers = numbers.unwrap_or_else(|_| usage(&work));
     fastrand::seed(7);
-    match &*work {
-        "insert" | "reuse" | "cancel" | "push" => {
-            block_on(one_kind(&work, get(0) as usize, get(1) as usize))
+    match (&*work, &*numbers) {
+        ("insert" | "reuse" | "cancel" | "push", &[population, operations])
+            if operations <= population =>
+        {
+            block_on(one_kind(&work, population as usize, operations as usize))
         }
-        "life" => block_on(life(get(0))),
-        "waits" => block_on(waits(get(0))),
-        "churn" => churn(get(0), get(1), get(2) == 1),
-        "wheel" => simulation::run(get(0), get(1), get(2)),
-        _ => usage(),
+        ("life", &[count]) => block_on(life(count)),
+        ("waits", &[count]) => block_on(waits(count)),
+        ("churn", &[threads, operations, home @ (0 | 1)]) => churn(threads, operations, home == 1),
+        ("wheel", &[timers, wheels, seconds @ 1..=10_000_000_000]) if timers.min(wheels) > 0 => {
+            simulation::run(timers, wheels, seconds)
+        }
+        _ => usage(&work),
     }
 }
 
@@ -77,7 +86,6 @@ fn wait_for(timer: &mut Timer, cx: &mut Context<'_>) {
 
 /// Operations of one kind, each on a timer of a large population, in random order.
 async fn one_kind(kind: &str, population: usize, operations: usize) {
-    assert!(operations <= population);
     let mut timers: Vec<_> = (0..population).map(|_| Timer::after(far())).collect();
     let after: Vec<_> = (0..operations).map(|_| far()).collect();
     let mut more = Vec::with_capacity(operations);
