@@ -17,7 +17,7 @@ fi
 deny() { cargo deny --locked "$@"; }
 
 echo "-- what the library is built on"
-deny --exclude-dev --exclude benches --exclude compare --config ci/deny-runtime.toml check bans
+deny --exclude-dev --config ci/deny-runtime.toml check bans
 for package in . compat compat/interface fuzz loom-tests; do
   echo "-- $package"
   deny --manifest-path "$package/Cargo.toml" --workspace --config deny.toml check bans licenses sources
