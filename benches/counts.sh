@@ -11,10 +11,29 @@
 #
 # The caches that valgrind simulates are fixed, so that the counts are the same on any machine:
 # 32 KiB for data with 8 ways, 32 MiB of the last level with 16, lines of 64 bytes.
+#
+# Installs what it needs on Debian with root. Exit code 2 if the argument is wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for tool in valgrind strace time; do
-  command -v "$tool" >/dev/null || sudo apt-get install -y "$tool"
+case $#${1+ $1} in
+  0) work=operations tools=(valgrind) ;;
+  '1 lines') work=lines tools=(valgrind nm python3) ;;
+  '1 moves') work=moves tools=(valgrind) ;;
+  '1 wheels') work=wheels tools=() ;;
+  '1 calls') work=calls tools=(strace) ;;
+  # The program: the shell has a word of that name.
+  '1 memory') work=memory tools=(time) ;;
+  *) echo "usage: benches/counts.sh [lines | moves | wheels | calls | memory]" >&2; exit 2 ;;
+esac
+for tool in "${tools[@]}"; do
+  type -P "$tool" >/dev/null && continue
+  package=${tool/#nm/binutils}
+  if [ "$(id -u)" != 0 ] || ! type -P apt-get >/dev/null; then
+    echo "error: $tool is needed: install the package $package" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -q update && apt-get -qy install --no-install-recommends "$package"; } >/dev/null
 done
 cargo build --release --locked --quiet -p counts
 counts=${CARGO_TARGET_DIR:-target}/release/counts
@@ -119,8 +138,4 @@ memory() {
   done
 }
 
-case ${1-} in
-  '') operations ;;
-  lines | moves | wheels | calls | memory) "$1" ;;
-  *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;;
-esac
+"$work"
