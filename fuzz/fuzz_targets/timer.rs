@@ -55,7 +55,7 @@ impl Span {
     }
 
     /// An instant at this distance, or none if the clock cannot count to it.
-    fn from_now(self, past: bool) -> Option<Instant> {
+    fn away(self, past: bool) -> Option<Instant> {
         let now = Instant::now();
         if past { now.checked_sub(self.duration()) } else { now.checked_add(self.duration()) }
     }
@@ -141,22 +141,20 @@ impl Slot {
             Deadline::After(span) => {
                 (Timer::after(span.duration()), None, None, Some(span.duration()))
             }
-            Deadline::At { distance, past } => match distance.from_now(past) {
+            Deadline::At { distance, past } => match distance.away(past) {
                 Some(at) => (Timer::at(at), exactly(at), None, None),
                 None => (Timer::never(), None, None, None),
             },
             Deadline::Interval(span) => {
                 (Timer::interval(span.duration()), None, period(span), Some(span.duration()))
             }
-            Deadline::IntervalAt { distance, past, period: span } => {
-                match distance.from_now(past) {
-                    Some(at) => {
-                        let timer = Timer::interval_at(at, span.duration());
-                        (timer, exactly(at), period(span), None)
-                    }
-                    None => (Timer::never(), None, None, None),
+            Deadline::IntervalAt { distance, past, period: span } => match distance.away(past) {
+                Some(at) => {
+                    let timer = Timer::interval_at(at, span.duration());
+                    (timer, exactly(at), period(span), None)
                 }
-            }
+                None => (Timer::never(), None, None, None),
+            },
         };
         let now = (before, Instant::now());
         let when = from_now.map_or(when, |duration| later(now, duration));
@@ -180,7 +178,7 @@ impl Slot {
                 from_now = Some(span.duration());
             }
             Deadline::At { distance, past } => {
-                let Some(at) = distance.from_now(past) else { return };
+                let Some(at) = distance.away(past) else { return };
                 self.timer.set_at(at);
                 self.when = Some((at, at));
             }
@@ -189,7 +187,7 @@ impl Slot {
                 from_now = Some(span.duration());
             }
             Deadline::IntervalAt { distance, past, period: span } => {
-                let Some(at) = distance.from_now(past) else { return };
+                let Some(at) = distance.away(past) else { return };
                 self.timer.set_interval_at(at, span.duration());
                 self.when = Some((at, at));
                 self.period = period(span);
@@ -251,11 +249,11 @@ impl Slot {
     }
 
     async fn finish(self, end: Instant, driving: bool) {
-        if let (Some((earliest, latest)), Some((task, since))) = (self.when, self.armed) {
-            if latest <= end {
-                let what = format!("task {task} of {:?}", self.timer);
-                self.tasks[task].woken_since(earliest.max(since), driving, &what).await;
-            }
+        if let (Some((earliest, latest)), Some((task, since))) = (self.when, self.armed)
+            && latest <= end
+        {
+            let what = format!("task {task} of {:?}", self.timer);
+            self.tasks[task].woken_since(earliest.max(since), driving, &what).await;
         }
     }
 }

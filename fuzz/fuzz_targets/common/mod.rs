@@ -102,11 +102,11 @@ async fn in_time(what: &str, mut done: impl FnMut(Waker) -> bool) {
         thread::spawn(move || {
             loop {
                 thread::sleep(Duration::from_millis(100));
-                if let Some((end, what)) = &*limit.lock().unwrap() {
-                    if *end < Instant::now() {
-                        eprintln!("lost wake, none after {PATIENCE:?}: {what}");
-                        std::process::abort();
-                    }
+                if let Some((end, what)) = &*limit.lock().unwrap()
+                    && *end < Instant::now()
+                {
+                    eprintln!("lost wake, none after {PATIENCE:?}: {what}");
+                    std::process::abort();
                 }
             }
         });
