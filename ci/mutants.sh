@@ -10,26 +10,39 @@
 # Further options for cargo-mutants go into MUTANTS_OPTIONS, as in
 #
 #   MUTANTS_OPTIONS="--in-diff changes.diff" ci/mutants.sh all
+#
+# Exit code 2 if the arguments are wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=27.1.0
 
-if ! cargo mutants --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-mutants --version "$version"
-fi
+usage() {
+  echo "usage: ci/mutants.sh all | AREA ... | share K [N], of the areas wheel, reactor, driver" >&2
+  exit 2
+}
 
-areas=()
+areas=(wheel reactor driver)
 share=()
-case ${1:?"usage: ci/mutants.sh all | AREA ... | share K [N]"} in
-  all) areas=(wheel reactor driver) ;;
+case ${1-} in
+  all) [ $# -eq 1 ] || usage ;;
   share)
-    areas=(wheel reactor driver)
-    commits=${3:-$(git rev-list --count HEAD 2> /dev/null || date +%j)}
+    commits=${3-$(git rev-list --count HEAD 2> /dev/null || date +%j)}
+    [[ $# -le 3 && ${2-} =~ ^[1-9][0-9]{0,8}$ && $commits =~ ^[0-9]{1,9}$ ]] || usage
     share=(--shard "$((10#$commits % $2))/$2" --sharding round-robin)
     echo "-- share ${share[1]}"
     ;;
-  *) areas=("$@") ;;
+  *)
+    areas=("$@")
+    [ $# -gt 0 ] || usage
+    for area; do
+      case $area in wheel | reactor | driver) ;; *) usage ;; esac
+    done
+    ;;
 esac
+
+if ! cargo mutants --version 2> /dev/null | grep -q " $version\$"; then
+  cargo install --locked cargo-mutants --version "$version"
+fi
 
 # Builds are what takes the time: no debug information, and what did not change is not built
 # again. One at a time, since the tests of the reactor look at the clock.
@@ -55,7 +68,6 @@ for area in "${areas[@]}"; do
         build+=(--test "$test")
       done
       ;;
-    *) echo "no such area: $area" >&2; exit 2 ;;
   esac
   echo "-- $area"
   # shellcheck disable=SC2086 # options are words

@@ -1,10 +1,21 @@
 #!/bin/sh
 # Builds all fuzz targets and runs each for as many seconds as the argument says, from the
 # seeds that are checked in. Fails on any finding.
+#
+#   fuzz/run.sh SECONDS
 set -eu
 
-seconds=${1:?"usage: fuzz/run.sh SECONDS"}
 version=0.13.1
+
+usage() {
+    echo "usage: fuzz/run.sh SECONDS, a whole number above zero" >&2
+    exit 2
+}
+[ $# -eq 1 ] || usage
+# To libFuzzer, zero is without end.
+case $1 in '' | 0* | *[!0-9]*) usage ;; esac
+seconds=$1
+
 
 cd "$(dirname "$0")"
 
