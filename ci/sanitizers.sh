@@ -4,6 +4,7 @@
 #   ci/sanitizers.sh [-d DIR] [-o] [address] [thread]
 #
 #   address   AddressSanitizer with LeakSanitizer, over all tests; needs a nightly toolchain
+#             (`rustup toolchain install nightly`)
 #   thread    ThreadSanitizer, over the tests with threads, with a standard library that is built
 #             for it: one that is not reports races where there are none. Its source comes from
 #             the toolchain (`rustup component add rust-src`) or else from `ci/cross.sh source`,
@@ -50,6 +51,10 @@ for step in "${steps[@]}"; do
   echo "== $step"
   case $step in
     address)
+      if ! cargo +nightly --version > /dev/null 2>&1; then
+        echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
+        exit 1
+      fi
       export RUSTFLAGS="-Zsanitizer=address"
       under=(cargo +nightly test --locked --target "$target" --target-dir target/asan)
       "${under[@]}" "${tests[@]}" --test fork

@@ -3,9 +3,13 @@
 #
 #   ci/soak.sh [SECONDS]
 #
-# docs/reliability.md says what is checked, and has the longer form.
+# docs/reliability.md says what is checked, and has the longer form. Needs python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if ! type -P python3 > /dev/null; then
+  echo "error: python3 is needed" >&2
+  exit 1
+fi
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
 cargo run --release --locked --example soak -- --seconds "${1:-10}" --json | tee "$target/soak.out"

@@ -3,6 +3,8 @@
 # seeds that are checked in. Fails on any finding.
 #
 #   fuzz/run.sh SECONDS
+#
+# Needs a nightly toolchain (`rustup toolchain install nightly`). Installs cargo-fuzz.
 set -eu
 
 version=0.13.1
@@ -16,6 +18,10 @@ usage() {
 case $1 in '' | 0* | *[!0-9]*) usage ;; esac
 seconds=$1
 
+if ! cargo +nightly --version >/dev/null 2>&1; then
+    echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
+    exit 1
+fi
 
 cd "$(dirname "$0")"
 
