@@ -172,7 +172,10 @@ fn no_thread_for_the_fallback() {
         }
         limit(Resource::Nproc, Some(0));
         if thread::Builder::new().spawn(|| ()).is_ok() {
-            eprintln!("this system does not refuse threads");
+            let why = "NOT TESTED: this system starts threads beyond RLIMIT_NPROC";
+            // Where nobody reads what a test that passes says.
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
+            println!("{why}");
             return;
         }
         let before = (descriptors(), threads());
