@@ -369,7 +369,11 @@ impl<T> Drop for Async<T> {
                 // There is nobody to tell an error to, unless somebody traces.
                 let _ended = reactor.deregister(&self.source);
                 #[cfg(feature = "tracing")]
-                tracing::trace!(source = ?self.source.registration(), ended = ?_ended, "source dropped");
+                tracing::trace!(
+                    source = ?self.source.registration(),
+                    ended = ?_ended,
+                    "source dropped"
+                );
             }
             drop(io);
         }

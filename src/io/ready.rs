@@ -47,7 +47,10 @@ impl<H: Borrow<Async<T>>, T> Drop for Ready<H, T> {
 
 /// Defines a public future around [`Ready`].
 macro_rules! readiness {
-    ($(#[$doc:meta])* $name:ident <$($lifetime:lifetime,)? $t:ident>($handle:ty), $interest:ident) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident <$($lifetime:lifetime,)? $t:ident>($handle:ty), $interest:ident
+    ) => {
         $(#[$doc])*
         #[must_use = "futures do nothing unless they are awaited or polled"]
         pub struct $name<$($lifetime,)? $t>(Ready<$handle, $t>);
