@@ -8,6 +8,7 @@
 mod drained;
 mod pace;
 mod placeholder;
+mod prefetch;
 mod registry;
 mod round;
 mod shard;

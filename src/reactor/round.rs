@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use super::Shard;
+use super::prefetch::{AHEAD, prefetch};
 use super::timers::Fired;
 use crate::sync::contain;
 use crate::sys::Events;
@@ -50,7 +51,10 @@ impl Round {
         }
         let mut again = Vec::new();
         while !self.fired.is_empty() {
-            for fired in &self.fired {
+            for (index, fired) in self.fired.iter().enumerate() {
+                if let Some(later) = self.fired.get(index + AHEAD) {
+                    prefetch(&later.waker);
+                }
                 contain(|| fired.waker.wake_by_ref());
                 if shard.is_inherited() {
                     return;
