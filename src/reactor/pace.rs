@@ -16,7 +16,7 @@ const LONGEST: u64 = 200_000;
 const SPARSE: u64 = LONGEST / 8;
 
 /// How many are to go off together, if that takes no longer than [`LONGEST`].
-const BATCH: u64 = 32;
+const BATCH: u64 = 128;
 
 /// How long is counted, in nanoseconds, before the pace is set anew.
 const PERIOD: u64 = 2_000_000;
