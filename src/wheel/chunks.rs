@@ -132,6 +132,12 @@ impl Chunks {
         (taken, number(top) + 1, top_of(taken.below))
     }
 
+    /// Whether a list, which is not empty, has more than one chunk.
+    #[inline]
+    pub(super) fn has_more(&self, top: u32) -> bool {
+        self.blocks.at(top >> POSITION_BITS).below != NONE
+    }
+
     /// The position below another one in a list, `NONE` from the bottom.
     #[inline]
     pub(super) fn below(&self, position: u32) -> u32 {

@@ -6,8 +6,13 @@ use super::key::Key;
 use super::levels::Place;
 
 /// How many entries may be moved down a level for each one that may be handed out. It bounds
-/// the time that one call takes when a whole population sits in one slot of a high level.
-const MOVES_PER_EXPIRY: usize = 64;
+/// the time that one call takes when a whole population sits in one slot of a high level: with
+/// the reactor's budget, to half a millisecond.
+const MOVES_PER_EXPIRY: usize = 16;
+
+/// After how many entries handed out others are moved ahead of time. A thin population, which
+/// has nothing to move ahead, hardly pays for being looked at.
+const AHEAD_EVERY: usize = 64;
 
 /// What a call of [`Wheel::expire`] or [`Wheel::fire`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +28,7 @@ impl<T> Wheel<T> {
     /// Takes out the entries that are due at `now` (deadline at or before it) and hands each
     /// with its key, by then stale, and its deadline to `f`.
     ///
-    /// At most `budget` entries are handed out, and about 64 times as many are moved between
+    /// At most `budget` entries are handed out, and about 16 times as many are moved between
     /// levels; if there may be more to do, [`Progress::more`] says so and the next call goes
     /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
     /// out in the order of `deadline >> 16`, and those that are equal in that, in no particular
@@ -93,7 +98,7 @@ impl<T> Wheel<T> {
         let mut left = budget;
         let mut moves = budget.saturating_mul(MOVES_PER_EXPIRY);
         let mut more = false;
-        while let Some((place, minimum)) = self.levels.earliest() {
+        while let Some((place, minimum)) = self.levels.earliest(self.elapsed) {
             if minimum > now {
                 break;
             }
@@ -117,7 +122,23 @@ impl<T> Wheel<T> {
         if !more {
             self.elapsed = self.elapsed.max(now);
         }
-        Progress { expired: budget - left, more }
+        let expired = budget - left;
+        self.handed_out += expired;
+        if self.handed_out >= AHEAD_EVERY {
+            self.move_ahead();
+        }
+        Progress { expired, more }
+    }
+
+    /// Moves some entries down that the position has not come to yet, out of the next slot of each
+    /// level: for each one handed out two, so that a slot of a dense population is empty when half
+    /// of the time until then has passed. Else all of it would be moved at once, while others are
+    /// due.
+    fn move_ahead(&mut self) {
+        let moves = std::mem::take(&mut self.handed_out).saturating_mul(2);
+        for place in self.levels.crowded_ahead(self.elapsed) {
+            self.cascade(place, &mut { moves });
+        }
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
@@ -125,7 +146,7 @@ impl<T> Wheel<T> {
     /// They are taken off a chunk at a time: if `moves` runs out, the slot keeps the rest and
     /// its minimum, and is opened again by the next call.
     fn cascade(&mut self, place: Place, moves: &mut usize) {
-        let Wheel { arena, levels, elapsed } = self;
+        let Wheel { arena, levels, elapsed, .. } = self;
         let mut next = levels.take_chunk(place);
         while let Some((chunk, count)) = next {
             *moves = moves.saturating_sub(count);

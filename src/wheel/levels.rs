@@ -9,12 +9,17 @@ use super::chunks::{Chunk, Chunks, NONE};
 /// it. `docs/timing-wheel.md` has the measurements that chose it.
 pub(super) const GRAIN: u32 = 16;
 
-/// The slots of a level, as a power of two.
-const SLOT_BITS: u32 = 6;
-const SLOTS: usize = 1 << SLOT_BITS;
+/// How many slots are as wide as one of the next level, as a power of two: a turn of the level.
+const TURN_BITS: u32 = 6;
+const TURN: usize = 1 << TURN_BITS;
+
+/// The slots of a level: a turn for the next level's slot in which the position is, and one for
+/// the slot after that. So what comes after a boundary of the next level can be moved down
+/// before the boundary is reached.
+const SLOTS: usize = 2 * TURN;
 
 /// As many as it takes to cover 64 bits of time.
-pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / SLOT_BITS) as usize;
+pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / TURN_BITS) as usize;
 
 /// Where an entry waits: a level and a slot of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,28 +41,78 @@ impl Place {
         Place((level * SLOTS + slot) as u16)
     }
 
-    /// Where a deadline belongs when the wheel's position is `elapsed`: on the level of the
-    /// highest bit in which the two differ, in the slot that the deadline's bits there name.
-    /// What is overdue waits where the position is.
+    /// Where a deadline belongs when the wheel's position is `elapsed`: on the lowest level where
+    /// it lies in the turn of the position or in the next one, in the slot that its bits there
+    /// name. What is overdue waits where the position is.
     #[inline]
     pub(super) fn of(deadline: u64, elapsed: u64) -> Place {
         let time = deadline.max(elapsed);
-        let differing = (time ^ elapsed) >> GRAIN;
-        let level = differing.checked_ilog2().unwrap_or(0) / SLOT_BITS;
-        let slot = time >> (GRAIN + level * SLOT_BITS);
+        let ahead = (time - elapsed) >> GRAIN;
+        // Less than a turn of this level ahead: within two. On the level below it is more than a
+        // turn ahead, and may still be within two.
+        let mut level = ahead.checked_ilog2().unwrap_or(0) / TURN_BITS;
+        if level > 0 && turns(time, level - 1) - turns(elapsed, level - 1) <= 1 {
+            level -= 1;
+        }
+        let slot = time >> (GRAIN + level * TURN_BITS);
         Place::new(level as usize, slot as usize % SLOTS)
     }
+
+    /// The slot of a level that comes after the one in which the position is.
+    #[inline]
+    fn next(level: usize, elapsed: u64) -> Place {
+        let slot = elapsed >> (GRAIN + level as u32 * TURN_BITS);
+        Place::new(level, (slot as usize + 1) % SLOTS)
+    }
+}
+
+/// How many turns of a level a time is from zero. All of time is one turn of the highest.
+#[inline]
+fn turns(time: u64, level: u32) -> u64 {
+    // In two steps, since all bits at once cannot be shifted out.
+    (time >> (GRAIN + TURN_BITS)) >> (level * TURN_BITS)
 }
 
 /// One level of slots.
 #[derive(Debug)]
 struct Level {
-    /// A bit for each slot that has entries.
-    occupied: u64,
+    /// For each of the two turns, a bit for each slot that has entries.
+    occupied: [u64; 2],
     /// The top of each slot's list, `NONE` if it is empty.
     tops: [u32; SLOTS],
     /// A lower bound of the deadlines in each slot. Meaningless for an empty one.
     minima: [u64; SLOTS],
+}
+
+impl Level {
+    /// The first slot with entries, if the position is in an even turn or else an odd one: slots
+    /// of that turn come before those of the other.
+    #[inline]
+    fn first(&self, odd: bool) -> usize {
+        let turn = usize::from(odd);
+        let (turn, slots) = match self.occupied[turn] {
+            0 => (1 - turn, self.occupied[1 - turn]),
+            slots => (turn, slots),
+        };
+        turn * TURN + slots.trailing_zeros() as usize
+    }
+
+    #[inline]
+    fn is_occupied(&self, slot: usize) -> bool {
+        self.occupied[slot / TURN] >> (slot % TURN) & 1 != 0
+    }
+
+    #[inline]
+    fn set_occupied(&mut self, slot: usize) {
+        self.occupied[slot / TURN] |= 1 << (slot % TURN);
+    }
+
+    /// Whether any slot has entries still.
+    #[inline]
+    fn set_empty(&mut self, slot: usize) -> bool {
+        self.occupied[slot / TURN] &= !(1 << (slot % TURN));
+        self.occupied != [0; 2]
+    }
 }
 
 /// All slots.
@@ -72,7 +127,7 @@ pub(super) struct Levels {
 
 impl Levels {
     pub(super) fn new() -> Levels {
-        let empty = || Level { occupied: 0, tops: [NONE; SLOTS], minima: [u64::MAX; SLOTS] };
+        let empty = || Level { occupied: [0; 2], tops: [NONE; SLOTS], minima: [u64::MAX; SLOTS] };
         Levels {
             occupied: 0,
             levels: Box::new(std::array::from_fn(|_| empty())),
@@ -80,20 +135,20 @@ impl Levels {
         }
     }
 
-    /// The slot with the lowest minimum, and that minimum.
+    /// The slot with the lowest minimum, and that minimum, when the position is `elapsed`.
     ///
     /// On each level the first occupied slot has the level's lowest, since slots of a level
-    /// follow one another in time and never wrap around (the position's slot, or one ahead).
-    /// Between levels nothing is known, because the position's own slot on a higher level may
-    /// still hold entries: so it takes the lowest of the eight.
+    /// follow one another in time: from the position's to the end of its turn, then those of the
+    /// next turn. Between levels nothing is known, because the position's own slot on a higher
+    /// level may still hold entries: so it takes the lowest of the eight.
     #[inline]
-    pub(super) fn earliest(&self) -> Option<(Place, u64)> {
+    pub(super) fn earliest(&self, elapsed: u64) -> Option<(Place, u64)> {
         let mut earliest: Option<(Place, u64)> = None;
         let mut left = self.occupied;
         while left != 0 {
             let level = left.trailing_zeros() as usize;
             left &= left - 1;
-            let slot = self.levels[level].occupied.trailing_zeros() as usize;
+            let slot = self.levels[level].first(turns(elapsed, level as u32) % 2 != 0);
             let minimum = self.levels[level].minima[slot];
             // On a tie the lower level first: it needs no move to be handed out.
             if earliest.is_none_or(|(_, lowest)| minimum < lowest) {
@@ -159,7 +214,7 @@ impl Levels {
         let top = level.tops[place.slot()];
         if top == NONE {
             *minimum = deadline;
-            level.occupied |= 1 << place.slot();
+            level.set_occupied(place.slot());
             self.occupied |= 1 << place.level();
         } else {
             *minimum = (*minimum).min(deadline);
@@ -217,16 +272,31 @@ impl Levels {
         Some((chunk, count))
     }
 
+    /// The slots that the position comes to next on each level above the lowest, if so many wait
+    /// there that to move them all at once would take long: more than a chunk.
+    #[inline]
+    pub(super) fn crowded_ahead(&self, elapsed: u64) -> impl Iterator<Item = Place> + use<> {
+        let mut crowded = [None; LEVELS];
+        let mut left = self.occupied & !1;
+        while left != 0 {
+            let level = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let place = Place::next(level, elapsed);
+            let is_occupied = self.levels[level].is_occupied(place.slot());
+            if is_occupied && self.chunks.has_more(self.top(place)) {
+                crowded[level] = Some(place);
+            }
+        }
+        crowded.into_iter().flatten()
+    }
+
     /// Tells a slot what its last entry is after one was taken off.
     #[inline]
     fn set_top(&mut self, place: Place, top: u32) {
         let level = &mut self.levels[place.level()];
         level.tops[place.slot()] = top;
-        if top == NONE {
-            level.occupied &= !(1 << place.slot());
-            if level.occupied == 0 {
-                self.occupied &= !(1 << place.level());
-            }
+        if top == NONE && !level.set_empty(place.slot()) {
+            self.occupied &= !(1 << place.level());
         }
     }
 
@@ -261,22 +331,54 @@ mod tests {
 
     #[test]
     fn levels_cover_all_of_u64() {
-        assert_eq!(GRAIN + LEVELS as u32 * SLOT_BITS, u64::BITS);
-        assert_eq!(Place::of(u64::MAX, 0), Place::new(LEVELS - 1, SLOTS - 1));
+        assert_eq!(GRAIN + LEVELS as u32 * TURN_BITS, u64::BITS);
+        assert_eq!(Place::of(u64::MAX, 0), Place::new(LEVELS - 1, TURN - 1));
     }
 
     #[test]
-    fn place_is_the_level_of_the_highest_differing_bit() {
+    fn place_is_the_lowest_level_where_it_is_this_turn_or_the_next() {
         assert_eq!(Place::of(0, 0), Place::new(0, 0));
         assert_eq!(Place::of(1 << GRAIN, 0), Place::new(0, 1));
-        assert_eq!(Place::of((64 << GRAIN) - 1, 0), Place::new(0, 63));
-        assert_eq!(Place::of(64 << GRAIN, 0), Place::new(1, 1));
-        assert_eq!(Place::of(64 << GRAIN, 63 << GRAIN), Place::new(1, 1));
-        assert_eq!(Place::of(65 << GRAIN, 64 << GRAIN), Place::new(0, 1));
+        assert_eq!(Place::of((128 << GRAIN) - 1, 0), Place::new(0, 127));
+        assert_eq!(Place::of(128 << GRAIN, 0), Place::new(1, 2));
+        assert_eq!(Place::of(128 << GRAIN, 63 << GRAIN), Place::new(1, 2));
+        assert_eq!(Place::of(128 << GRAIN, 64 << GRAIN), Place::new(0, 0));
+        assert_eq!(Place::of((192 << GRAIN) - 1, 64 << GRAIN), Place::new(0, 63));
+        assert_eq!(Place::of(192 << GRAIN, 64 << GRAIN), Place::new(1, 3));
     }
 
     #[test]
     fn what_is_overdue_waits_at_the_position() {
         assert_eq!(Place::of(0, 5 << GRAIN), Place::of(5 << GRAIN, 5 << GRAIN));
+    }
+
+    /// By the definition, on all edges: some level fits, and none below it does.
+    #[test]
+    fn places_agree_with_their_definition_around_all_powers_of_the_turn() {
+        let edges = (0..u64::BITS).flat_map(|bit| {
+            let edge = 1_u64 << bit;
+            [edge - 1, edge, edge + 1, edge + (edge >> 1), u64::MAX - edge]
+        });
+        let edges: Vec<u64> = edges.collect();
+        for &elapsed in &edges {
+            for &deadline in edges.iter().filter(|deadline| **deadline >= elapsed) {
+                let fits = |level: &u32| turns(deadline, *level) - turns(elapsed, *level) <= 1;
+                let level = (0..LEVELS as u32).find(fits).unwrap();
+                let slot = (deadline >> (GRAIN + level * TURN_BITS)) as usize % SLOTS;
+                let expected = Place::new(level as usize, slot);
+                assert_eq!(Place::of(deadline, elapsed), expected, "{deadline} from {elapsed}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_of_the_positions_turn_come_before_those_of_the_next() {
+        let mut level = Level { occupied: [0; 2], tops: [NONE; SLOTS], minima: [0; SLOTS] };
+        level.set_occupied(3);
+        level.set_occupied(TURN + 60);
+        assert_eq!((level.first(false), level.first(true)), (3, TURN + 60));
+        assert!(level.set_empty(3));
+        assert_eq!((level.first(false), level.first(true)), (TURN + 60, TURN + 60));
+        assert!(!level.set_empty(TURN + 60));
     }
 }

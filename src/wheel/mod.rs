@@ -11,11 +11,12 @@
 //!
 //! # How it works
 //!
-//! There are eight levels of 64 slots. A slot of level 0 is 2^16 ns (65.5 µs) wide; a slot of
-//! each next level is as wide as the whole level below it. Eight levels cover all of `u64`,
-//! so there is no longest duration and no overflow list. An entry waits in the slot that its
-//! deadline falls into, on the lowest level where that slot is not the one the wheel's own
-//! position lies in. When the position reaches the slot, its entries move down.
+//! There are eight levels. A slot of level 0 is 2^16 ns (65.5 µs) wide, a slot of each next level
+//! as wide as 64 slots, a turn, of the level below it. Eight levels cover all of `u64`, so there
+//! is no longest duration and no overflow list. Each level has slots for two turns: that in which
+//! the wheel's own position lies, and the next. An entry waits in the slot that its deadline
+//! falls into, on the lowest level where that lies within the two. When the position reaches the
+//! slot, its entries move down; where many wait, some of them before.
 //!
 //! What must hold, always:
 //!
@@ -28,7 +29,8 @@
 //! 3. **The position never passes a lower bound.** It advances to a slot's minimum before
 //!    the slot is opened, or to `now` when nothing is due, and never goes back, whatever the
 //!    caller's clock does. Hence each occupied slot lies at or ahead of the position on its
-//!    level, and an entry of an opened slot goes to a lower level, unless it was moved later.
+//!    level, in the position's turn or the next, and an entry of an opened slot, or of the one
+//!    after the position's own, goes to a lower level, unless it was moved later.
 //! 4. **Moving a deadline later is lazy.** The entry stays where it is with its new deadline
 //!    until its slot is opened. A heartbeat that pushes out an idle timeout a thousand times
 //!    touches one entry a thousand times and no list.
@@ -93,12 +95,14 @@ pub struct Wheel<T> {
     levels: Levels,
     /// The position: everything that was due before this time has been handed out.
     elapsed: u64,
+    /// How many entries were handed out since others were moved ahead of time.
+    handed_out: usize,
 }
 
 impl<T> Wheel<T> {
     /// Creates an empty wheel at time zero.
     ///
-    /// Costs one allocation of about 6 KiB for the slots; entries are allocated as they come,
+    /// Costs one allocation of about 12 KiB for the slots; entries are allocated as they come,
     /// from 4 KiB on.
     ///
     /// # Examples
@@ -110,7 +114,7 @@ impl<T> Wheel<T> {
     /// ```
     #[must_use]
     pub fn new() -> Wheel<T> {
-        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0 }
+        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, handed_out: 0 }
     }
 
     /// Creates an empty wheel with room for `capacity` entries.
@@ -299,7 +303,7 @@ impl<T> Wheel<T> {
     /// ```
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.levels.earliest().map(|(_, minimum)| minimum)
+        self.levels.earliest(self.elapsed).map(|(_, minimum)| minimum)
     }
 
     /// The wheel's position in nanoseconds: the latest time up to which everything due was
