@@ -51,6 +51,8 @@ pub(crate) struct Fallback {
     /// For each shard, whether its poller went off in the root poller and was not armed again
     /// since. The fallback must not count on it until then.
     went_off: Vec<bool>,
+    /// For each shard, whether its poller is a source of the root poller.
+    listed: Vec<bool>,
     events: Events,
     round: Round,
     /// Whose round is under way.
@@ -81,6 +83,7 @@ impl Fallback {
             turns: Vec::new(),
             absence: Vec::new(),
             went_off: Vec::new(),
+            listed: Vec::new(),
             events: Events::new(),
             round: Round::new(),
             attends: None,
@@ -115,6 +118,7 @@ impl Fallback {
         self.turns.resize(self.shards.len(), 0);
         self.absence.resize(self.shards.len(), 0);
         self.went_off.resize(self.shards.len(), false);
+        self.listed.resize(self.shards.len(), true);
     }
 
     fn look(&mut self) -> Look {
@@ -136,6 +140,7 @@ impl Fallback {
                 // Somebody drove since the last look, is up, and will be back.
                 look.expected = true;
                 self.absence[index] = 0;
+                self.unlist(&shard);
                 continue;
             }
             if shard.seat().try_take_lent() {
@@ -194,12 +199,21 @@ impl Fallback {
             *absence = absence.saturating_add(self.backoff);
         } else if let Ok(until) = shard.leave_watched(self.reactor.root()) {
             self.went_off[shard.index()] = false;
+            self.listed[shard.index()] = true;
             look.deadline = look.deadline.min(until);
             return;
         }
         // Or the root poller does not take it, and the back-off has to do.
         shard.leave();
         look.expected = true;
+    }
+
+    /// Takes the poller of a shard that others drive out of the root poller until it is armed
+    /// again: each event there would be told to this one as well, if only to be left aside.
+    fn unlist(&mut self, shard: &Shard) {
+        if NESTED && std::mem::replace(&mut self.listed[shard.index()], false) {
+            self.reactor.root().remove_poller(shard.poller());
+        }
     }
 
     fn adapt(&mut self, look: &Look) {
@@ -345,6 +359,29 @@ mod tests {
         shards[0].insert_timer(0, Waker::noop().clone());
         assert!(!fallback.look().expected);
         assert!(shards[0].seat().is_vacant_and_watched());
+    }
+
+    #[test]
+    fn the_poller_of_a_shard_that_others_drive_is_no_source_of_the_fallbacks() {
+        let (mut fallback, shards) = fallback(1);
+        if !NESTED {
+            return;
+        }
+        let told = |fallback: &mut Fallback| {
+            fallback.reactor.root().wait(&mut fallback.events, Until::Now).unwrap();
+            fallback.events.iter().count()
+        };
+        let _ = fallback.look();
+        shards[0].is_up();
+        drive(&shards[0]);
+        assert!(fallback.look().expected);
+        shards[0].poller().notify();
+        assert_eq!(told(&mut fallback), 0, "it was told of what is none of its business");
+        // They fall asleep elsewhere, and it counts on hearing of the shard again.
+        shards[0].falls_asleep();
+        let _ = fallback.look();
+        shards[0].poller().notify();
+        assert_eq!(told(&mut fallback), 1);
     }
 
     #[test]

@@ -129,7 +129,19 @@ impl Polls for Poller {
     }
 
     fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        self.inner.modify(&other.inner, polling::Event::readable(key))
+        let interest = polling::Event::readable(key);
+        match self.inner.modify(&other.inner, interest) {
+            // SAFETY: as in `add_poller`.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => unsafe {
+                self.inner.add(&other.inner, interest)
+            },
+            result => result,
+        }
+    }
+
+    fn remove_poller(&self, other: &Poller) {
+        // It is there, or was not.
+        let _ = self.inner.delete(&other.inner);
     }
 }
 
@@ -267,6 +279,12 @@ mod tests {
             poller.arm_poller(&other, 3).unwrap();
             assert_eq!(keys(&poller, Until::Notified), [3]);
             assert_eq!(keys(&poller, Until::Now), [], "told once");
+            poller.arm_poller(&other, 3).unwrap();
+            poller.remove_poller(&other);
+            assert_eq!(keys(&poller, Until::Now), [], "taken out");
+            poller.remove_poller(&other);
+            poller.arm_poller(&other, 4).unwrap();
+            assert_eq!(keys(&poller, Until::Notified), [4], "armed anew");
             poller.notify();
             assert_eq!(keys(&poller, Until::Notified), []);
             let deadline = clock::wheel_now() + 5_000_000;

@@ -27,8 +27,11 @@ pub(crate) trait Polls: Sized {
     fn add_poller(&self, other: &Self, key: usize) -> io::Result<()>;
 
     /// Reports, once, that the other poller has events or a notification: at once if it has,
-    /// or when it does.
+    /// or when it does. Whether it is a source of this one already or has to be made one.
     fn arm_poller(&self, other: &Self, key: usize) -> io::Result<()>;
+
+    /// Makes another poller no source of this one any more: then its events cost nothing here.
+    fn remove_poller(&self, other: &Self);
 
     /// Makes this poller ready as long as the other one is.
     fn show_poller(&self, other: &Self, key: usize) -> io::Result<()>;

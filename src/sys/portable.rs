@@ -60,13 +60,28 @@ impl Polls for Poller {
     fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
         #[cfg(unix)]
         {
-            self.inner.modify(&other.inner, polling::Event::readable(key))
+            let interest = polling::Event::readable(key);
+            match self.inner.modify(&other.inner, interest) {
+                // SAFETY: as in `add_poller`.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => unsafe {
+                    self.inner.add(&other.inner, interest)
+                },
+                result => result,
+            }
         }
         #[cfg(not(unix))]
         {
             let _ = (other, key);
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    fn remove_poller(&self, other: &Poller) {
+        #[cfg(unix)]
+        // It is there, or was not.
+        let _ = self.inner.delete(&other.inner);
+        #[cfg(not(unix))]
+        let _ = other;
     }
 }
 

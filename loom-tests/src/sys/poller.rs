@@ -110,6 +110,11 @@ impl Polls for Poller {
         });
         Ok(())
     }
+
+    fn remove_poller(&self, other: &Poller) {
+        // What is on the list already is found to be disarmed.
+        other.0.state.lock().link = Link::Disarmed;
+    }
 }
 
 impl Poller {
@@ -147,6 +152,9 @@ impl Inner {
     /// reported and disarms it.
     fn report(&self) -> bool {
         let mut state = self.state.lock();
+        if state.link != Link::Queued {
+            return false;
+        }
         let ready = state.is_ready();
         state.link = if ready { Link::Disarmed } else { Link::Armed };
         ready
