@@ -75,10 +75,16 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::CreatePending, "ns", "create, poll, drop; 10⁶ pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.08), AtMost(0.9)),
+    Row::new(Workload::CreateRandom, "ns", "create, poll, drop, due at random; 10⁶ pending")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.08), AtMost(0.9)),
     Row::new(Workload::CreateNone, "ns", "create, poll, drop; none pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.75), AtMost(0.25)),
     Row::new(Workload::PushRandom, "ns", "push out one of 10⁶ pending, at random")
+        .unit("ns", Chart::Operations)
+        .goals(AtMost(0.04), AtMost(0.9)),
+    Row::new(Workload::PushInTurn, "ns", "push out one after the other of 10⁶ pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.04), AtMost(0.9)),
     Row::new(Workload::PushOne, "ns", "push out the same one, 10⁶ pending")

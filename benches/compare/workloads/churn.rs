@@ -8,7 +8,7 @@ use fastrand::Rng;
 use futures_lite::future;
 
 use super::create::create_poll_drop;
-use super::{Figures, Scale, far};
+use super::{Figures, LIMIT, Scale, far};
 use crate::population::{BATCH, Population};
 use crate::runtimes::Runtime;
 
@@ -41,11 +41,11 @@ fn per_second<R: Runtime>(scale: Scale, threads: usize) -> f64 {
 }
 
 async fn rate<R: Runtime>(time: Duration) -> f64 {
-    create_poll_drop::<R>(10 * BATCH).await;
+    create_poll_drop::<R>(&[LIMIT; 10 * BATCH]).await;
     let start = Instant::now();
     let mut operations = 0;
     while start.elapsed() < time {
-        create_poll_drop::<R>(BATCH).await;
+        create_poll_drop::<R>(&[LIMIT; BATCH]).await;
         operations += BATCH;
     }
     operations as f64 / start.elapsed().as_secs_f64()

@@ -8,37 +8,49 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use futures_lite::future;
 
-use super::{Figures, Scale, far};
+use super::{Figures, LIMIT, Scale, far};
 use crate::population::{BATCH, Population};
 use crate::runtimes::Runtime;
 
-pub fn run<R: Runtime>(scale: Scale, pending: usize) -> Figures {
+/// How far ahead the timers are due.
+#[derive(Clone, Copy)]
+pub enum Due {
+    /// All of them in 30 s: one limit for all reads.
+    InThirtySeconds,
+    /// At random among those that are pending: each has a limit of its own.
+    AtRandom,
+}
+
+pub fn run<R: Runtime>(scale: Scale, pending: usize, due: Due) -> Figures {
     let operations = scale.count(1_000_000);
     R::block_on(async {
         let mut random = Rng::with_seed(1);
         let mut others = Population::new((0..pending).map(|_| R::after(far(&mut random))));
         others.arm().await;
-        create_poll_drop::<R>(operations / 10).await;
+        let durations: Vec<_> = (0..operations)
+            .map(|_| match due {
+                Due::InThirtySeconds => LIMIT,
+                Due::AtRandom => far(&mut random),
+            })
+            .collect();
+        create_poll_drop::<R>(&durations[..operations / 10]).await;
         let start = Instant::now();
-        create_poll_drop::<R>(operations).await;
+        create_poll_drop::<R>(&durations).await;
         vec![("ns", start.elapsed().as_nanos() as f64 / operations as f64)]
     })
 }
 
 /// What the runtime puts off until the task lets go is part of it.
-pub async fn create_poll_drop<R: Runtime>(operations: usize) {
-    let mut left = operations;
-    while left > 0 {
-        let batch = left.min(BATCH);
+pub async fn create_poll_drop<R: Runtime>(durations: &[Duration]) {
+    for batch in durations.chunks(BATCH) {
         poll_fn(|cx| {
-            for _ in 0..batch {
-                let timer = pin!(R::after(Duration::from_secs(30)));
+            for &duration in batch {
+                let timer = pin!(R::after(duration));
                 assert!(timer.poll(cx).is_pending());
             }
             Poll::Ready(())
         })
         .await;
         future::yield_now().await;
-        left -= batch;
     }
 }

@@ -19,6 +19,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use create::Due;
+
 use crate::runtimes::{AsyncIo, AsyncWheel, Runtime, Tokio};
 
 /// What takes part.
@@ -35,8 +37,12 @@ pub enum Workload {
     CreateNone,
     /// The same with 10^6 others pending
     CreatePending,
-    /// Push out one of 10^6 pending timers, each time another one
+    /// The same, but each due at random among the others
+    CreateRandom,
+    /// Push out one of 10^6 pending timers, each time another one at random
     PushRandom,
+    /// Push out one of 10^6 pending timers, one after the other
+    PushInTurn,
     /// Push out the same timer each time, 10^6 others pending
     PushOne,
     /// 10^6 tasks on two threads, each with a timer, due at random within one second
@@ -116,9 +122,15 @@ pub fn run(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
 
 fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
     match workload {
-        Workload::CreateNone => Ok(create::run::<R>(scale, 0)),
-        Workload::CreatePending => Ok(create::run::<R>(scale, scale.count(1_000_000))),
+        Workload::CreateNone => Ok(create::run::<R>(scale, 0, Due::InThirtySeconds)),
+        Workload::CreatePending => {
+            Ok(create::run::<R>(scale, scale.count(1_000_000), Due::InThirtySeconds))
+        }
+        Workload::CreateRandom => {
+            Ok(create::run::<R>(scale, scale.count(1_000_000), Due::AtRandom))
+        }
         Workload::PushRandom => push::run::<R>(scale, push::Which::Random),
+        Workload::PushInTurn => push::run::<R>(scale, push::Which::InTurn),
         Workload::PushOne => push::run::<R>(scale, push::Which::TheSame),
         Workload::Fire => fire::in_tasks::<R>(scale),
         Workload::FireBare => fire::with_wakers::<R>(scale),

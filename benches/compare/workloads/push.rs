@@ -14,6 +14,8 @@ use crate::runtimes::Runtime;
 #[derive(Clone, Copy)]
 pub enum Which {
     Random,
+    /// One after the other, in the order in which they were created.
+    InTurn,
     TheSame,
 }
 
@@ -32,6 +34,7 @@ pub fn run<R: Runtime>(scale: Scale, which: Which) -> Result<Figures> {
         timers.arm().await;
         let indices: Vec<usize> = match which {
             Which::Random => (0..operations).map(|_| random.usize(..pending)).collect(),
+            Which::InTurn => (0..operations).map(|index| index % pending).collect(),
             Which::TheSame => vec![random.usize(..pending); operations],
         };
         let start = Instant::now();

@@ -3,12 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use fastrand::Rng;
 
 use super::create::create_poll_drop;
-use super::{Figures, Scale, far, mark};
+use super::{Figures, LIMIT, Scale, far, mark};
 use crate::population::{BATCH, Population};
 use crate::runtimes::Runtime;
 
@@ -19,11 +18,11 @@ pub fn run<R: Runtime>(scale: Scale) -> Figures {
         let mut others = Population::new((0..pending).map(|_| R::after(far(&mut random))));
         others.arm().await;
         // What memory that takes is there by then.
-        create_poll_drop::<R>(10 * BATCH).await;
+        create_poll_drop::<R>(&[LIMIT; 10 * BATCH]).await;
         poll_fn(|cx| {
             mark();
             for _ in 0..operations {
-                let timer = pin!(R::after(Duration::from_secs(30)));
+                let timer = pin!(R::after(LIMIT));
                 assert!(timer.poll(cx).is_pending());
             }
             mark();
