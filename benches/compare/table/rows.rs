@@ -145,6 +145,16 @@ pub const ROWS: &[Row] = &[
         .unit("10³/s", Chart::Echo)
         .divided_by(1e3)
         .goals(AtLeast(1.2), AtLeast(1.0)),
+    Row::new(Workload::EchoAmpleOn1, "per_s", "echo with ample buffers: 100 connections, 1 thread")
+        .unit("10³/s", Chart::Echo)
+        .divided_by(1e3),
+    Row::new(
+        Workload::EchoAmpleOn2,
+        "per_s",
+        "echo with ample buffers: 100 connections, 2 threads",
+    )
+    .unit("10³/s", Chart::Echo)
+    .divided_by(1e3),
     Row::new(Workload::Wake, "us", "wake between two block_on threads and back")
         .unit("µs", Chart::RoundTrips)
         .goal_against_async_io(AtMost(0.9)),

@@ -13,10 +13,33 @@ use crate::runtimes::Runtime;
 
 const MESSAGE: [u8; 64] = [7; 64];
 
+/// How much a read can take.
+#[derive(Clone, Copy)]
+pub enum Room {
+    /// A message and no more: that it was filled does not tell whether there is more.
+    Exact,
+    /// What a server that does not know the length of its messages would have.
+    Ample,
+}
+
+impl Room {
+    fn bytes(self) -> usize {
+        match self {
+            Room::Exact => MESSAGE.len(),
+            Room::Ample => 4_096,
+        }
+    }
+}
+
 /// Round trips of each client. Ordering: only that client writes.
 type Counts = Arc<[AtomicU64]>;
 
-pub fn run<R: Runtime>(scale: Scale, connections: usize, threads: usize) -> Result<Figures> {
+pub fn run<R: Runtime>(
+    scale: Scale,
+    connections: usize,
+    threads: usize,
+    room: Room,
+) -> Result<Figures> {
     let connections = if scale.0 < 1.0 { scale.count(connections) } else { connections };
     let window = scale.time(Duration::from_millis(1_500));
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -24,10 +47,10 @@ pub fn run<R: Runtime>(scale: Scale, connections: usize, threads: usize) -> Resu
     listen(&listener, Backlog::new(4_095)?)?;
     let address = listener.local_addr()?;
     R::run(threads, async move {
-        R::spawn(serve::<R>(R::listener(listener)?));
+        R::spawn(serve::<R>(R::listener(listener)?, room));
         let counts: Counts = (0..connections).map(|_| AtomicU64::new(0)).collect();
         for index in 0..connections {
-            R::spawn(ask::<R>(address, counts.clone(), index));
+            R::spawn(ask::<R>(address, counts.clone(), index, room));
         }
         let begin = Instant::now();
         while !counts.iter().all(|count| count.load(Relaxed) > 0) {
@@ -46,11 +69,11 @@ fn sum(counts: &Counts) -> u64 {
     counts.iter().map(|count| count.load(Relaxed)).sum()
 }
 
-async fn serve<R: Runtime>(listener: R::Listener) {
+async fn serve<R: Runtime>(listener: R::Listener, room: Room) {
     loop {
         let mut stream = R::accept(&listener).await.expect("a connection");
         R::spawn(async move {
-            let mut buffer = MESSAGE;
+            let mut buffer = vec![0; room.bytes()];
             while let Ok(read @ 1..) = R::read_within(&mut stream, &mut buffer, LIMIT).await {
                 R::write_all(&mut stream, &buffer[..read]).await.expect("the client is there");
             }
@@ -58,9 +81,9 @@ async fn serve<R: Runtime>(listener: R::Listener) {
     }
 }
 
-async fn ask<R: Runtime>(address: SocketAddr, counts: Counts, index: usize) {
+async fn ask<R: Runtime>(address: SocketAddr, counts: Counts, index: usize, room: Room) {
     let mut stream = R::connect(address).await.expect("a connection");
-    let mut buffer = MESSAGE;
+    let mut buffer = vec![0; room.bytes()];
     loop {
         R::write_all(&mut stream, &MESSAGE).await.expect("the server is there");
         let read = R::read_within(&mut stream, &mut buffer, LIMIT).await.expect("an answer");

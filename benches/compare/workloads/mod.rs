@@ -20,6 +20,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use create::Due;
+use echo::Room;
 
 use crate::runtimes::{AsyncIo, AsyncWheel, Runtime, Tokio};
 
@@ -71,6 +72,12 @@ pub enum Workload {
     /// TCP echo with read timeouts: 1,000 connections, two threads
     #[value(name = "echo-1000-2")]
     Echo1000On2,
+    /// TCP echo with read timeouts and buffers of 4 KiB: 100 connections, one thread
+    #[value(name = "echo-ample-1")]
+    EchoAmpleOn1,
+    /// TCP echo with read timeouts and buffers of 4 KiB: 100 connections, two threads
+    #[value(name = "echo-ample-2")]
+    EchoAmpleOn2,
     /// A wake passed between two threads in `block_on`; not with tokio
     Wake,
     /// One TCP connection between two threads that never enter the runtime; not with tokio
@@ -139,10 +146,12 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::Intervals => intervals::run::<R>(scale),
         Workload::RoundTrip => round_trip::run::<R>(scale, None),
         Workload::RoundTripTimeout => round_trip::run::<R>(scale, Some(LIMIT)),
-        Workload::Echo100On1 => echo::run::<R>(scale, 100, 1),
-        Workload::Echo100On2 => echo::run::<R>(scale, 100, 2),
-        Workload::Echo1000On1 => echo::run::<R>(scale, 1_000, 1),
-        Workload::Echo1000On2 => echo::run::<R>(scale, 1_000, 2),
+        Workload::Echo100On1 => echo::run::<R>(scale, 100, 1, Room::Exact),
+        Workload::Echo100On2 => echo::run::<R>(scale, 100, 2, Room::Exact),
+        Workload::Echo1000On1 => echo::run::<R>(scale, 1_000, 1, Room::Exact),
+        Workload::Echo1000On2 => echo::run::<R>(scale, 1_000, 2, Room::Exact),
+        Workload::EchoAmpleOn1 => echo::run::<R>(scale, 100, 1, Room::Ample),
+        Workload::EchoAmpleOn2 => echo::run::<R>(scale, 100, 2, Room::Ample),
         Workload::Wake => wake::run::<R>(scale),
         Workload::Fallback => round_trip::through_fallback::<R>(scale),
         Workload::Lateness => lateness::run::<R>(scale),
