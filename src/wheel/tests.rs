@@ -93,7 +93,10 @@ fn one_of_many_that_moves_later_stays_where_it_is() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(10, ());
     wheel.insert(11, ());
+    let position = |wheel: &Wheel<()>| wheel.arena.get(key).unwrap().position;
+    let before = position(&wheel);
     wheel.reschedule(key, 1 << 40);
+    assert_eq!(position(&wheel), before);
     // Its slot is not told, and opened once in vain: that is what makes moving it cost nothing.
     assert_eq!(wheel.next_deadline(), Some(10));
     assert_eq!(wheel.deadline(key), Some(1 << 40));
