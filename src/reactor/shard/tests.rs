@@ -16,6 +16,7 @@ struct Woken(std::sync::atomic::AtomicUsize);
 
 impl std::task::Wake for Woken {
     fn wake(self: Arc<Self>) {
+        // Ordering: Relaxed, here and below: a count, on one thread.
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 }
