@@ -270,5 +270,7 @@ impl Fallback {
     }
 }
 
+// With its path, since `loom-tests` has this file elsewhere in its tree.
 #[cfg(test)]
+#[path = "fallback/tests.rs"]
 mod tests;
