@@ -172,3 +172,26 @@ fn an_entry_alone_in_a_far_slot_is_handed_out_without_being_moved_down() {
     wheel.insert(deadline, ());
     assert_eq!(wheel.levels.take_lone(place, deadline), None);
 }
+
+#[test]
+fn a_crowded_slot_is_empty_before_the_position_reaches_it() {
+    const SLOT: u64 = 64 << levels::GRAIN;
+    let mut wheel = Wheel::new();
+    for number in 0..20_000 {
+        wheel.insert(1_000 * number, ());
+    }
+    let crowded = |wheel: &Wheel<()>| wheel.levels.crowded_ahead(wheel.elapsed).count();
+    let mut flow_until = |end: u64| {
+        while wheel.expire(end, 64, |_, _, ()| ()).more {}
+        crowded(&wheel)
+    };
+    // The second slot of level 1 lies in the next turn of level 0 from the start.
+    assert_eq!(flow_until(SLOT / 4), 0);
+    // From then on the third is next, and emptied in the first half of the time until then.
+    assert_eq!(flow_until(SLOT + SLOT / 8), 1);
+    assert_eq!(flow_until(SLOT + SLOT / 4 * 3), 0);
+    assert_eq!(flow_until(2 * SLOT + SLOT / 8), 1);
+    assert_eq!(flow_until(2 * SLOT + SLOT / 4 * 3), 0);
+    assert_eq!(flow_until(u64::MAX), 0);
+    assert!(wheel.is_empty());
+}
