@@ -174,6 +174,19 @@ fn an_entry_alone_in_a_far_slot_is_handed_out_without_being_moved_down() {
 }
 
 #[test]
+fn a_slot_is_crowded_when_its_entries_fill_more_than_a_chunk() {
+    const SLOT: u64 = 64 << levels::GRAIN;
+    let mut wheel = Wheel::new();
+    for number in 0..11 {
+        // The position is in the first slot of level 1 and will be in the second; this is the third.
+        assert_eq!(wheel.levels.crowded_ahead(SLOT).count(), 0, "{number} entries");
+        wheel.insert(2 * SLOT + number, ());
+    }
+    assert_eq!(wheel.levels.crowded_ahead(SLOT).count(), 1);
+    assert_eq!(wheel.levels.crowded_ahead(0).count(), 0, "it is not the next");
+}
+
+#[test]
 fn a_crowded_slot_is_empty_before_the_position_reaches_it() {
     const SLOT: u64 = 64 << levels::GRAIN;
     let mut wheel = Wheel::new();
