@@ -182,7 +182,6 @@ impl Reactor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::{Events, Until};
 
     fn reactor(limit: usize) -> Reactor {
         let root = NESTED.then(|| Poller::new().unwrap());
@@ -216,6 +215,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn the_overview_is_ready_as_long_as_any_shard_has_something_even_if_none_is_armed() {
+        use crate::sys::{Events, Until};
         if !NESTED {
             return;
         }
