@@ -208,7 +208,7 @@ impl Io {
     /// Reads a piece as the poll methods do: the operation first, then a wait.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let before = self.source.events(Interest::Read);
+            let before = self.source.begin(Interest::Read).unwrap();
             if self.pipe.read() {
                 return Poll::Ready(());
             }
@@ -223,7 +223,7 @@ impl Io {
     /// drained. The number of pieces, none at the end.
     pub(crate) fn poll_read_stream(&self, cx: &mut Context<'_>) -> Poll<usize> {
         loop {
-            let before = self.source.events(Interest::Read);
+            let before = self.source.begin(Interest::Read).unwrap();
             if !self.source.is_drained(before) {
                 if let Some(pieces) = self.pipe.read_all() {
                     if pieces > 0 {
@@ -242,7 +242,7 @@ impl Io {
     /// Reads a piece as `read_with` does: the operation first, then a future that waits.
     pub(crate) async fn read(&self) {
         loop {
-            let before = self.source.events(Interest::Read);
+            let before = self.source.begin(Interest::Read).unwrap();
             if self.pipe.read() {
                 return;
             }

@@ -71,11 +71,11 @@ fn who_finds_the_seat_lent_sleeps_until_the_fallback_has_left_it_and_takes_it() 
 fn a_source_in_the_place_of_another_has_a_key_of_its_own() {
     use std::os::fd::AsRawFd;
 
-    use crate::sys::Registration;
+    use crate::sys::{Kind, Registration};
 
     let shard = shard();
     let socket = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    let registration = Registration::Socket(socket.as_raw_fd());
+    let registration = Registration::Socket(socket.as_raw_fd(), Kind::Udp);
     let mut keys: Vec<_> = (0..3)
         .map(|_| {
             let source = Shard::register(&shard, registration).unwrap();

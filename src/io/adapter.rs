@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::connect::set_nonblocking;
-use super::{Readable, ReadableOwned, Writable, WritableOwned};
+use super::{Readable, ReadableOwned, Writable, WritableOwned, is_system_io};
 use crate::driver;
 use crate::reactor::{Interest, Source};
-use crate::sys::Registration;
+use crate::sys::{Kind, Registration};
 
 /// An I/O type that is waited for without blocking a thread.
 ///
@@ -37,11 +37,32 @@ use crate::sys::Registration;
 /// decryption in the kernel, a sockmap), read with [`read_with`](Async::read_with), which always
 /// tries.
 ///
+/// # `WouldBlock`
+///
+/// After an operation that would block, waiting costs no system call where it is certain that
+/// the poller will report the change to *ready*. That a driver said `EAGAIN` does not always
+/// make it so: a terminal says it while another process is reading, and nothing is reported
+/// when that ends. So it is trusted only on Linux, for the kinds of descriptors whose drivers
+/// are known (TCP and UDP, Unix sockets, pipes and FIFOs; not for sending on a `UnixDatagram`),
+/// and only if the operation was a system call on the very descriptor: a method of this crate's,
+/// or [`AsyncRead`] and [`AsyncWrite`] where `T` is one of the standard library's own sockets,
+/// pipes or files. In all other cases (terminals and other devices, your own `T`, the closures
+/// of [`read_with`](Async::read_with) and [`write_with`](Async::write_with)) each wait has the
+/// poller look at the descriptor again, which is one system call. The kind is looked at once,
+/// in [`new`](Async::new): do not put another protocol onto a wrapped socket (`TCP_ULP`), or
+/// read and write with closures if you do.
+///
+/// # Several tasks
+///
 /// Any number of tasks can wait in futures. The poll methods (`poll_readable`, `poll_read`, …)
 /// keep one task for each direction: another that comes takes the place, and the one that was
 /// there is woken.
 ///
 /// # Closing
+///
+/// A descriptor that is closed or replaced behind the back of its `Async` is a mistake, but no
+/// trap: from the moment its number is registered again, by whichever thread, whoever waits for
+/// the old one gets an error (`NotFound`), and the new one is left alone.
 ///
 /// Dropping ends the registration and then closes. `AsyncWriteExt::close` only flushes: to
 /// tell the peer that nothing more will come, shut the socket down through
@@ -135,12 +156,34 @@ impl<T: AsFd> Async<T> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn new_nonblocking(io: T) -> io::Result<Async<T>> {
+        // Of other types no operation is trusted, whatever the kind.
+        let kind = if is_system_io::<T>() { Kind::of(io.as_fd()) } else { Kind::Other };
+        Async::new_nonblocking_of_kind(io, kind)
+    }
+
+    /// Wraps a new value of the system's, whose kind is known, and puts its descriptor into
+    /// non-blocking mode.
+    pub(super) fn new_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
+        set_nonblocking(io.as_fd())?;
+        Async::new_nonblocking_of_kind(io, kind)
+    }
+
+    pub(super) fn new_nonblocking_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
         // SAFETY: the descriptor belongs to `io`, which lives in the same value as the
         // registration and is given away or dropped only after that was ended. (`AsFd`
         // promises the descriptor for the borrow only; a type that changes it behind a shared
         // reference breaks its own promise that the descriptor is its own.)
-        let registration = unsafe { Registration::new(io.as_fd()) };
+        let registration = unsafe { Registration::new(io.as_fd(), kind) };
         Async::register(registration, io)
+    }
+
+    /// Wraps what a listener has accepted. Where the listener's kind tells that of what it
+    /// accepts, the system is not asked.
+    pub(super) fn accepted<L>(io: T, listener: &Async<L>) -> io::Result<Async<T>> {
+        match listener.source().registration().kind().of_accepted() {
+            Some(kind) => Async::new_of_kind(io, kind),
+            None => Async::new(io),
+        }
     }
 }
 
@@ -164,10 +207,24 @@ impl<T: AsSocket> Async<T> {
     ///
     /// As [`new`](Async::new).
     pub fn new_nonblocking(io: T) -> io::Result<Async<T>> {
+        Async::new_nonblocking_of_kind(io, Kind::Other)
+    }
+
+    pub(super) fn new_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
+        set_nonblocking(io.as_socket())?;
+        Async::new_nonblocking_of_kind(io, kind)
+    }
+
+    pub(super) fn new_nonblocking_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
         // SAFETY: the socket belongs to `io`, which lives in the same value as the
         // registration and is given away or dropped only after that was ended.
-        let registration = unsafe { Registration::new(io.as_socket()) };
+        let registration = unsafe { Registration::new(io.as_socket(), kind) };
         Async::register(registration, io)
+    }
+
+    /// Wraps what a listener has accepted.
+    pub(super) fn accepted<L>(io: T, _: &Async<L>) -> io::Result<Async<T>> {
+        Async::new(io)
     }
 }
 

@@ -7,9 +7,12 @@ mod io_safe;
 mod net;
 mod operation;
 mod ready;
+mod system_io;
 mod traits;
 #[cfg(unix)]
 mod unix;
+
+use system_io::is_system_io;
 
 pub use adapter::Async;
 pub use io_safe::IoSafe;

@@ -9,6 +9,7 @@ use rustix::net::{AddressFamily, ipproto};
 use super::connect::connect;
 use super::{Async, ready::Ready};
 use crate::reactor::{Interest, Waiter};
+use crate::sys::Kind;
 
 impl Async<TcpListener> {
     /// Listens on an address. Port 0 lets the system choose.
@@ -50,7 +51,7 @@ impl Async<TcpListener> {
     /// ```
     pub async fn accept(&self) -> io::Result<(Async<TcpStream>, SocketAddr)> {
         let (stream, addr) = self.own_op(Interest::Read, |io| io.accept()).await?;
-        Ok((Async::new(stream)?, addr))
+        Ok((Async::accepted(stream, self)?, addr))
     }
 
     /// A stream, without an end, of those who connect.
@@ -109,7 +110,7 @@ impl Async<TcpStream> {
         let addr = addr.into();
         let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = connect(&addr, family, Some(ipproto::TCP))?;
-        let stream = Async::new_nonblocking(TcpStream::from(socket))?;
+        let stream = Async::new_nonblocking_of_kind(TcpStream::from(socket), Kind::Tcp)?;
         stream.connected().await?;
         match stream.get_ref().take_error()? {
             None => Ok(stream),
@@ -136,7 +137,8 @@ impl Async<TcpStream> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.own_op(Interest::Read, |io| io.peek(buf)).await
+        // Not trusted: with `SO_PEEK_OFF` it would block although there is something to read.
+        self.read_with(|io| io.peek(buf)).await
     }
 }
 
@@ -221,7 +223,8 @@ impl Async<UdpSocket> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.own_op(Interest::Read, |io| io.peek_from(buf)).await
+        // Not trusted: with `SO_PEEK_OFF` it would block although there is something to read.
+        self.read_with(|io| io.peek_from(buf)).await
     }
 
     /// Sends a datagram to an address.
@@ -293,7 +296,8 @@ impl Async<UdpSocket> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.own_op(Interest::Read, |io| io.peek(buf)).await
+        // Not trusted: with `SO_PEEK_OFF` it would block although there is something to read.
+        self.read_with(|io| io.peek(buf)).await
     }
 
     /// Sends a datagram to the peer that the socket was connected to.

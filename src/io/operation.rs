@@ -70,6 +70,7 @@ impl<T> Async<T> {
                 result => return result,
             }
             once(self.readable()).await?;
+            self.source().begin(Interest::Read)?;
         }
     }
 
@@ -132,11 +133,13 @@ impl<T> Async<T> {
                 result => return result,
             }
             once(self.writable()).await?;
+            self.source().begin(Interest::Write)?;
         }
     }
 
     /// Does one of this crate's own operations, which say `WouldBlock` only when the system
-    /// did: then the next change to *ready* is still ahead, and waiting for it is free.
+    /// did, on this descriptor. Where the kind of descriptor makes that proof, the next change
+    /// to *ready* is still ahead, and waiting for it is free.
     pub(super) async fn own_op<R>(
         &self,
         interest: Interest,
@@ -155,7 +158,7 @@ impl<T> Async<T> {
     ) -> io::Result<R> {
         let mut op = op;
         loop {
-            let before = self.source().events(interest);
+            let before = self.source().begin(interest)?;
             match op(self.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,

@@ -8,18 +8,18 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{Async, IoSafe};
+use super::{Async, IoSafe, is_system_io};
 use crate::reactor::{Interest, Source};
 use crate::sys::Socket;
 
-/// Waits after an operation that would block. `$by_system` says whether the system itself said
-/// so. The operation may be a user's: a type that reads a frame piece by piece says `WouldBlock`
-/// while the rest of it waits in the socket. Only what the system said is taken for drained;
-/// after anything else the poller looks at the source again.
+/// Waits after an operation that would block. If it was a system call on this very descriptor,
+/// the source may take that for proof; after anything else the poller looks at the source again.
+/// A user's type that reads a frame piece by piece says `WouldBlock` while the rest of it waits
+/// in the socket, and one that has another descriptor within may pass on what that one said.
 macro_rules! wait {
-    ($io:ident, $interest:ident, $cx:ident, $before:ident, $by_system:ident) => {{
+    ($io:ident, $interest:ident, $cx:ident, $before:ident) => {{
         let source = $io.source();
-        ready!(if $by_system {
+        ready!(if is_system_io::<T>() {
             source.poll_after_would_block(Interest::$interest, $before, $cx)
         } else {
             source.poll_event(Interest::$interest, $cx)
@@ -31,14 +31,12 @@ macro_rules! wait {
 macro_rules! poll_op {
     ($io:ident, $interest:ident, $cx:ident, $op:expr) => {
         loop {
-            let before = $io.source().events(Interest::$interest);
-            let by_system = match $op {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    error.raw_os_error().is_some()
-                }
+            let before = $io.source().begin(Interest::$interest)?;
+            match $op {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
-            };
-            wait!($io, $interest, $cx, before, by_system);
+            }
+            wait!($io, $interest, $cx, before);
         }
     };
 }
@@ -50,14 +48,10 @@ macro_rules! poll_read_op {
         let wanted: usize = $wanted;
         let tcp = is_tcp_stream::<T>();
         loop {
-            let before = $io.source().events(Interest::Read);
-            let by_system = if tcp && $io.source().is_drained(before) {
-                true
-            } else {
+            let before = $io.source().begin(Interest::Read)?;
+            if !(tcp && $io.source().is_drained(before)) {
                 match $op {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        error.raw_os_error().is_some()
-                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => {
                         if tcp && result.as_ref().is_ok_and(|&read| 0 < read && read < wanted) {
                             $io.source().fell_short(before);
@@ -65,8 +59,8 @@ macro_rules! poll_read_op {
                         return Poll::Ready(result);
                     }
                 }
-            };
-            wait!($io, Read, $cx, before, by_system);
+            }
+            wait!($io, Read, $cx, before);
         }
     }};
 }

@@ -10,6 +10,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix};
 use super::Async;
 use super::connect::connect;
 use crate::reactor::Interest;
+use crate::sys::Kind;
 
 impl Async<UnixListener> {
     /// Listens on a path, which must not exist yet.
@@ -28,7 +29,7 @@ impl Async<UnixListener> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixListener>> {
-        Async::new(UnixListener::bind(path)?)
+        Async::new_of_kind(UnixListener::bind(path)?, Kind::UnixStream)
     }
 
     /// Waits for somebody to connect.
@@ -50,7 +51,7 @@ impl Async<UnixListener> {
     /// ```
     pub async fn accept(&self) -> io::Result<(Async<UnixStream>, SocketAddr)> {
         let (stream, addr) = self.own_op(Interest::Read, |io| io.accept()).await?;
-        Ok((Async::new(stream)?, addr))
+        Ok((Async::accepted(stream, self)?, addr))
     }
 
     /// A stream, without an end, of those who connect.
@@ -108,7 +109,7 @@ impl Async<UnixStream> {
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixStream>> {
         let address = address(path.as_ref())?;
         let socket = connect(&address, AddressFamily::UNIX, None)?;
-        let stream = Async::new_nonblocking(UnixStream::from(socket))?;
+        let stream = Async::new_nonblocking_of_kind(UnixStream::from(socket), Kind::UnixStream)?;
         stream.connected().await?;
         // A socket that failed to connect can be writable too; it has no peer then.
         stream.get_ref().peer_addr()?;
@@ -132,7 +133,8 @@ impl Async<UnixStream> {
     /// ```
     pub fn pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> {
         let (left, right) = UnixStream::pair()?;
-        Ok((Async::new(left)?, Async::new(right)?))
+        let wrap = |end| Async::new_of_kind(end, Kind::UnixStream);
+        Ok((wrap(left)?, wrap(right)?))
     }
 }
 
@@ -161,7 +163,7 @@ impl Async<UnixDatagram> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixDatagram>> {
-        Async::new(UnixDatagram::bind(path)?)
+        Async::new_of_kind(UnixDatagram::bind(path)?, Kind::UnixDatagram)
     }
 
     /// Makes a socket without an address of its own.
@@ -180,7 +182,7 @@ impl Async<UnixDatagram> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn unbound() -> io::Result<Async<UnixDatagram>> {
-        Async::new(UnixDatagram::unbound()?)
+        Async::new_of_kind(UnixDatagram::unbound()?, Kind::UnixDatagram)
     }
 
     /// Makes two sockets that are connected with each other.
@@ -200,7 +202,8 @@ impl Async<UnixDatagram> {
     /// ```
     pub fn pair() -> io::Result<(Async<UnixDatagram>, Async<UnixDatagram>)> {
         let (left, right) = UnixDatagram::pair()?;
-        Ok((Async::new(left)?, Async::new(right)?))
+        let wrap = |end| Async::new_of_kind(end, Kind::UnixDatagram);
+        Ok((wrap(left)?, wrap(right)?))
     }
 
     /// Receives a datagram: how many bytes, and from whom. What the buffer has no room for is

@@ -19,7 +19,7 @@
 
 use crate::sync::{AtomicUsize, Ordering};
 
-/// Nothing is known, and whether short reads tell anything was not looked into yet.
+/// Nothing is known.
 const UNKNOWN: usize = 0;
 
 /// Short reads tell nothing here.
@@ -30,7 +30,8 @@ const NEVER: usize = usize::MAX;
 pub(super) struct Drained(AtomicUsize);
 
 impl Drained {
-    /// For a source whose poller reports what short reads depend on, or not.
+    /// For a source whose short reads tell that it is drained, as long as its poller reports
+    /// nothing exceptional, or for another.
     pub(super) fn new(possible: bool) -> Drained {
         Drained(AtomicUsize::new(if possible { UNKNOWN } else { NEVER }))
     }
@@ -43,19 +44,23 @@ impl Drained {
         self.0.load(Ordering::Relaxed) == events.wrapping_add(1)
     }
 
-    /// Notes that a read fell short, before which the event counter was `events`. The first
-    /// time it asks whether short reads tell anything for a source like this.
-    pub(super) fn note(&self, events: usize, tells: impl FnOnce() -> bool) {
+    /// Notes that a read fell short, before which the event counter was `events`.
+    pub(super) fn note(&self, events: usize) {
         // Ordering: Relaxed, as in `since`.
         let before = self.0.load(Ordering::Relaxed);
-        let after = match before {
-            NEVER => return,
-            UNKNOWN if !tells() => NEVER,
-            _ => events.wrapping_add(1),
-        };
+        if before == NEVER {
+            return;
+        }
+        let after = events.wrapping_add(1);
         // If another thread came between, it knows as much, or gave up, which is for good.
         // Ordering: Relaxed, as in `since`; that nothing came between, the exchange checks.
         let _ = self.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if short reads tell nothing, from the beginning or by now.
+    pub(super) fn is_given_up(&self) -> bool {
+        // Ordering: Relaxed: asked under the source's lock, under which it is given up.
+        self.0.load(Ordering::Relaxed) == NEVER
     }
 
     /// From now on short reads tell nothing. To be called before the event that says why is
@@ -76,31 +81,23 @@ mod tests {
     fn it_holds_until_the_next_event() {
         let drained = Drained::new(true);
         assert!(!drained.since(0));
-        drained.note(0, || true);
+        drained.note(0);
         assert!(drained.since(0));
         assert!(!drained.since(1));
-        drained.note(1, || unreachable!("asked once"));
+        drained.note(1);
         assert!(drained.since(1));
     }
 
     #[test]
     fn once_given_up_it_is_never_known_again() {
-        for give_up in [
-            (|| Drained::new(false)) as fn() -> Drained,
-            || {
-                let drained = Drained::new(true);
-                drained.note(0, || false);
-                drained
-            },
-            || {
-                let drained = Drained::new(true);
-                drained.note(0, || true);
-                drained.give_up();
-                drained
-            },
-        ] {
+        for give_up in [(|| Drained::new(false)) as fn() -> Drained, || {
+            let drained = Drained::new(true);
+            drained.note(0);
+            drained.give_up();
+            drained
+        }] {
             let drained = give_up();
-            drained.note(3, || true);
+            drained.note(3);
             assert!(!drained.since(3));
             assert!(!drained.since(0));
         }

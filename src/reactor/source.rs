@@ -9,9 +9,10 @@
 //! re-arms the registration otherwise, which makes the poller look at the source again.
 //!
 //! It becomes true by re-arming, and when an operation of this crate's own ended in the
-//! system's `WouldBlock` with no event since it began: then the source was not ready at some moment
-//! after the last event, and the change to *ready* is still ahead. It becomes false with each
-//! event, since what the user does with the source after that is unknown.
+//! system's `WouldBlock` with no event since it began, on a kind of descriptor for which that is
+//! proof ([`Registration::trusts_reads`], [`Registration::trusts_writes`]): then the source was
+//! not ready at some moment after the last event, and the change to *ready* is still ahead. It
+//! becomes false with each event, since what the user does with the source after that is unknown.
 //!
 //! # Who waits
 //!
@@ -36,6 +37,13 @@ use crate::sys::{Event, Polls, Registration};
 /// withdrawn. One such event is normal (it comes while the task is still busy with the last);
 /// a source that nobody reads must not wake a thread for each packet.
 const UNCLAIMED: u8 = 8;
+
+/// The event counter of a stale source, which events never reach.
+const STALE: usize = usize::MAX;
+
+/// The last value of an event counter before it begins anew. Below what [`Drained`] has of its
+/// own as well.
+const LAST: usize = usize::MAX - 2;
 
 /// A direction of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,12 +103,13 @@ impl Direction {
 impl Source {
     pub(crate) fn new(registration: Registration, shard: Ref<Shard>, key: usize) -> Source {
         let exceptions = registration.keeps_interest() && shard.poller().reports_exceptions();
+        let drained = Drained::new(exceptions && registration.is_tcp());
         Source {
             registration,
             shard,
             key,
             events: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            drained: Drained::new(exceptions),
+            drained,
             state: Mutex::new([Direction::default(), Direction::default()]),
         }
     }
@@ -110,6 +119,10 @@ impl Source {
     }
 
     pub(crate) fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    pub(super) fn shard_ref(&self) -> &Ref<Shard> {
         &self.shard
     }
 
@@ -129,8 +142,20 @@ impl Source {
         Ok(())
     }
 
-    /// The event counter, to be read before an operation is tried.
-    pub(crate) fn events(&self, interest: Interest) -> usize {
+    /// Returns the event counter, to be read before an operation is tried.
+    ///
+    /// # Errors
+    ///
+    /// If the source is stale: the operation would be done to a stranger's descriptor.
+    pub(crate) fn begin(&self, interest: Interest) -> io::Result<usize> {
+        match self.events(interest) {
+            STALE => Err(stale()),
+            events => Ok(events),
+        }
+    }
+
+    /// Returns the event counter.
+    fn events(&self, interest: Interest) -> usize {
         // Ordering: Acquire, with the Release in `on_event`: the operation that follows comes
         // after the event that was counted. If it were done before this look, it could find
         // nothing, the event come and be counted here, and the wait count on an event that is
@@ -153,7 +178,7 @@ impl Source {
     /// Notes that a read fell short of what it was asked for, before which the event counter
     /// was `before`.
     pub(crate) fn fell_short(&self, before: usize) {
-        self.drained.note(before, || self.registration.is_tcp());
+        self.drained.note(before);
     }
 
     /// `poll_readable` and `poll_writable`: ready if there was an event since the last
@@ -166,8 +191,8 @@ impl Source {
         self.poll(interest, cx, None)
     }
 
-    /// For an operation of this crate's that ended in `WouldBlock`, and before which the event
-    /// counter was `before`. Ready if it is to be tried again at once.
+    /// For a system call of this crate's own on this descriptor that ended in `WouldBlock`, and
+    /// before which the event counter was `before`. Ready if it is to be tried again at once.
     pub(crate) fn poll_after_would_block(
         &self,
         interest: Interest,
@@ -187,11 +212,11 @@ impl Source {
         let waker = cx.waker().clone();
         self.must_not_be_inherited()?;
         let mut state = self.state.lock();
-        let events = self.events(interest);
+        let events = self.begin(interest)?;
         let direction = &mut state[interest as usize];
         match would_block {
             Some(before) if before != events => return Poll::Ready(Ok(())),
-            Some(_) => direction.certain |= direction.armed && self.registration.keeps_interest(),
+            Some(_) => direction.certain |= direction.armed && self.trusts(interest),
             None if direction.since.is_some_and(|since| since != events) => {
                 direction.since = None;
                 return Poll::Ready(Ok(()));
@@ -212,6 +237,18 @@ impl Source {
         match armed {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Returns `true` if the system's `WouldBlock` proves that the source was not ready. Where
+    /// urgent data was seen, a read says it for a signal that is pending, too.
+    fn trusts(&self, interest: Interest) -> bool {
+        match interest {
+            Interest::Read => {
+                self.registration.trusts_reads()
+                    && !(self.registration.is_tcp() && self.drained.is_given_up())
+            }
+            Interest::Write => self.registration.trusts_writes(),
         }
     }
 
@@ -243,6 +280,10 @@ impl Source {
     /// them, whatever happens.
     pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
+        if self.events(Interest::Read) == STALE {
+            // It may be that its old file lives on elsewhere.
+            return;
+        }
         let keeps_interest = self.registration.keeps_interest();
         if event.exceptional {
             self.drained.give_up();
@@ -251,9 +292,11 @@ impl Source {
             [(Interest::Write, event.writable), (Interest::Read, event.readable)]
         {
             if happened {
-                // Ordering: Release, with the Acquire in `events`. Increments do not race: they
-                // are done under the lock.
-                self.events[interest as usize].fetch_add(1, Ordering::Release);
+                let next =
+                    if self.events(interest) == LAST { 0 } else { self.events(interest) + 1 };
+                // Ordering: Release, with the Acquire in `events`. It does not race: it is
+                // written under the lock.
+                self.events[interest as usize].store(next, Ordering::Release);
                 state[interest as usize].claim(wakers);
             }
         }
@@ -296,13 +339,13 @@ impl Source {
         let waker = cx.waker().clone();
         self.must_not_be_inherited()?;
         let mut state = self.state.lock();
-        let events = self.events(interest);
+        let events = self.begin(interest)?;
         let direction = &mut state[interest as usize];
         if waiter.since.is_some_and(|since| since != events) {
             return Poll::Ready(Ok(()));
         }
         if waiter.would_block {
-            direction.certain |= direction.armed && self.registration.keeps_interest();
+            direction.certain |= direction.armed && self.trusts(interest);
         }
         waiter.since = Some(events);
         let place = *waiter.place.get_or_insert_with(|| direction.waiters.insert(None));
@@ -324,6 +367,15 @@ impl Source {
             drop(waker);
         }
     }
+}
+
+#[cold]
+fn stale() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        "the descriptor was closed or replaced while it was registered, and its number has been \
+         registered anew",
+    )
 }
 
 /// A future's wait for a direction of a source.

@@ -9,6 +9,7 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
 mod forks;
+mod kind;
 mod polls;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
@@ -23,6 +24,7 @@ use crate::clock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
 pub(crate) use forks::{count_forks, forks};
+pub(crate) use kind::Kind;
 pub(crate) use polls::{Event, Polls, Until};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use portable::{Events, Poller};

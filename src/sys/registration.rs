@@ -8,7 +8,7 @@ use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
 use polling::{Event, PollMode};
 
-use super::{Poller, Socket, Waitable};
+use super::{Kind, Poller, Socket, Waitable};
 
 /// What tells one registered thing from another in the whole process, where the system lets
 /// it be registered with several pollers.
@@ -20,8 +20,8 @@ pub(crate) type Raw = usize;
 /// handle stays open until [`delete`](Registration::delete) was called.
 #[derive(Clone, Copy)]
 pub(crate) enum Registration {
-    /// A descriptor; on Windows, a socket.
-    Socket(RawSocket),
+    /// A descriptor, with its kind; on Windows, a socket.
+    Socket(RawSocket, Kind),
     /// Anything else.
     #[cfg_attr(
         not(any(
@@ -38,48 +38,63 @@ pub(crate) enum Registration {
 }
 
 impl Registration {
-    /// Names a descriptor or socket.
+    /// Names a descriptor or socket. Its kind is as the caller knows it; [`Kind::Other`] is right
+    /// for all.
     ///
     /// # Safety
     ///
     /// It stays open until `delete` was called.
-    pub(crate) unsafe fn new(io: Borrowed<'_>) -> Registration {
+    pub(crate) unsafe fn new(io: Borrowed<'_>, kind: Kind) -> Registration {
         #[cfg(unix)]
         let raw = io.as_raw_fd();
         #[cfg(windows)]
         let raw = io.as_raw_socket();
-        Registration::Socket(raw)
+        Registration::Socket(raw, kind)
     }
 
     /// See [`Raw`]. `None` if the system's poller is left to find duplicates.
     pub(crate) fn raw(&self) -> Option<Raw> {
         match *self {
-            Registration::Socket(socket) if cfg!(unix) => Raw::try_from(socket).ok(),
+            Registration::Socket(socket, _) if cfg!(unix) => Raw::try_from(socket).ok(),
             // There is one poller.
-            Registration::Socket(_) => None,
+            Registration::Socket(..) => None,
             Registration::Waitable(waitable) => waitable.raw(),
         }
     }
 
     /// Whether interest stays registered after an event, and events are edges.
     pub(crate) fn keeps_interest(&self) -> bool {
-        super::EDGE && matches!(self, Registration::Socket(_))
+        super::EDGE && matches!(self, Registration::Socket(..))
     }
 
-    /// Whether it is a TCP socket, so that a read which falls short has emptied it. A type that
-    /// reads TCP can be made of any descriptor, and others keep the bounds of messages or of
-    /// what came with them.
+    /// Returns the kind of descriptor, decided when it was registered.
+    pub(crate) fn kind(&self) -> Kind {
+        match *self {
+            Registration::Socket(_, kind) => kind,
+            Registration::Waitable(_) => Kind::Other,
+        }
+    }
+
+    /// Returns `true` if a read that falls short has emptied it. Other kinds than TCP keep the
+    /// bounds of messages or of what came with them.
     pub(crate) fn is_tcp(&self) -> bool {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        return self.socket().is_some_and(Socket::is_tcp);
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        false
+        self.kind() == Kind::Tcp
+    }
+
+    /// Returns `true` if the system's `EAGAIN` to a read proves that an edge is still to come.
+    pub(crate) fn trusts_reads(&self) -> bool {
+        self.keeps_interest() && self.kind().trusts_reads()
+    }
+
+    /// Returns `true` if the system's `EAGAIN` to a write proves that an edge is still to come.
+    pub(crate) fn trusts_writes(&self) -> bool {
+        self.keeps_interest() && self.kind().trusts_writes()
     }
 
     /// The socket, where there is a cheaper way to it than the standard library's.
     pub(crate) fn socket(&self) -> Option<Socket<'_>> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Registration::Socket(socket) = *self {
+        if let Registration::Socket(socket, _) = *self {
             // SAFETY: open until `delete` was called, by the contract of `new`.
             return Some(Socket(unsafe { Borrowed::borrow_raw(socket) }));
         }
@@ -95,7 +110,7 @@ impl Registration {
         let (poller, interest) = (poller.inner(), Event::none(key));
         match *self {
             // SAFETY: open until `delete` was called, by the contract of `new`.
-            Registration::Socket(socket) => unsafe {
+            Registration::Socket(socket, _) => unsafe {
                 poller.add_with_mode(socket, interest, self.mode())
             },
             Registration::Waitable(waitable) => waitable.add(poller, interest),
@@ -112,7 +127,7 @@ impl Registration {
     ) -> io::Result<()> {
         let interest = Event::new(key, readable, writable);
         match *self {
-            Registration::Socket(socket) => {
+            Registration::Socket(socket, _) => {
                 // SAFETY: open until `delete` was called, by the contract of `new`.
                 let socket = unsafe { Borrowed::borrow_raw(socket) };
                 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -129,7 +144,7 @@ impl Registration {
     pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
         let poller = poller.inner();
         match *self {
-            Registration::Socket(socket) => {
+            Registration::Socket(socket, _) => {
                 // SAFETY: open until now, by the contract of `new`.
                 let socket = unsafe { Borrowed::borrow_raw(socket) };
                 poller.delete(socket)
@@ -142,7 +157,7 @@ impl Registration {
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Registration::Socket(socket) => socket.fmt(f),
+            Registration::Socket(socket, _) => socket.fmt(f),
             Registration::Waitable(waitable) => waitable.fmt(f),
         }
     }

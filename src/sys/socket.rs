@@ -9,18 +9,13 @@ mod system {
     use std::io;
     use std::os::fd::BorrowedFd;
 
-    use rustix::net::{RecvFlags, SendFlags, ipproto, recv, send, sockopt};
+    use rustix::net::{RecvFlags, SendFlags, recv, send};
 
     /// A socket that is open.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Socket<'a>(pub(in crate::sys) BorrowedFd<'a>);
 
     impl Socket<'_> {
-        /// Whether it speaks TCP. A type that reads TCP can be made of any descriptor.
-        pub(in crate::sys) fn is_tcp(self) -> bool {
-            sockopt::socket_protocol(self.0).is_ok_and(|protocol| protocol == Some(ipproto::TCP))
-        }
-
         /// As the standard library's `TcpStream` reads.
         pub(crate) fn receive(self, buffer: &mut [u8]) -> io::Result<usize> {
             let (read, _) = recv(self.0, buffer, RecvFlags::empty())?;

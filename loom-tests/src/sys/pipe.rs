@@ -139,6 +139,14 @@ impl Registration {
         true
     }
 
+    pub(crate) fn trusts_reads(&self) -> bool {
+        self.0.edge
+    }
+
+    pub(crate) fn trusts_writes(&self) -> bool {
+        self.0.edge
+    }
+
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
         let poller = poller.inner().clone();
         let home = Home { poller, key, read: false, write: false, queued: false };
