@@ -3,15 +3,16 @@
 //! Each shard has a poller of its own, which knows only what is registered with itself. To
 //! the user there is one reactor, where registering a descriptor twice is an error. The
 //! registry does not judge that itself: it sends a descriptor that it knows to the shard where
-//! it is, and the system there says whether it still is (it is not if somebody closed it behind
-//! our back, and the number was used again).
+//! it is, and the system there says whether it still is. It is not if somebody closed it behind
+//! our back, and the number was used again: then the source that was known by the number is
+//! stale from the moment of the new registration ([`Source::succeed`]).
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
 use super::{Shard, Source};
-use crate::sync::{Mutex, Ref};
+use crate::sync::{Mutex, Ref, contain};
 use crate::sys::{Raw, Registration};
 
 /// Parts with a lock each, so that threads that open and close connections meet rarely. A
@@ -20,14 +21,8 @@ const PARTS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Registry {
-    parts: [Mutex<HashMap<Raw, Home>>; PARTS],
-}
-
-/// Where a descriptor is registered, and by which source.
-#[derive(Debug)]
-struct Home {
-    shard: Ref<Shard>,
-    key: usize,
+    /// The source that each number was registered for last, until that ends.
+    parts: [Mutex<HashMap<Raw, Arc<Source>>>; PARTS],
 }
 
 impl Registry {
@@ -45,9 +40,18 @@ impl Registry {
         };
         // Held across the registration: two threads may try the same descriptor at once.
         let mut part = self.parts[raw % PARTS].lock();
-        let shard = part.get(&raw).map_or(shard, |home| &home.shard).clone();
-        let source = Shard::register(&shard, registration)?;
-        part.insert(raw, Home { shard, key: source.key() });
+        let Some(predecessor) = part.get(&raw) else {
+            let source = Shard::register(shard, registration)?;
+            part.insert(raw, source.clone());
+            return Ok(source);
+        };
+        let mut wakers = Vec::new();
+        let source = Shard::register_successor(predecessor, registration, &mut wakers)?;
+        let predecessor = part.insert(raw, source.clone());
+        drop(part);
+        // Those who wait for it are told that it is stale. A panic of one's stays its own.
+        wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
+        drop(predecessor);
         Ok(source)
     }
 
@@ -60,16 +64,14 @@ impl Registry {
             return source.shard().deregister(source);
         };
         let mut part = self.parts[raw % PARTS].lock();
-        let ours = part.get(&raw).is_some_and(|home| {
-            home.key == source.key() && home.shard.index() == source.shard().index()
-        });
-        if ours {
-            part.remove(&raw);
-            return source.shard().deregister(source);
+        if part.get(&raw).is_some_and(|known| std::ptr::eq(&**known, source)) {
+            let known = part.remove(&raw);
+            let result = source.shard().deregister(source);
+            drop(part);
+            drop(known);
+            return result;
         }
-        // The descriptor was closed behind our back and its number belongs to another source
-        // by now, whose registration is not ours to end.
-        source.shard().forget(source);
+        // It is stale: the registration that its number has by now is not its own to end.
         Ok(())
     }
 }

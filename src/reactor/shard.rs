@@ -192,6 +192,26 @@ impl Shard {
         Ok(source)
     }
 
+    /// Registers a source whose number another one was registered by, in the same shard. If the
+    /// system lets it, the other one is stale, and the wakers of those who wait for it go to
+    /// `wakers`.
+    pub(super) fn register_successor(
+        predecessor: &Source,
+        registration: Registration,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<Arc<Source>> {
+        let shard = predecessor.shard_ref();
+        let source = shard.sources.lock().insert(shard, registration);
+        let added =
+            predecessor.succeed(wakers, || source.registration().add(&shard.poller, source.key()));
+        if let Err(error) = added {
+            shard.forget(&source);
+            return Err(error);
+        }
+        shard.forget(predecessor);
+        Ok(source)
+    }
+
     /// Ends a source's registration.
     pub(crate) fn deregister(&self, source: &Source) -> io::Result<()> {
         self.forget(source);
@@ -199,7 +219,7 @@ impl Shard {
     }
 
     /// Takes a source out of the table and leaves the poller as it is.
-    pub(crate) fn forget(&self, source: &Source) {
+    fn forget(&self, source: &Source) {
         let removed = self.sources.lock().remove(source);
         drop(removed);
     }
@@ -458,7 +478,10 @@ impl Sources {
     /// a waker.
     #[must_use]
     fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
-        self.table.try_remove(Sources::index(source.key()))
+        let index = Sources::index(source.key());
+        // A stale source has left already, and its index may be another's.
+        let is_there = self.table.get(index).is_some_and(|it| it.key() == source.key());
+        is_there.then(|| self.table.remove(index))
     }
 
     fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {

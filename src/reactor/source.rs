@@ -22,6 +22,14 @@
 //!
 //! An event counter for each direction tells what is fresh: a waiter remembers the counter and
 //! is done when it has moved on.
+//!
+//! # Stale sources
+//!
+//! A descriptor that was closed or replaced behind the library's back leaves a source whose
+//! number may be registered anew. From that moment the number is the successor's: the source is
+//! stale for good, and whatever it did with the poller it would do to the successor. So the
+//! registry registers a number under the lock of the source that had it before
+//! ([`Source::succeed`]), and a stale source, which its counters tell, never calls the poller.
 
 use std::io;
 use std::task::{Context, Poll, Waker};
@@ -250,6 +258,27 @@ impl Source {
             }
             Interest::Write => self.registration.trusts_writes(),
         }
+    }
+
+    /// Makes this source stale if `register` registers its number for a successor, which is done
+    /// under this source's lock: so that it either had its say about the number before, or never
+    /// has again. The wakers of all who wait go to `wakers`.
+    pub(super) fn succeed(
+        &self,
+        wakers: &mut Vec<Waker>,
+        register: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut state = self.state.lock();
+        register()?;
+        for direction in state.iter_mut() {
+            direction.claim(wakers);
+        }
+        for events in &self.events {
+            // Ordering: Release, as in `on_event`; who reads it with Acquire before an operation
+            // does not do that to the successor, unless it had begun before.
+            events.store(STALE, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Sees to it that an event comes if the source is ready or becomes so.
