@@ -8,6 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use async_wheel::{Async, block_on};
 use common::{both_ways, in_time, watchdog};
@@ -141,6 +142,110 @@ fn a_descriptor_closed_behind_our_back_does_not_harm_its_successor() {
     peer.write_all(b"for the successor").unwrap();
     block_on(in_time("the successor", successor.readable())).unwrap();
     assert_eq!(Async::new(Borrowed(number)).unwrap_err().kind(), ErrorKind::AlreadyExists);
+}
+
+/// A source that is stale, with its old file alive elsewhere, and its number's next owner.
+#[cfg(target_os = "linux")]
+struct Replaced {
+    stale: Arc<Async<Borrowed>>,
+    /// Keeps the old file alive.
+    _elsewhere: UnixStream,
+    old_peer: UnixStream,
+    next: UnixStream,
+    next_peer: UnixStream,
+    number: OwnedFd,
+}
+
+#[cfg(target_os = "linux")]
+impl Replaced {
+    /// Registers a number of at least `least`. `replace` then puts another file under it.
+    fn new(least: i32) -> Replaced {
+        let (elsewhere, old_peer) = UnixStream::pair().unwrap();
+        let number = rustix::io::fcntl_dupfd_cloexec(&elsewhere, least).unwrap();
+        let stale = Arc::new(Async::new(Borrowed(number.as_raw_fd())).unwrap());
+        let (next, next_peer) = UnixStream::pair().unwrap();
+        Replaced { stale, _elsewhere: elsewhere, old_peer, next, next_peer, number }
+    }
+
+    fn replace(&mut self) -> Async<Borrowed> {
+        rustix::io::dup2(&self.next, &mut self.number).unwrap();
+        Async::new(Borrowed(self.number.as_raw_fd())).unwrap()
+    }
+}
+
+/// Events of the old file, which nobody waits for, once made the stale source withdraw the
+/// interest of the number: the successor's by then, which never woke again.
+#[cfg(target_os = "linux")]
+#[test]
+fn stale_source_leaves_successor_registered() {
+    let _watchdog = watchdog();
+    let mut it = Replaced::new(600);
+    assert!(future::block_on(future::poll_once(it.stale.readable())).is_none());
+    let successor = it.replace();
+    let reads = future::block_on(future::poll_once(successor.readable()));
+    assert!(reads.is_none());
+    for _ in 0..20 {
+        it.old_peer.write_all(b"for nobody").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+    let waits = std::thread::spawn(move || {
+        block_on(in_time("the successor", successor.readable())).unwrap();
+        successor
+    });
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    it.next_peer.write_all(b"for the successor").unwrap();
+    let successor = waits.join().unwrap();
+    // Nor does a wait for the stale source or its end take anything from the successor.
+    let error = block_on(in_time("an error", it.stale.readable())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    drop(it.stale);
+    assert_eq!(rustix::io::read(&successor, &mut [0; 32]).unwrap(), 17);
+    let waits = std::thread::spawn(move || {
+        block_on(in_time("the successor again", successor.readable())).unwrap();
+    });
+    it.next_peer.write_all(b"more").unwrap();
+    waits.join().unwrap();
+}
+
+/// Who waits for a source when its number is registered anew, or does so later, in whichever
+/// way, is told; and nothing is done to the number's next owner.
+#[cfg(target_os = "linux")]
+#[test]
+fn waiters_of_stale_source_get_an_error() {
+    let _watchdog = watchdog();
+    let mut it = Replaced::new(700);
+    let stale = it.stale.clone();
+    let would_block = |_: &Borrowed| -> std::io::Result<()> { Err(ErrorKind::WouldBlock.into()) };
+    let kinds: Vec<std::thread::JoinHandle<ErrorKind>> = vec![
+        std::thread::spawn({
+            let stale = stale.clone();
+            move || block_on(in_time("a future", stale.readable())).unwrap_err().kind()
+        }),
+        std::thread::spawn({
+            let stale = stale.clone();
+            move || {
+                let poll = std::future::poll_fn(|cx| stale.poll_readable(cx));
+                future::block_on(in_time("a poll method", poll)).unwrap_err().kind()
+            }
+        }),
+        std::thread::spawn({
+            let stale = stale.clone();
+            move || {
+                let read = stale.read_with(would_block);
+                block_on(in_time("an operation", read)).unwrap_err().kind()
+            }
+        }),
+    ];
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(kinds.iter().all(|wait| !wait.is_finished()));
+    let _successor = it.replace();
+    for wait in kinds {
+        assert_eq!(wait.join().unwrap(), ErrorKind::NotFound);
+    }
+    let tried = block_on(stale.read_with(|_| -> std::io::Result<()> { panic!("a stranger's") }));
+    assert_eq!(tried.unwrap_err().kind(), ErrorKind::NotFound);
+    let written = block_on(in_time("a write", stale.writable()));
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 /// A descriptor that somebody else owns, or owned.
