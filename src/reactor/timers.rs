@@ -225,6 +225,12 @@ mod tests {
         Waker::from(Arc::new(Count::default()))
     }
 
+    /// Whether a timer has a waker of this task's. Not `will_wake`: two clones of one waker may
+    /// have tables at different addresses, and have, where Miri runs this.
+    fn is_for(timers: &Timers, key: Key, task: &Waker) -> bool {
+        timers.wheel.get(key).is_some_and(|waker| waker.data() == task.data())
+    }
+
     #[test]
     fn only_an_earlier_deadline_rouses_the_sleeper_and_only_once() {
         let mut timers = Timers::new();
@@ -265,7 +271,7 @@ mod tests {
         assert_eq!(fired.len(), 1);
         timers.put_back(&mut fired, &mut again);
         assert!(again.is_empty());
-        assert!(timers.will_wake(key, &task));
+        assert!(is_for(&timers, key, &task));
     }
 
     #[test]
@@ -279,11 +285,11 @@ mod tests {
         let _ = timers.fire(20, &mut Vec::new());
         timers.put_back(&mut fired, &mut again);
         assert_eq!(again.len(), 1);
-        assert!(again[0].waker.will_wake(&task));
+        assert_eq!(again[0].waker.data(), task.data());
         fired.clear();
         timers.put_back(&mut again, &mut fired);
         assert!(fired.is_empty());
-        assert!(timers.will_wake(key, &task));
+        assert!(is_for(&timers, key, &task));
         assert!(timers.missed.is_empty());
     }
 
@@ -296,7 +302,7 @@ mod tests {
         let _ = timers.fire(10, &mut fired);
         drop(timers.set_waker(key, new.clone()));
         timers.put_back(&mut fired, &mut again);
-        assert!(timers.will_wake(key, &new));
+        assert!(is_for(&timers, key, &new));
     }
 
     #[test]
@@ -312,7 +318,7 @@ mod tests {
         timers.put_back(&mut second, &mut again);
         timers.put_back(&mut first, &mut again);
         assert!(again.is_empty());
-        assert!(timers.will_wake(key, &new));
+        assert!(is_for(&timers, key, &new));
     }
 
     #[test]
