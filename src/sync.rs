@@ -5,6 +5,7 @@
 //! put their own module in this one's place.
 
 use std::sync::PoisonError;
+use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use std::sync::MutexGuard;
@@ -95,6 +96,13 @@ pub(crate) fn share<T>(value: T) -> Ref<T> {
 fn keep(piece: usize) {
     static PIECES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     PIECES.lock().push(piece);
+}
+
+/// Whether two wakers are one task's. Unlike [`Waker::will_wake`], which compares the addresses of
+/// their tables of functions, this knows clones whose tables are copies of one another. It may
+/// still say no where the functions, too, are there twice.
+pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
+    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }
 
 /// Waits a moment after an error that will hardly go away sooner.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -141,4 +142,9 @@ impl Condvar {
         self.sleeper.sleep_until(deadline, || drop(inner.take()));
         *inner = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// See `src/sync.rs`.
+pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
+    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

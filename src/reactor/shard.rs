@@ -347,7 +347,8 @@ impl Shard {
             }
             return true;
         }
-        self.askers.lock().retain(|asker| !asker.will_wake(waker));
+        // By what they point to, of which the list holds a reference: the tables may be copies.
+        self.askers.lock().retain(|asker| asker.data() != waker.data());
         false
     }
 

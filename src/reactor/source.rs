@@ -38,7 +38,7 @@ use slab::Slab;
 
 use super::Shard;
 use super::drained::Drained;
-use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain, is_same_task};
 use crate::sys::{Event, Polls, Registration};
 
 /// How many events in a row may come that nobody waits for before a direction's interest is
@@ -232,7 +232,7 @@ impl Source {
             None => {}
         }
         direction.since = Some(events);
-        let stays = direction.waker.as_ref().is_some_and(|old| old.will_wake(&waker));
+        let stays = direction.waker.as_ref().is_some_and(|old| is_same_task(old, &waker));
         let (replaced, spare) =
             if stays { (None, Some(waker)) } else { (direction.waker.replace(waker), None) };
         let armed = self.arm(&mut state, interest);
