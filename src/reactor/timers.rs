@@ -352,6 +352,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
     fn memory_of_many_timers_is_given_back_with_the_last_and_that_of_few_is_kept() {
         let mut timers = Timers::new();
         let mut insert = |count: usize| {
