@@ -1,40 +1,74 @@
-//! Timers as users have them, on a reactor that runs, against what the documentation promises.
+//! `Timer` as it ships, with all of its interface, on the shipped shards, wheel and rounds and
+//! against what the documentation promises. The clock is moved by the input, which makes every
+//! promise exact: nothing early, nothing late, each wake that is owed and no other.
 
-#![no_main]
+#![cfg_attr(not(miri), no_main)]
 
-mod common;
+#[path = "../../src/handoff/mod.rs"]
+mod handoff;
+#[path = "../../src/reactor/mod.rs"]
+mod reactor;
+#[path = "../../src/timer.rs"]
+mod timer;
+#[path = "../../src/wheel/mod.rs"]
+mod wheel;
 
+#[path = "../stand_in/clock.rs"]
+mod clock;
+#[path = "../stand_in/driver.rs"]
+mod driver;
+#[cfg(miri)]
+#[path = "../stand_in/replay.rs"]
+mod replay;
+#[path = "../stand_in/stage.rs"]
+mod stage;
+#[path = "../stand_in/sync.rs"]
+mod sync;
+#[path = "../stand_in/sys/mod.rs"]
+mod sys;
+#[path = "../stand_in/tasks.rs"]
+mod tasks;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::thread;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arbitrary::Arbitrary;
-use async_wheel::Timer;
-use common::{MOST_OPERATIONS, Task, pass};
+use clock::NEVER;
 use futures_lite::Stream;
-use libfuzzer_sys::fuzz_target;
+use stage::SHARDS;
+use tasks::{Task, step};
+use timer::Timer;
 
 /// Timers of a program.
-const SLOTS: usize = 8;
+const SLOTS: usize = 6;
 /// Tasks that poll them.
-const TASKS: usize = 3;
-/// Deadlines that come within this time are waited for at the end.
-const HORIZON: Duration = Duration::from_millis(20);
+const TASKS: usize = 4;
+/// The most operations of a program.
+const MOST_OPERATIONS: usize = 96;
+/// The longest that a timer is put off so that wake-ups are gathered, as documented.
+const PUT_OFF: u64 = 200_000;
+/// Ticks in a row that a timer takes, as documented, until it leaves others a turn.
+const BURST: u32 = 1_024;
 
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Span {
     Nothing,
-    /// Up to 300 microseconds.
-    Short(u8),
-    /// Milliseconds: of higher levels of the wheel.
+    Nanos(u8),
+    Micros(u8),
+    /// A quarter of a millisecond each: of higher levels of the wheel.
     Longer(u8),
-    /// Minutes: does not come.
-    Far(u8),
+    Minutes(u8),
+    /// A power of two, or a little less or more.
+    Power {
+        exponent: u8,
+        nudge: i8,
+    },
     /// About what wheel time can hold.
     Centuries(u8),
-    Huge,
     Max,
 }
 
@@ -42,21 +76,24 @@ impl Span {
     fn duration(self) -> Duration {
         match self {
             Span::Nothing => Duration::ZERO,
-            Span::Short(time) => Duration::from_nanos(u64::from(time) * 1_177),
-            Span::Longer(time) => Duration::from_micros(u64::from(time) * 40),
-            Span::Far(time) => Duration::from_secs(60 * (1 + u64::from(time))),
-            Span::Centuries(less) => {
-                Duration::from_nanos(u64::MAX) + Duration::from_nanos(8)
-                    - Duration::from_nanos(u64::from(less))
+            Span::Nanos(time) => Duration::from_nanos(time.into()),
+            Span::Micros(time) => Duration::from_nanos(u64::from(time) * 1_177),
+            Span::Longer(time) => Duration::from_micros(u64::from(time) * 250),
+            Span::Minutes(time) => Duration::from_secs(60 * (1 + u64::from(time))),
+            Span::Power { exponent, nudge } => {
+                let power = 1_u64 << (exponent % 64);
+                Duration::from_nanos(power.saturating_add_signed(nudge.into()))
             }
-            Span::Huge => Duration::from_secs(1 << 62),
+            Span::Centuries(less) => {
+                Duration::from_nanos(u64::MAX - 247) + Duration::from_nanos(less.into())
+            }
             Span::Max => Duration::MAX,
         }
     }
 
     /// An instant at this distance, or none if the clock cannot count to it.
     fn away(self, past: bool) -> Option<Instant> {
-        let now = Instant::now();
+        let now = clock::now();
         if past { now.checked_sub(self.duration()) } else { now.checked_add(self.duration()) }
     }
 }
@@ -76,50 +113,137 @@ enum Operation {
         slot: u8,
         deadline: Deadline,
     },
-    Poll {
-        slot: u8,
-        task: u8,
-    },
-    /// On another thread, in a `block_on` of its own or in none.
-    PollElsewhere {
-        slot: u8,
-        task: u8,
-        driving: bool,
-    },
     Set {
         slot: u8,
         deadline: Deadline,
     },
+    Poll {
+        slot: u8,
+        task: u8,
+        /// As a future and not as a stream.
+        future: bool,
+        /// Which make of waker.
+        make: bool,
+    },
+    /// Polls again and again, as long as it is ready.
+    Drain {
+        slot: u8,
+        task: u8,
+        most: u16,
+    },
+    /// Uses an interval as it is meant: polls, sleeps, and again.
+    Beat {
+        slot: u8,
+        task: u8,
+        times: u8,
+    },
     Drop {
         slot: u8,
     },
-    Pass {
-        time: u8,
-        driving: bool,
+    Pass(Span),
+    /// Rounds without sleeping.
+    Turn {
+        shard: u8,
     },
+    /// A round asleep. Meanwhile, another thread does something.
+    Sleep {
+        shard: u8,
+        meanwhile: Meanwhile,
+    },
+    /// What a task does the next time it is woken.
+    OnWake {
+        task: u8,
+        meanwhile: Meanwhile,
+    },
+    /// Where new entries go.
+    Place {
+        shard: u8,
+    },
+    /// The next entry is refused.
+    Refuse,
+    /// The next wait of a poller fails.
+    Fail {
+        shard: u8,
+    },
+}
+
+/// What happens inside something else.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Meanwhile {
+    Nothing,
+    Panic,
+    Set {
+        slot: u8,
+        deadline: Deadline,
+    },
+    Poll {
+        slot: u8,
+        task: u8,
+    },
+    Make {
+        slot: u8,
+        deadline: Deadline,
+        task: u8,
+    },
+    Drop {
+        slot: u8,
+    },
+    /// Another thread drives, while wakers are out.
+    Turn {
+        shard: u8,
+    },
+    /// More time passes than the driver meant to sleep.
+    Pass(Span),
 }
 
 #[derive(Debug, Arbitrary)]
 struct Program {
-    inside: bool,
-    /// Whether the program drives at the end, if it can, or blocks its thread.
-    driving: bool,
+    start: u8,
+    /// By how much the cheap clock is behind the exact one.
+    behind: u8,
     operations: Vec<Operation>,
 }
-
-/// A deadline: the earliest and the latest that it can be, since the constructors that count
-/// from now do not tell what they took for it.
-type When = (Instant, Instant);
 
 /// A timer and what is known of it.
 struct Slot {
     timer: Timer,
-    when: Option<When>,
+    when: Option<Instant>,
     period: Option<Duration>,
-    /// The task that will be woken, and the instant from which on a wake counts for it.
-    armed: Option<(usize, Instant)>,
-    /// Of this timer only, so that no other timer's wake is taken for its own.
-    tasks: [Arc<Task>; TASKS],
+    entry: Option<Entry>,
+    /// Ticks in a row, the next one being overdue each time.
+    lagging: u32,
+}
+
+/// What is to become of a timer that was polled.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    shard: usize,
+    /// When its task is to be woken, unless that is over or was taken back.
+    deadline: Option<u64>,
+    task: usize,
+    /// Since when its task is owed a wake.
+    owed: Option<usize>,
+}
+
+#[derive(Default)]
+struct World {
+    slots: [Option<Slot>; SLOTS],
+    tasks: Vec<Arc<Task>>,
+    /// For each task, the most wakes that can have come.
+    allowed: [usize; TASKS],
+    on_wake: [Option<Meanwhile>; TASKS],
+    meanwhile: Option<Meanwhile>,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::new(World::default());
+    /// Whether somebody drove while wakers of another round were out: then two wakes of a task may
+    /// be one.
+    static MERGED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(f)
 }
 
 /// A period that takes longer than wheel time means that there is no next tick.
@@ -128,46 +252,36 @@ fn period(span: Span) -> Option<Duration> {
     (period.as_nanos() < u128::from(u64::MAX)).then_some(period)
 }
 
-fn later((earliest, latest): When, duration: Duration) -> Option<When> {
-    Some((earliest.checked_add(duration)?, latest.checked_add(duration)?))
-}
-
 impl Slot {
     fn new(deadline: Deadline) -> Slot {
-        let before = Instant::now();
-        let exactly = |instant| Some((instant, instant));
-        let (timer, when, period, from_now) = match deadline {
-            Deadline::Never => (Timer::never(), None, None, None),
+        let now = clock::now();
+        let (timer, when, period) = match deadline {
+            Deadline::Never => (Timer::never(), None, None),
             Deadline::After(span) => {
-                (Timer::after(span.duration()), None, None, Some(span.duration()))
+                (Timer::after(span.duration()), now.checked_add(span.duration()), None)
             }
             Deadline::At { distance, past } => match distance.away(past) {
-                Some(at) => (Timer::at(at), exactly(at), None, None),
-                None => (Timer::never(), None, None, None),
+                Some(at) => (Timer::at(at), Some(at), None),
+                None => (Timer::never(), None, None),
             },
             Deadline::Interval(span) => {
-                (Timer::interval(span.duration()), None, period(span), Some(span.duration()))
+                let timer = Timer::interval(span.duration());
+                (timer, now.checked_add(span.duration()), period(span))
             }
             Deadline::IntervalAt { distance, past, period: span } => match distance.away(past) {
-                Some(at) => {
-                    let timer = Timer::interval_at(at, span.duration());
-                    (timer, exactly(at), period(span), None)
-                }
-                None => (Timer::never(), None, None, None),
+                Some(at) => (Timer::interval_at(at, span.duration()), Some(at), period(span)),
+                None => (Timer::never(), None, None),
             },
         };
-        let now = (before, Instant::now());
-        let when = from_now.map_or(when, |duration| later(now, duration));
         // An interval that cannot be counted to is a timer that never fires, without a period.
         let period = when.and(period);
-        let slot = Slot { timer, when, period, armed: None, tasks: Default::default() };
+        let slot = Slot { timer, when, period, entry: None, lagging: 0 };
         slot.check();
         slot
     }
 
     fn set(&mut self, deadline: Deadline) {
-        let before = Instant::now();
-        let mut from_now = None;
+        let now = clock::now();
         match deadline {
             Deadline::Never => {
                 self.timer.clear();
@@ -175,138 +289,300 @@ impl Slot {
             }
             Deadline::After(span) => {
                 self.timer.set_after(span.duration());
-                from_now = Some(span.duration());
+                self.when = now.checked_add(span.duration());
             }
             Deadline::At { distance, past } => {
                 let Some(at) = distance.away(past) else { return };
                 self.timer.set_at(at);
-                self.when = Some((at, at));
+                self.when = Some(at);
             }
             Deadline::Interval(span) => {
                 self.timer.set_interval(span.duration());
-                from_now = Some(span.duration());
+                self.when = now.checked_add(span.duration());
+                if self.when.is_some() {
+                    self.period = period(span);
+                }
             }
             Deadline::IntervalAt { distance, past, period: span } => {
                 let Some(at) = distance.away(past) else { return };
                 self.timer.set_interval_at(at, span.duration());
-                self.when = Some((at, at));
+                self.when = Some(at);
                 self.period = period(span);
             }
         }
-        if let Some(duration) = from_now {
-            self.when = later((before, Instant::now()), duration);
-            if let (Deadline::Interval(span), Some(_)) = (deadline, self.when) {
-                self.period = period(span);
-            }
-        }
-        // The task that waits is woken at the new time, whatever happened at the old one.
-        if let Some((_, since)) = &mut self.armed {
-            *since = before;
+        self.lagging = 0;
+        // Whoever polled last is woken at the new time.
+        if let Some(entry) = &mut self.entry {
+            entry.deadline = self.when.map(clock::wheel_time);
         }
         self.check();
     }
 
-    fn poll(&mut self, task: usize, on: impl FnOnce(&mut Timer, Waker) -> Poll<Option<Instant>>) {
-        let before = Instant::now();
-        let result = on(&mut self.timer, self.tasks[task].waker());
-        let after = Instant::now();
-        match (result, self.when) {
-            (Poll::Ready(None), _) => panic!("the stream of a timer has ended"),
-            (Poll::Ready(Some(_)), None) => panic!("a timer without a deadline has fired"),
-            (Poll::Ready(Some(fired)), Some((earliest, latest))) => {
-                assert!(fired <= after, "early by {:?}", fired - after);
-                assert!(
-                    earliest <= fired && fired <= latest,
-                    "fired for {fired:?}, not for {earliest:?} to {latest:?}",
-                );
-                self.when = self.period.and_then(|period| later((fired, fired), period));
-                self.armed = self.when.map(|_| (task, before));
-            }
-            (Poll::Pending, Some((_, latest))) => {
-                // An interval that lags behind gives way to others now and then. Its task is
-                // woken all the same, which `finish` wants to see.
-                let gives_way = self.lags(latest, before);
-                assert!(
-                    before < latest || gives_way,
-                    "pending {:?} after it was due",
-                    before - latest,
-                );
-                self.armed = Some((task, before));
-            }
-            // Without a deadline a poll leaves nothing behind.
-            (Poll::Pending, None) => {}
-        }
-        self.check();
+    /// The next poll is expected to leave this task's waker behind, for this deadline.
+    fn arm(&mut self, deadline: Instant, task: usize, refused: bool) {
+        let deadline = Some(clock::wheel_time(deadline));
+        self.entry = match self.entry {
+            None if refused => None,
+            None => Some(Entry { shard: stage::current(), deadline, task, owed: None }),
+            Some(Entry { shard, .. }) => Some(Entry { shard, deadline, task, owed: None }),
+        };
     }
 
-    /// Whether it is an interval whose next tick, too, is overdue.
-    fn lags(&self, due: Instant, now: Instant) -> bool {
-        self.period.and_then(|period| due.checked_add(period)).is_some_and(|next| next <= now)
+    fn poll(&mut self, task: usize, future: bool, make: bool) -> bool {
+        let now = clock::now();
+        let refused = stage::refused();
+        let waker = with(|world| world.tasks[task].clone()).waker(make);
+        let cx = &mut Context::from_waker(&waker);
+        let timer = Pin::new(&mut self.timer);
+        let result = if future { timer.poll(cx).map(Some) } else { timer.poll_next(cx) };
+        let refused = stage::refused() > refused;
+        if refused {
+            // It asks to be polled again at once.
+            with(|world| world.allowed[task] += 1);
+        }
+        let Some(when) = self.when else {
+            assert!(result.is_pending(), "a timer without a deadline has fired");
+            return false;
+        };
+        let next = self.period.and_then(|period| when.checked_add(period));
+        let lags = next.is_some_and(|next| next <= now);
+        match result {
+            Poll::Ready(fired) => {
+                let fired = fired.expect("the stream of a timer has no end");
+                assert!(when <= now, "early by {:?}", when - now);
+                assert_eq!(fired, when, "the instant at which it was due");
+                self.lagging = if lags { self.lagging + 1 } else { 0 };
+                self.when = next;
+                match next {
+                    Some(next) => self.arm(next, task, refused),
+                    None => self.entry = None,
+                }
+            }
+            Poll::Pending => {
+                if when <= now {
+                    let taken = self.lagging;
+                    assert!(lags, "pending {:?} after it was due", now - when);
+                    assert!(taken >= BURST - 2, "gives way after {taken} ticks in a row");
+                    self.lagging = 0;
+                }
+                self.arm(when, task, refused);
+            }
+        }
+        self.check();
+        result.is_ready()
     }
 
     fn check(&self) {
         assert_eq!(self.timer.will_fire(), self.when.is_some(), "{:?}", self.timer);
     }
+}
 
-    async fn finish(self, end: Instant, driving: bool) {
-        if let (Some((earliest, latest)), Some((task, since))) = (self.when, self.armed)
-            && latest <= end
-        {
-            let what = format!("task {task} of {:?}", self.timer);
-            self.tasks[task].woken_since(earliest.max(since), driving, &what).await;
+/// Takes a timer out of the world for as long as something is done with it: that may run tasks,
+/// which find it busy.
+fn at(slot: u8, f: impl FnOnce(&mut Slot)) {
+    let index = usize::from(slot) % SLOTS;
+    if let Some(mut slot) = with(|world| world.slots[index].take()) {
+        f(&mut slot);
+        let replaced = with(|world| world.slots[index].replace(slot));
+        drop(replaced);
+    }
+}
+
+fn put(slot: u8, new: Option<Slot>) {
+    let replaced =
+        with(|world| std::mem::replace(&mut world.slots[usize::from(slot) % SLOTS], new));
+    drop(replaced);
+}
+
+fn poll(slot: u8, task: u8, future: bool, make: bool) {
+    at(slot, |slot| {
+        slot.poll(usize::from(task) % TASKS, future, make);
+    });
+}
+
+/// A driver is about to sleep in this shard's poller until a deadline. Something happens meanwhile;
+/// after that, either the sleep ends in time for all timers or the driver was notified.
+fn falls_asleep(shard: usize, until: u64) {
+    let meanwhile = with(|world| world.meanwhile.take());
+    if let Some(meanwhile) = meanwhile {
+        tasks::elsewhere(|| meanwhile.happen());
+    }
+    if stage::shard(shard).poller().is_notified() {
+        return;
+    }
+    let now = clock::wheel_now();
+    with(|world| {
+        for entry in world.slots.iter().flatten().filter_map(|slot| slot.entry.as_ref()) {
+            let armed = entry.deadline.filter(|&deadline| deadline < NEVER);
+            if let Some(deadline) = armed.filter(|_| entry.shard == shard) {
+                let late = until.saturating_sub(deadline.max(now));
+                assert!(late <= PUT_OFF, "asleep for {late} ns beyond a deadline");
+            }
+        }
+    });
+}
+
+/// A poller's wait is over: timers that are due are handed out next.
+fn wait_is_over(shard: usize) {
+    let now = clock::wheel_now();
+    let step = step();
+    with(|world| {
+        for entry in world.slots.iter_mut().flatten().filter_map(|slot| slot.entry.as_mut()) {
+            let due = entry.deadline.is_some_and(|deadline| deadline <= now && deadline < NEVER);
+            if due && entry.shard == shard {
+                entry.deadline = None;
+                entry.owed = Some(step);
+                world.allowed[entry.task] += 1;
+            }
+        }
+    });
+}
+
+/// Everybody who was due is woken, and nobody else.
+fn check() {
+    with(|world| {
+        for entry in world.slots.iter_mut().flatten().filter_map(|slot| slot.entry.as_mut()) {
+            if let Some(owed) = entry.owed.take() {
+                let last = world.tasks[entry.task].last_wake();
+                assert!(last > owed, "lost wake of task {}", entry.task);
+            }
+        }
+        for (task, &allowed) in world.tasks.iter().zip(&world.allowed) {
+            let wakes = task.wakes();
+            assert!(wakes <= allowed, "{wakes} wakes where {allowed} were due");
+            assert!(wakes == allowed || MERGED.get(), "{wakes} wakes where {allowed} were due");
+        }
+    });
+}
+
+/// What a task does when it is woken.
+fn woken(task: usize) {
+    let Some(meanwhile) = with(|world| world.on_wake[task].take()) else { return };
+    meanwhile.happen();
+}
+
+impl Meanwhile {
+    fn happen(self) {
+        match self {
+            Meanwhile::Nothing => {}
+            Meanwhile::Panic => tasks::panic_on_purpose(),
+            Meanwhile::Set { slot, deadline } => at(slot, |slot| slot.set(deadline)),
+            Meanwhile::Poll { slot, task } => poll(slot, task, false, false),
+            Meanwhile::Make { slot, deadline, task } => {
+                put(slot, Some(Slot::new(deadline)));
+                poll(slot, task, false, true);
+            }
+            Meanwhile::Drop { slot } => put(slot, None),
+            Meanwhile::Turn { shard } => {
+                MERGED.set(true);
+                stage::turn(usize::from(shard) % SHARDS);
+            }
+            Meanwhile::Pass(span) => pass(span),
         }
     }
 }
 
-fn poll(timer: &mut Timer, waker: &Waker) -> Poll<Option<Instant>> {
-    Pin::new(timer).poll_next(&mut Context::from_waker(waker))
+/// Lets time pass, but not to the end of it.
+fn pass(span: Span) {
+    let most = NEVER / 2 - clock::wheel_now().min(NEVER / 2);
+    clock::pass(clock::saturating_nanos(span.duration()).min(most));
 }
 
-async fn run(program: Program) {
-    let mut slots: [Option<Slot>; SLOTS] = Default::default();
+fn perform(operation: Operation) {
+    match operation {
+        Operation::Make { slot, deadline } => put(slot, Some(Slot::new(deadline))),
+        Operation::Set { slot, deadline } => at(slot, |slot| slot.set(deadline)),
+        Operation::Poll { slot, task, future, make } => poll(slot, task, future, make),
+        Operation::Drain { slot, task, most } => at(slot, |slot| {
+            let task = usize::from(task) % TASKS;
+            for _ in 0..most % 4_096 {
+                if slot.when.is_none_or(|when| when > clock::now()) || !slot.poll(task, false, true)
+                {
+                    return;
+                }
+                let taken = slot.lagging;
+                assert!(taken <= 2 * BURST, "never gives way, not in {taken} ticks");
+            }
+        }),
+        Operation::Beat { slot, task, times } => {
+            for _ in 0..times {
+                poll(slot, task, false, false);
+                with(|world| world.meanwhile = None);
+                sleep(stage::current());
+            }
+        }
+        Operation::Drop { slot } => put(slot, None),
+        Operation::Pass(span) => pass(span),
+        Operation::Turn { shard } => {
+            stage::turn(usize::from(shard) % SHARDS);
+            settle();
+        }
+        Operation::Sleep { shard, meanwhile } => {
+            with(|world| world.meanwhile = Some(meanwhile).filter(|m| !m.panics()));
+            sleep(usize::from(shard) % SHARDS);
+        }
+        Operation::OnWake { task, meanwhile } => {
+            with(|world| world.on_wake[usize::from(task) % TASKS] = Some(meanwhile));
+        }
+        Operation::Place { shard } => stage::set_current(usize::from(shard)),
+        Operation::Refuse => stage::refuse(),
+        Operation::Fail { shard } => stage::shard(usize::from(shard)).poller().fail(),
+    }
+}
+
+impl Meanwhile {
+    /// A panic on another thread, or a driver there, which would want the seat of who sleeps.
+    fn panics(self) -> bool {
+        matches!(self, Meanwhile::Panic | Meanwhile::Turn { .. })
+    }
+}
+
+fn sleep(shard: usize) {
+    if clock::wheel_now() < NEVER / 2 {
+        stage::sleep(shard);
+        settle();
+    }
+}
+
+/// Rounds until nothing is due any more, and then a look at the wakes.
+fn settle() {
+    for shard in 0..SHARDS {
+        stage::turn(shard);
+    }
+    check();
+}
+
+fn run(program: Program) {
+    clock::set(u64::from(program.start) << 12, u64::from(program.behind) << 19);
+    MERGED.set(false);
+    let tasks: Vec<_> = (0..TASKS).map(|task| Task::new(move || woken(task))).collect();
+    WORLD.set(World { tasks: tasks.clone(), ..World::default() });
+    stage::begin(stage::Hooks { asleep: falls_asleep, over: wait_is_over, reported: |_, _| {} });
     for operation in program.operations.into_iter().take(MOST_OPERATIONS) {
-        match operation {
-            Operation::Make { slot, deadline } => {
-                slots[usize::from(slot) % SLOTS] = Some(Slot::new(deadline));
-            }
-            Operation::Poll { slot, task } => {
-                if let Some(slot) = &mut slots[usize::from(slot) % SLOTS] {
-                    slot.poll(usize::from(task) % TASKS, |timer, waker| poll(timer, &waker));
-                }
-            }
-            Operation::PollElsewhere { slot, task, driving } => {
-                if let Some(slot) = &mut slots[usize::from(slot) % SLOTS] {
-                    slot.poll(usize::from(task) % TASKS, |timer, waker| {
-                        let mut moved = std::mem::replace(timer, Timer::never());
-                        let there = thread::spawn(move || {
-                            let result = if driving {
-                                async_wheel::block_on(async { poll(&mut moved, &waker) })
-                            } else {
-                                poll(&mut moved, &waker)
-                            };
-                            (moved, result)
-                        });
-                        let (back, result) = there.join().expect("a poll does not panic");
-                        *timer = back;
-                        result
-                    });
-                }
-            }
-            Operation::Set { slot, deadline } => {
-                if let Some(slot) = &mut slots[usize::from(slot) % SLOTS] {
-                    slot.set(deadline);
-                }
-            }
-            Operation::Drop { slot } => slots[usize::from(slot) % SLOTS] = None,
-            Operation::Pass { time, driving } => pass(time, driving).await,
-        }
+        perform(operation);
     }
-    let end = Instant::now() + HORIZON;
-    for slot in slots.into_iter().flatten() {
-        slot.finish(end, program.driving).await;
+    with(|world| world.on_wake = Default::default());
+    // Sleeps until all that comes within half of wheel time has come.
+    settle();
+    for shard in (0..SHARDS).cycle().take(2 * SHARDS * SLOTS) {
+        sleep(shard);
+    }
+    let left = with(|world| std::mem::take(&mut world.slots));
+    drop(left);
+    for shard in 0..SHARDS {
+        assert_eq!(stage::shard(shard).timers().len(), 0, "entries of timers that are gone");
+    }
+    stage::end();
+    WORLD.set(World::default());
+    for task in &tasks {
+        assert_eq!(Arc::strong_count(task), 1, "a waker is kept for good");
     }
 }
 
-fuzz_target!(|program: Program| {
-    common::run(program.inside, run(program));
-});
+#[cfg(not(miri))]
+libfuzzer_sys::fuzz_target!(|program: Program| run(program));
+
+#[cfg(miri)]
+fn main() {
+    replay::files(run);
+}
