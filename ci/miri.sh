@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Runs under Miri what needs no poller of the system's: the wheel, the handoff, the timers and the
+# small parts of the reactor, by their own tests; the reactor with timers and sources, on the
+# fuzz targets' modelled poller, by the seeds that are checked in. docs/safety.md says what is
+# left out, and why.
+#
+#   ci/miri.sh [lib | wheel | seeds] ...
+#   ci/miri.sh --help
+#
+#   lib     unit tests, those with threads under several schedules
+#   wheel   the wheel's tests of hazards, and the property test with few cases
+#   seeds   the seeds of the fuzz targets `timer` and `descriptor`
+#
+# Without a name, all three. Needs a nightly toolchain (`rustup toolchain install nightly`), to
+# which it adds Miri. Exit code 2 if the arguments are wrong.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+steps=("$@")
+[ $# -gt 0 ] || steps=(lib wheel seeds)
+for step in "${steps[@]}"; do
+  case $step in
+    lib | wheel | seeds) ;;
+    -h | --help)
+      sed -n '2,/^set/{/^#/{s/^# \{0,1\}//;p}}' "$0"
+      exit 0
+      ;;
+    *)
+      echo "usage: ci/miri.sh [lib | wheel | seeds] ..." >&2
+      exit 2
+      ;;
+  esac
+done
+
+if ! cargo +nightly --version > /dev/null 2>&1; then
+  echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
+  exit 1
+fi
+if ! cargo +nightly miri --version > /dev/null 2>&1; then
+  rustup component add miri rust-src --toolchain nightly
+fi
+cargo +nightly miri setup
+
+# Files and clocks are the system's.
+isolation=-Zmiri-disable-isolation
+
+run() {
+  local start=$SECONDS
+  echo "-- $*"
+  "$@"
+  echo "-- $((SECONDS - start)) s"
+}
+
+for step in "${steps[@]}"; do
+  case $step in
+    lib)
+      MIRIFLAGS=$isolation run cargo +nightly miri test --locked --lib -- \
+        wheel:: reactor::timers reactor::pace reactor::drained reactor::placeholder \
+        reactor::round clock:: timer::
+      # Threads that hand on a wake: several schedules, with stale values of atomics.
+      MIRIFLAGS="$isolation -Zmiri-many-seeds=0..4" run cargo +nightly miri test --locked --lib -- \
+        driver::block_on
+      ;;
+    wheel)
+      PROPTEST_CASES=1 MIRIFLAGS=$isolation run cargo +nightly miri test --locked \
+        --test wheel_hazards --test wheel_model
+      ;;
+    seeds)
+      for target in timer descriptor; do
+        MIRIFLAGS=$isolation run cargo +nightly miri run --locked --manifest-path fuzz/Cargo.toml \
+          --bin "$target" -- fuzz/seeds/"$target"/*
+      done
+      ;;
+  esac
+done
