@@ -225,7 +225,9 @@ struct Slot {
     file: Rc<File>,
     key: (usize, usize),
     sides: [Side; 2],
-    /// Whether its number has another owner.
+    /// Whether its number names another file.
+    replaced: bool,
+    /// Whether its number has another owner: then nobody waits for it any more.
     stale: bool,
 }
 
@@ -375,7 +377,14 @@ impl Slot {
         match Async::register(Registration { number, edge }, descriptor) {
             Ok(io) => {
                 let key = io::key(&io);
-                Some(Slot { io: Arc::new(io), file, key, sides: Default::default(), stale: false })
+                Some(Slot {
+                    io: Arc::new(io),
+                    file,
+                    key,
+                    sides: Default::default(),
+                    replaced: false,
+                    stale: false,
+                })
             }
             Err(_) => {
                 assert_eq!(sources(), before, "a registration that failed stays in the table");
@@ -401,6 +410,7 @@ impl Slot {
         let side = &mut self.sides[direction as usize];
         match result {
             Poll::Pending => {
+                assert!(!self.stale, "pending although the number has another owner");
                 let waiting = Waiting { task, since: before, seen };
                 side.pending = Some(seen);
                 if let Some(old) = side.waiting.replace(waiting) {
@@ -462,7 +472,7 @@ impl Slot {
                 assert!(now > since, "ready without an event");
                 self.sides[direction as usize].pending = None;
             }
-            Poll::Pending if !INSIDE.get() && !self.stale => {
+            Poll::Pending if !INSIDE.get() && !self.replaced => {
                 assert!(pending.is_none_or(|since| since == now), "an event is not told of");
             }
             _ => {}
@@ -492,6 +502,7 @@ impl Slot {
         let seen = seen(self.key, direction);
         match result {
             Poll::Pending => {
+                assert!(!self.stale, "pending although the number has another owner");
                 let waiting = Waiting { task, since, seen };
                 self.sides[direction as usize].futures[place] = Some((wait, waiting));
             }
@@ -505,12 +516,11 @@ impl Slot {
 
     /// Whoever waits for what is so was woken.
     fn check(&self, tasks: &[Arc<Task>]) {
-        if self.stale {
-            return;
-        }
         for direction in [Direction::Read, Direction::Write] {
             let side = &self.sides[direction as usize];
-            if !direction.is_ready(&self.file) {
+            // Who waits for a source that has a successor is to be told so.
+            let is_due = self.stale || (!self.replaced && direction.is_ready(&self.file));
+            if !is_due {
                 continue;
             }
             let futures = side.futures.iter().flatten().map(|(_, waiting)| waiting);
@@ -671,7 +681,7 @@ fn replace(slot: u8, by: u8, edge: bool) {
     let number = with(|world| {
         let old = world.slots[slot].as_mut()?;
         old.io.get_ref().is_taken_away.store(true, Ordering::Relaxed);
-        (!std::mem::replace(&mut old.stale, true)).then(|| {
+        (!std::mem::replace(&mut old.replaced, true)).then(|| {
             let number = old.io.get_ref().number;
             descriptor::set(SLOTS + number, Some(old.file.clone()));
             number
@@ -681,6 +691,9 @@ fn replace(slot: u8, by: u8, edge: bool) {
     let file = File::new();
     descriptor::set(number, Some(file.clone()));
     let new = Slot::register(number, file, u8::from(edge), edge);
+    if new.is_some() {
+        with(|world| world.slots[slot].as_mut().map(|old| old.stale = true));
+    }
     put(by, new);
 }
 
@@ -688,7 +701,7 @@ fn replace(slot: u8, by: u8, edge: bool) {
 fn flood(slot: u8, direction: Direction) {
     let waits = at(slot, |slot| {
         let side = &slot.sides[direction as usize];
-        slot.stale || side.waiting.is_some() || side.futures.iter().any(Option::is_some)
+        slot.replaced || side.waiting.is_some() || side.futures.iter().any(Option::is_some)
     });
     if waits != Some(false) {
         return;

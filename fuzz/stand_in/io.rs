@@ -9,6 +9,8 @@ mod io_safe;
 mod operation;
 #[path = "../../src/io/ready.rs"]
 mod ready;
+#[path = "../../src/io/system_io.rs"]
+mod system_io;
 #[path = "../../src/io/traits.rs"]
 mod traits;
 
@@ -21,6 +23,8 @@ mod connect {
 pub use adapter::Async;
 pub use io_safe::IoSafe;
 pub use ready::{Readable, ReadableOwned, Writable, WritableOwned};
+
+use system_io::is_system_io;
 
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -54,7 +58,7 @@ pub(crate) fn poll_own(
 ) -> Poll<Result<usize>> {
     let source = io.source();
     loop {
-        let before = source.events(interest);
+        let before = source.begin(interest)?;
         let result = if wanted.is_some() && source.is_drained(before) {
             Err(Error::from(ErrorKind::WouldBlock))
         } else {

@@ -185,7 +185,7 @@ impl Registration {
     /// # Safety
     ///
     /// None asked for: no target has descriptors of the system's.
-    pub(crate) unsafe fn new(_: BorrowedFd<'_>) -> Registration {
+    pub(crate) unsafe fn new(_: BorrowedFd<'_>, _: Kind) -> Registration {
         unreachable!("there are no descriptors of the system's")
     }
 
@@ -199,6 +199,18 @@ impl Registration {
 
     pub(crate) fn is_tcp(&self) -> bool {
         true
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    pub(crate) fn trusts_reads(&self) -> bool {
+        self.edge
+    }
+
+    pub(crate) fn trusts_writes(&self) -> bool {
+        self.edge
     }
 
     pub(crate) fn socket(&self) -> Option<Socket<'_>> {
@@ -250,6 +262,22 @@ impl Registration {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         file(self.number).ok_or_else(bad_descriptor)
+    }
+}
+
+/// See `src/sys/kind.rs`. A registration here says by itself what is trusted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Other,
+}
+
+impl Kind {
+    pub(crate) fn of(_: BorrowedFd<'_>) -> Kind {
+        Kind::Other
+    }
+
+    pub(crate) fn of_accepted(self) -> Option<Kind> {
+        None
     }
 }
 

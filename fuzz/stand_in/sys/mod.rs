@@ -5,7 +5,7 @@ mod poller;
 #[path = "../../../src/sys/polls.rs"]
 mod polls;
 
-pub(crate) use descriptor::{Descriptor, File, Raw, Registration, Socket};
+pub(crate) use descriptor::{Descriptor, File, Kind, Raw, Registration, Socket};
 pub(crate) use poller::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
 
