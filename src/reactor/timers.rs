@@ -334,6 +334,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
     fn a_storm_is_handed_out_in_parts() {
         let mut timers = Timers::new();
         for _ in 0..2 * BUDGET + 1 {
