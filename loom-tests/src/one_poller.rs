@@ -11,15 +11,17 @@ mod wheel;
 mod clock;
 mod driver;
 mod models;
+mod options;
 mod runner;
 mod stage;
 mod sync;
 mod sys;
+mod trace;
 mod world;
 
 /// See `src/sys/mod.rs`.
 const NESTED: bool = false;
 
 fn main() -> std::process::ExitCode {
-    runner::main(&models::one_poller())
+    runner::main(&models::one_poller(), models::ONE_POLLER)
 }

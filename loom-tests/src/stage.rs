@@ -46,7 +46,7 @@ impl Stage {
     pub(crate) fn start_fallback(&mut self) {
         let reactor = self.reactor.clone();
         let (ends, looks) = (self.ends.clone(), self.looks.clone());
-        self.fallback = Some(world::spawn(move || {
+        self.fallback = Some(world::spawn("fallback", move || {
             let mut fallback = Fallback::new(reactor);
             while !ends.load(Ordering::SeqCst) {
                 looks.fetch_add(1, Ordering::SeqCst);

@@ -1,14 +1,17 @@
-//! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the same interface.
+//! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the same interface,
+//! noting their steps in the trace.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::Ordering;
 
 use crate::clock::{self, NEVER};
+use crate::trace::{self, Tag};
 use crate::world::Sleeper;
 
 /// See `src/sync.rs`: here, a counted reference. Loom's own would add a step to each clone.
@@ -49,15 +52,140 @@ pub(crate) fn contain(f: impl FnOnce()) {
     f();
 }
 
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+/// Makes an atomic integer out of loom's.
+macro_rules! atomic {
+    ($name:ident, $value:ty) => {
+        pub(crate) struct $name {
+            inner: loom::sync::atomic::$name,
+            tag: Tag,
+            /// The value that was written last, for the trace. Loom need not know.
+            newest: std::sync::atomic::$name,
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+
+        impl $name {
+            #[track_caller]
+            pub(crate) fn new(value: $value) -> $name {
+                $name {
+                    inner: loom::sync::atomic::$name::new(value),
+                    tag: Tag::new(Location::caller()),
+                    newest: std::sync::atomic::$name::new(value),
+                }
+            }
+
+            #[track_caller]
+            pub(crate) fn load(&self, ordering: Ordering) -> $value {
+                let value = self.inner.load(ordering);
+                self.note("load", value, None);
+                value
+            }
+
+            #[track_caller]
+            pub(crate) fn store(&self, value: $value, ordering: Ordering) {
+                self.inner.store(value, ordering);
+                self.newest.store(value, Ordering::Relaxed);
+                trace::step(Location::caller(), Some(self.tag), || format!("store {value}"));
+            }
+
+            #[track_caller]
+            pub(crate) fn swap(&self, value: $value, ordering: Ordering) -> $value {
+                let before = self.inner.swap(value, ordering);
+                self.note("swap", before, Some(value));
+                before
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_add(&self, value: $value, ordering: Ordering) -> $value {
+                let before = self.inner.fetch_add(value, ordering);
+                self.note("add", before, Some(before.wrapping_add(value)));
+                before
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_sub(&self, value: $value, ordering: Ordering) -> $value {
+                let before = self.inner.fetch_sub(value, ordering);
+                self.note("subtract", before, Some(before.wrapping_sub(value)));
+                before
+            }
+
+            #[track_caller]
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                let result = self.inner.compare_exchange(current, new, success, failure);
+                match result {
+                    Ok(before) => self.note("exchange", before, Some(new)),
+                    Err(found) => self.note("exchange fails:", found, None),
+                }
+                result
+            }
+
+            #[track_caller]
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.compare_exchange(current, new, success, failure)
+            }
+
+            /// Notes a step that found a value and perhaps wrote one.
+            #[track_caller]
+            fn note(&self, what: &str, found: $value, written: Option<$value>) {
+                let newest = self.newest.load(Ordering::Relaxed);
+                if let Some(written) = written {
+                    self.newest.store(written, Ordering::Relaxed);
+                }
+                trace::step(Location::caller(), Some(self.tag), || match written {
+                    Some(written) => format!("{what} {found} → {written}"),
+                    None if found != newest => {
+                        format!("{what} {found}, an older value: the newest is {newest}")
+                    }
+                    None => format!("{what} {found}"),
+                });
+            }
+        }
+    };
+}
+
+atomic!(AtomicU8, u8);
+atomic!(AtomicUsize, usize);
+
+pub(crate) struct Mutex<T> {
+    inner: loom::sync::Mutex<T>,
+    /// `None`: what is done under it is noted by whoever does it.
+    tag: Option<Tag>,
+}
 
 impl<T> Mutex<T> {
+    #[track_caller]
     pub(crate) fn new(value: T) -> Mutex<T> {
-        Mutex(loom::sync::Mutex::new(value))
+        Mutex { inner: loom::sync::Mutex::new(value), tag: Some(Tag::new(Location::caller())) }
     }
 
+    /// A lock of a stand-in, which notes for itself what it does.
+    pub(crate) fn quiet(value: T) -> Mutex<T> {
+        Mutex { inner: loom::sync::Mutex::new(value), tag: None }
+    }
+
+    #[track_caller]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)), &self.0)
+        let at = Location::caller();
+        let step = self.tag.map(|tag| trace::begin(at, tag, "lock"));
+        let guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        step.into_iter().for_each(trace::end);
+        MutexGuard(Some(guard), &self.inner)
     }
 }
 
@@ -94,19 +222,23 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Condvar {
     sleeper: Sleeper,
+    tag: Tag,
     /// Touched by each wait and each signal, so that loom tries both orders of the two. `None`
     /// where all signals are given under the lock of those who wait.
-    meets: Option<AtomicUsize>,
+    meets: Option<loom::sync::atomic::AtomicUsize>,
 }
 
 impl Condvar {
+    #[track_caller]
     pub(crate) fn new() -> Condvar {
-        Condvar { sleeper: Sleeper::new(), meets: Some(AtomicUsize::new(0)) }
+        let meets = Some(loom::sync::atomic::AtomicUsize::new(0));
+        Condvar { sleeper: Sleeper::new(), tag: Tag::new(Location::caller()), meets }
     }
 
     /// One that is signalled under the lock only, which saves loom a step.
+    #[track_caller]
     pub(crate) fn signalled_under_lock() -> Condvar {
-        Condvar { sleeper: Sleeper::new(), meets: None }
+        Condvar { sleeper: Sleeper::new(), tag: Tag::new(Location::caller()), meets: None }
     }
 
     fn meet(&self) {
@@ -115,16 +247,22 @@ impl Condvar {
         }
     }
 
+    #[track_caller]
     pub(crate) fn notify_one(&self) {
         self.meet();
+        if self.meets.is_some() {
+            trace::step(Location::caller(), Some(self.tag), || "signal".to_owned());
+        }
         self.sleeper.wake();
     }
 
+    #[track_caller]
     pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.wait_until(&mut guard, NEVER);
         guard
     }
 
+    #[track_caller]
     pub(crate) fn wait_for<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -136,6 +274,7 @@ impl Condvar {
     }
 
     /// Waits until a signal or until it is as late as `deadline`.
+    #[track_caller]
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) {
         self.meet();
         let MutexGuard(inner, mutex) = guard;

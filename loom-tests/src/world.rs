@@ -12,12 +12,14 @@
 //! when nobody runs, and then it is the same however they got there.
 
 use std::cell::RefCell;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use loom::thread::JoinHandle;
 
 use crate::clock::NEVER;
+use crate::trace;
 
 #[derive(Default)]
 struct World {
@@ -77,12 +79,14 @@ impl Sleeper {
     }
 
     /// Sleeps until [`wake`](Sleeper::wake).
+    #[track_caller]
     pub(crate) fn sleep(&self) {
         self.sleep_until(NEVER, || {});
     }
 
     /// Sleeps until woken or until it is as late as `deadline`. Does `before`, which lets
     /// nobody run, when it is down as asleep.
+    #[track_caller]
     pub(crate) fn sleep_until(&self, deadline: u64, before: impl FnOnce()) {
         self.fall_asleep(deadline, false, before);
         if deadline <= now() {
@@ -92,7 +96,14 @@ impl Sleeper {
         }
     }
 
+    #[track_caller]
     fn fall_asleep(&self, deadline: u64, waits_for_rest: bool, before: impl FnOnce()) {
+        let at = Location::caller();
+        trace::step(at, None, || match deadline {
+            NEVER if waits_for_rest => "waits until all sleep".to_owned(),
+            NEVER => "sleeps".to_owned(),
+            deadline => format!("sleeps until {deadline}"),
+        });
         let thread = loom::thread::current();
         let sleeper = self.clone();
         with(|world| {
@@ -111,9 +122,11 @@ impl Sleeper {
         if !is_over {
             loom::thread::park();
         }
+        trace::step(at, None, || format!("is up, at {}", now()));
     }
 
     /// Gets up whoever sleeps on this, if anybody does. It sees what came before.
+    #[track_caller]
     pub(crate) fn wake(&self) {
         let asleep = with(|world| {
             let is_it = |asleep: &Asleep| Arc::ptr_eq(&asleep.sleeper.0, &self.0);
@@ -122,9 +135,14 @@ impl Sleeper {
             Some(world.asleep.swap_remove(place))
         });
         if let Some(asleep) = asleep {
+            trace::step(Location::caller(), None, || format!("wakes {}", name(&asleep.thread)));
             asleep.thread.unpark();
         }
     }
+}
+
+fn name(thread: &loom::thread::Thread) -> &str {
+    thread.name().unwrap_or("main")
 }
 
 /// If nobody runs: moves time, and says whose sleep ends by it.
@@ -149,8 +167,8 @@ fn who_gets_up() -> Vec<Asleep> {
         let up: Vec<Asleep> = up;
         assert!(
             !up.is_empty() || world.asleep.is_empty(),
-            "a wake-up is lost: {} threads sleep and nobody is left to wake them",
-            world.asleep.len(),
+            "a wake-up is lost: nobody is left to wake {}",
+            world.asleep.iter().map(|asleep| name(&asleep.thread)).collect::<Vec<_>>().join(", "),
         );
         world.running += up.len();
         up
@@ -158,42 +176,50 @@ fn who_gets_up() -> Vec<Asleep> {
 }
 
 /// Returns when all other threads sleep and no deadline is left.
+#[track_caller]
 pub(crate) fn rest() {
     Sleeper::new().fall_asleep(NEVER, true, || {});
 }
 
 /// A thread of a model.
 pub(crate) struct Thread {
+    name: &'static str,
     handle: JoinHandle<()>,
     done: Arc<AtomicBool>,
     joiner: Sleeper,
 }
 
 /// Starts a thread.
-pub(crate) fn spawn(f: impl FnOnce() + Send + 'static) -> Thread {
+#[track_caller]
+pub(crate) fn spawn(name: &'static str, f: impl FnOnce() + Send + 'static) -> Thread {
     with(|world| world.running += 1);
     let (done, joiner) = (Arc::new(AtomicBool::new(false)), Sleeper::new());
     // The wheel is built on the stack, which loom makes small.
-    let builder = loom::thread::Builder::new().stack_size(0x4000);
+    let builder = loom::thread::Builder::new().name(name.to_owned()).stack_size(0x4000);
+    let at = Location::caller();
+    trace::step(at, None, || format!("starts {name}"));
     let spawned = builder.spawn({
         let (done, joiner) = (done.clone(), joiner.clone());
         move || {
             f();
+            trace::step(at, None, || "is done".to_owned());
             done.store(true, Ordering::SeqCst);
             joiner.wake();
             with(|world| world.running -= 1);
             who_gets_up().into_iter().for_each(|asleep| asleep.thread.unpark());
         }
     });
-    Thread { handle: spawned.expect("loom starts a thread"), done, joiner }
+    Thread { name, handle: spawned.expect("loom starts a thread"), done, joiner }
 }
 
 impl Thread {
     /// Waits for the thread to end.
+    #[track_caller]
     pub(crate) fn join(self) {
         if !self.done.load(Ordering::SeqCst) {
             self.joiner.sleep();
         }
+        trace::step(Location::caller(), None, || format!("joins {}", self.name));
         // It is at its end, and this makes seen what it did.
         assert!(self.handle.join().is_ok());
     }

@@ -19,11 +19,11 @@ fn cast() -> Cast {
     let io = Io::new(&stage, &shards[1], true);
     let rings = Flag::default();
     stage.start_fallback();
-    let first = spawn({
+    let first = spawn("first", {
         let (shard, rings) = (shards[0].clone(), rings.clone());
         move || block_on(&shard, rings.wait())
     });
-    let second = spawn({
+    let second = spawn("second", {
         let (shard, io) = (shards[1].clone(), io.clone());
         move || block_on(&shard, io.read())
     });
@@ -33,7 +33,7 @@ fn cast() -> Cast {
 /// A thread inserts a timer and data arrives.
 fn play(Cast { stage, io, rings, calls }: Cast) {
     let start = now();
-    let inserter = spawn({
+    let inserter = spawn("inserter", {
         let shard = stage.shard();
         move || {
             shard.insert_timer(start + 50, rings.setter());

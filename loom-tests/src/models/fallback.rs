@@ -95,7 +95,7 @@ pub(super) fn rest_is_rest() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flag = Flag::default();
-    let sleeper = spawn({
+    let sleeper = spawn("sleeper", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
@@ -118,7 +118,7 @@ pub(super) fn a_busy_thread_takes_turns() {
     let stage = Stage::new();
     let shard = stage.shard();
     let task = Task::new();
-    let busy = spawn({
+    let busy = spawn("busy", {
         let shard = shard.clone();
         move || {
             shard.is_up();

@@ -16,7 +16,7 @@ pub(super) fn watch_meets_leave() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_take(), Took::Seat);
     let told = Arc::new(AtomicUsize::new(0));
-    let holder = spawn({
+    let holder = spawn("holder", {
         let (seat, told) = (seat.clone(), told.clone());
         move || {
             told.fetch_add(usize::from(seat.leave().watched), Ordering::SeqCst);
@@ -38,9 +38,9 @@ pub(super) fn a_watched_seat_is_told_of_once() {
     assert!(!seat.leave_watched());
     let visit = |seat: &Seat| (seat.try_take() == Took::Seat).then(|| seat.leave().watched);
     let told = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-    let threads = [(); 2].map(|()| {
+    let threads = ["first", "second"].map(|name| {
         let (seat, told) = (seat.clone(), told.clone());
-        spawn(move || {
+        spawn(name, move || {
             if let Some(watched) = visit(&seat) {
                 told[usize::from(watched)].fetch_add(1, Ordering::SeqCst);
             }
@@ -66,7 +66,7 @@ fn lend_and_leave(watched: bool) {
     let seat = Arc::new(Seat::new());
     assert!(seat.try_take_lent());
     let counts_on_it = Arc::new(AtomicBool::new(false));
-    let asker = spawn({
+    let asker = spawn("asker", {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
         move || {
             if seat.try_take() == Took::AskFallback {
@@ -108,9 +108,9 @@ impl Guarded {
 /// that one left.
 pub(super) fn the_seat_hands_over() {
     let guarded = Arc::new(Guarded { seat: Seat::new(), value: UnsafeCell::new(0) });
-    let threads = [true, false].map(|watched| {
+    let threads = [("watcher", true), ("visitor", false)].map(|(name, watched)| {
         let guarded = guarded.clone();
-        spawn(move || guarded.visit(watched))
+        spawn(name, move || guarded.visit(watched))
     });
     guarded.visit(false);
     threads.into_iter().for_each(|thread| thread.join());
@@ -124,11 +124,11 @@ pub(super) fn siblings() {
     let io = Io::new(&stage, &shard, true);
     let flag = Flag::default();
     stage.start_fallback();
-    let first = spawn({
+    let first = spawn("first", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
-    let second = spawn({
+    let second = spawn("second", {
         let (shard, io) = (shard.clone(), io.clone());
         move || block_on(&shard, io.read())
     });
@@ -148,11 +148,11 @@ pub(super) fn a_sibling_takes_over() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
     let flag = Flag::default();
-    let first = spawn({
+    let first = spawn("first", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
-    let second = spawn({
+    let second = spawn("second", {
         let (shard, io) = (shard.clone(), io.clone());
         move || block_on(&shard, io.read())
     });
@@ -172,11 +172,11 @@ pub(super) fn a_sibling_that_is_done_hands_on() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
     let flags = [Flag::default(), Flag::default()];
-    let calls = flags.clone().map(|flag| {
-        let shard = shard.clone();
-        spawn(move || block_on(&shard, flag.wait()))
+    let calls = [("first", &flags[0]), ("second", &flags[1])].map(|(name, flag)| {
+        let (shard, flag) = (shard.clone(), flag.clone());
+        spawn(name, move || block_on(&shard, flag.wait()))
     });
-    let last = spawn({
+    let last = spawn("last", {
         let (shard, io) = (shard.clone(), io.clone());
         move || block_on(&shard, io.read())
     });
@@ -198,7 +198,7 @@ pub(super) fn the_last_leaves() {
     let task = Task::new();
     assert!(io.poll_readable(&task.waker()).is_pending());
     let flag = Flag::default();
-    let last = spawn({
+    let last = spawn("last", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
@@ -216,7 +216,7 @@ pub(super) fn who_asks_gets_the_seat() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flag = Flag::default();
-    let call = spawn({
+    let call = spawn("call", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
@@ -234,7 +234,7 @@ pub(super) fn an_event_meets_the_change_of_seats() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
     stage.start_fallback();
-    let reader = spawn({
+    let reader = spawn("reader", {
         let (shard, io) = (shard.clone(), io.clone());
         move || block_on(&shard, io.read())
     });

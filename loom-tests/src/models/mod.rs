@@ -10,87 +10,112 @@ mod timers;
 
 use crate::runner::Model;
 
-/// Lists models by their functions, with the preemptions that are explored by default.
+/// The program of most models, and that of those for pollers that cannot be nested.
+pub(crate) const NESTED: &str = "models";
+pub(crate) const ONE_POLLER: &str = "models-one-poller";
+
+// The properties, as docs/handoff.md names them. `runner` looks whether it does.
+const WAKE: &str = "No wake is lost";
+const ALONE: &str = "Nobody is left alone";
+const EARLIER: &str = "An earlier timer is not late";
+const SPIN: &str = "Nobody spins";
+const SEAT: &str = "One thread drives";
+const TIMER: &str = "A timer wakes its task";
+const READY: &str = "Readiness reaches who waits";
+
+/// Lists models by their functions, with the preemptions that are explored by default and the
+/// property that they check.
 macro_rules! models {
-    ($($module:ident: $($name:ident $preemptions:literal),+;)+) => {
+    ($program:ident: $($module:ident: $($name:ident $preemptions:literal $property:ident),+;)+) => {
         vec![$($(Model {
             name: concat!(stringify!($module), "::", stringify!($name)),
             body: $module::$name,
             preemptions: $preemptions,
+            property: $property,
+            program: $program,
         }),+),+]
     };
 }
 
+/// All models.
+pub(crate) fn all() -> Vec<Model> {
+    let mut all = nested();
+    all.extend(one_poller());
+    all
+}
+
 /// The models for pollers that can be polled by one another.
-pub(crate) fn nested() -> Vec<Model> {
+fn nested() -> Vec<Model> {
     models! {
+        NESTED:
         // First, since they take longest.
         composition:
-            everything_at_once 1,
-            everything_from_rest 1;
+            everything_at_once 1 ALONE,
+            everything_from_rest 1 ALONE;
         parker:
-            wake_meets_park 5,
-            wake_meets_a_limited_park 5,
-            wake_meets_the_poller 5,
-            two_wakes_meet_park 4,
-            two_wakes_meet_the_poller 4,
-            nested_calls 5,
-            a_notification_left_over 4;
+            wake_meets_park 5 WAKE,
+            wake_meets_a_limited_park 5 WAKE,
+            wake_meets_the_poller 5 WAKE,
+            two_wakes_meet_park 4 WAKE,
+            two_wakes_meet_the_poller 4 WAKE,
+            nested_calls 5 WAKE,
+            a_notification_left_over 4 WAKE;
         handoff:
-            watch_meets_leave 5,
-            a_watched_seat_is_told_of_once 5,
-            the_seat_hands_over 4,
-            a_lent_seat_is_asked_for 5,
-            a_lent_seat_is_asked_for_and_left_watched 5,
-            siblings 2,
-            a_sibling_takes_over 3,
-            a_sibling_that_is_done_hands_on 1,
-            the_last_leaves 3,
-            who_asks_gets_the_seat 3,
-            an_event_meets_the_change_of_seats 3;
+            watch_meets_leave 5 ALONE,
+            a_watched_seat_is_told_of_once 5 ALONE,
+            the_seat_hands_over 4 SEAT,
+            a_lent_seat_is_asked_for 5 ALONE,
+            a_lent_seat_is_asked_for_and_left_watched 5 ALONE,
+            siblings 2 WAKE,
+            a_sibling_takes_over 3 ALONE,
+            a_sibling_that_is_done_hands_on 1 ALONE,
+            the_last_leaves 3 ALONE,
+            who_asks_gets_the_seat 3 WAKE,
+            an_event_meets_the_change_of_seats 3 ALONE;
         timers:
-            an_earlier_insert_wakes_the_driver 5,
-            an_earlier_move_wakes_the_driver 5,
-            an_earlier_insert_wakes_the_fallback 5,
-            an_earlier_insert_wakes_whoever_sleeps 3,
-            two_inserts_wake_the_fallback 4,
-            cancelled_against_expiry 4,
-            moved_against_expiry 4,
-            due_again_while_the_waker_is_out 3,
-            refreshed_against_expiry 5;
+            an_earlier_insert_wakes_the_driver 5 EARLIER,
+            an_earlier_move_wakes_the_driver 5 EARLIER,
+            an_earlier_insert_wakes_the_fallback 5 EARLIER,
+            an_earlier_insert_wakes_whoever_sleeps 3 EARLIER,
+            two_inserts_wake_the_fallback 4 EARLIER,
+            cancelled_against_expiry 4 TIMER,
+            moved_against_expiry 4 TIMER,
+            due_again_while_the_waker_is_out 3 TIMER,
+            refreshed_against_expiry 5 TIMER;
         fallback:
-            an_event_meets_the_arming 4,
-            an_event_at_a_busy_threads_shard 4,
-            an_event_at_a_thread_that_is_up_again 3,
-            a_timer_at_a_busy_threads_shard 4,
-            a_shard_is_added 5,
-            rest_is_rest 3,
-            a_busy_thread_takes_turns 1;
+            an_event_meets_the_arming 4 ALONE,
+            an_event_at_a_busy_threads_shard 4 ALONE,
+            an_event_at_a_thread_that_is_up_again 3 ALONE,
+            a_timer_at_a_busy_threads_shard 4 ALONE,
+            a_shard_is_added 5 ALONE,
+            rest_is_rest 3 SPIN,
+            a_busy_thread_takes_turns 1 ALONE;
         sources:
-            a_waker_registered_against_an_event 5,
-            a_waker_replaced_against_an_event 4,
-            a_waiter_dropped_against_an_event 4,
-            two_pieces_are_read 4,
-            two_pieces_are_read_by_a_future 4,
-            two_pieces_are_read_by_polling 4,
-            a_stream_is_read 4,
-            a_stream_is_read_to_its_end 3,
-            what_is_left_is_told_of_again 4,
-            one_shot_what_is_left_is_told_of_again 3,
-            one_shot_two_pieces_are_read 4,
-            both_directions 3,
-            one_shot_both_directions 3;
+            a_waker_registered_against_an_event 5 READY,
+            a_waker_replaced_against_an_event 4 READY,
+            a_waiter_dropped_against_an_event 4 READY,
+            two_pieces_are_read 4 READY,
+            two_pieces_are_read_by_a_future 4 READY,
+            two_pieces_are_read_by_polling 4 READY,
+            a_stream_is_read 4 READY,
+            a_stream_is_read_to_its_end 3 READY,
+            what_is_left_is_told_of_again 4 READY,
+            one_shot_what_is_left_is_told_of_again 3 READY,
+            one_shot_two_pieces_are_read 4 READY,
+            both_directions 3 READY,
+            one_shot_both_directions 3 READY;
     }
 }
 
 /// The models for those that cannot.
 pub(crate) fn one_poller() -> Vec<Model> {
     models! {
+        ONE_POLLER:
         one_poller:
-            an_event_meets_the_change_of_seats 3,
-            who_asks_gets_the_seat 3,
-            two_ask_at_once 2,
-            the_last_leaves 3,
-            an_earlier_insert_wakes_the_fallback_in_the_seat 3;
+            an_event_meets_the_change_of_seats 3 ALONE,
+            who_asks_gets_the_seat 3 WAKE,
+            two_ask_at_once 2 WAKE,
+            the_last_leaves 3 ALONE,
+            an_earlier_insert_wakes_the_fallback_in_the_seat 3 EARLIER;
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn an_event_meets_the_change_of_seats() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, false);
     stage.start_fallback();
-    let reader = spawn({
+    let reader = spawn("reader", {
         let (shard, io) = (shard.clone(), io.clone());
         move || block_on(&shard, io.read())
     });
@@ -31,7 +31,7 @@ pub(super) fn who_asks_gets_the_seat() {
     assert_eq!(shard.seat().try_take(), Took::AskFallback);
     loom::explore();
     let flag = Flag::default();
-    let call = spawn({
+    let call = spawn("call", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });
@@ -47,9 +47,9 @@ pub(super) fn two_ask_at_once() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flags = [Flag::default(), Flag::default()];
-    let calls = flags.each_ref().map(|flag| {
+    let calls = [("first", &flags[0]), ("second", &flags[1])].map(|(name, flag)| {
         let (shard, flag) = (shard.clone(), flag.clone());
-        spawn(move || block_on(&shard, flag.wait()))
+        spawn(name, move || block_on(&shard, flag.wait()))
     });
     flags.iter().for_each(Flag::set);
     calls.into_iter().for_each(|call| call.join());
@@ -66,7 +66,7 @@ pub(super) fn the_last_leaves() {
     let task = Task::new();
     assert!(io.poll_readable(&task.waker()).is_pending());
     let flag = Flag::default();
-    let last = spawn({
+    let last = spawn("last", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || block_on(&shard, flag.wait())
     });

@@ -4,20 +4,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use loom::sync::atomic::AtomicBool;
-
 use crate::handoff::{Parker, Roused, Rouser};
 use crate::stage::{Flag, Stage, block_on, nested_block_on};
-use crate::sync::{self, Ordering};
+use crate::sync::{self, AtomicU8, Ordering};
 use crate::sys::{Events, Poller, Polls, Until};
 use crate::world::{moves, spawn};
 
 /// What a waking thread did before, with an ordering that only the wake-up can make up for.
-struct Fact(Arc<AtomicBool>);
+struct Fact(Arc<AtomicU8>);
 
 impl Fact {
     fn new() -> Fact {
-        Fact(Arc::new(AtomicBool::new(false)))
+        Fact(Arc::new(AtomicU8::new(0)))
     }
 
     fn share(&self) -> Fact {
@@ -25,11 +23,11 @@ impl Fact {
     }
 
     fn establish(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.store(1, Ordering::Relaxed);
     }
 
     fn holds(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) == 1
     }
 }
 
@@ -37,7 +35,7 @@ impl Fact {
 /// is seen.
 pub(super) fn wake_meets_park() {
     let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn({
+    let waker = spawn("waker", {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
@@ -56,7 +54,7 @@ pub(super) fn wake_meets_park() {
 /// notification for the next.
 pub(super) fn wake_meets_a_limited_park() {
     let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn({
+    let waker = spawn("waker", {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
@@ -77,7 +75,7 @@ pub(super) fn wake_meets_a_limited_park() {
 pub(super) fn wake_meets_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
     let (rouser, fact) = (Arc::new(Rouser::new(poller.clone())), Fact::new());
-    let waker = spawn({
+    let waker = spawn("waker", {
         let (rouser, fact) = (rouser.clone(), fact.share());
         move || {
             fact.establish();
@@ -97,9 +95,9 @@ pub(super) fn wake_meets_the_poller() {
 pub(super) fn two_wakes_meet_park() {
     let parker = Arc::new(Parker::new());
     let facts = [Fact::new(), Fact::new()];
-    let wakers = facts.each_ref().map(|fact| {
+    let wakers = [("first", &facts[0]), ("second", &facts[1])].map(|(name, fact)| {
         let (parker, fact) = (parker.clone(), fact.share());
-        spawn(move || {
+        spawn(name, move || {
             fact.establish();
             let _ = parker.wake();
         })
@@ -115,9 +113,9 @@ pub(super) fn two_wakes_meet_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
     let rouser = Arc::new(Rouser::new(poller.clone()));
     let facts = [Fact::new(), Fact::new()];
-    let wakers = facts.each_ref().map(|fact| {
+    let wakers = [("first", &facts[0]), ("second", &facts[1])].map(|(name, fact)| {
         let (rouser, fact) = (rouser.clone(), fact.share());
-        spawn(move || {
+        spawn(name, move || {
             fact.establish();
             rouser.rouse();
         })
@@ -136,7 +134,7 @@ pub(super) fn nested_calls() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let (outer, inner) = (Flag::default(), Flag::default());
-    let setter = spawn({
+    let setter = spawn("setter", {
         let (outer, inner) = (outer.clone(), inner.clone());
         move || {
             outer.set();
@@ -165,7 +163,7 @@ pub(super) fn a_notification_left_over() {
     let shard = stage.shard();
     let (first, second) = (Flag::default(), Flag::default());
     let kept = Flag::default();
-    let setter = spawn({
+    let setter = spawn("setter", {
         let (first, second, kept) = (first.clone(), second.clone(), kept.clone());
         move || {
             first.set();

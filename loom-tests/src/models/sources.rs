@@ -12,7 +12,7 @@ pub(super) fn a_waker_registered_against_an_event() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
     let task = Task::new();
-    let arrives = spawn({
+    let arrives = spawn("arrives", {
         let io = io.clone();
         move || io.pipe.arrive()
     });
@@ -33,7 +33,7 @@ pub(super) fn a_waker_replaced_against_an_event() {
     let io = Io::new(&stage, &shard, true);
     let (first, second) = (Task::new(), Task::new());
     assert!(io.poll_readable(&first.waker()).is_pending());
-    let other = spawn({
+    let other = spawn("other", {
         let (io, second) = (io.clone(), second.clone());
         move || {
             if io.poll_readable(&second.waker()).is_pending() {
@@ -61,7 +61,7 @@ pub(super) fn a_waiter_dropped_against_an_event() {
         let cx = &mut Context::from_waker(&waker);
         assert!(io.source.poll_waiter(Interest::Read, waiter, cx).is_pending());
     }
-    let dropper = spawn({
+    let dropper = spawn("dropper", {
         let io = io.clone();
         move || io.source.remove_waiter(Interest::Read, &mut dropped)
     });
@@ -80,7 +80,7 @@ fn two_pieces(edge: bool) {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, edge);
-    let arrives = spawn({
+    let arrives = spawn("arrives", {
         let io = io.clone();
         move || {
             io.pipe.arrive();
@@ -110,7 +110,7 @@ fn read_elsewhere(edge: bool, read: impl AsyncFn(&Io)) {
     let stage = Stage::new();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, edge);
-    let arrives = spawn({
+    let arrives = spawn("arrives", {
         let io = io.clone();
         move || {
             io.pipe.arrive();
@@ -146,7 +146,7 @@ fn stream(ends: bool) {
     let stage = Stage::new();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
-    let arrives = spawn({
+    let arrives = spawn("arrives", {
         let io = io.clone();
         move || {
             io.pipe.arrive();
@@ -212,7 +212,7 @@ fn directions(edge: bool) {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, edge);
     let done = Flag::default();
-    let writer = spawn({
+    let writer = spawn("writer", {
         let (shard, io, done) = (shard.clone(), io.clone(), done.clone());
         move || {
             let task = Task::new();
@@ -228,7 +228,7 @@ fn directions(edge: bool) {
             done.set();
         }
     });
-    let arrives = spawn({
+    let arrives = spawn("arrives", {
         let io = io.clone();
         move || {
             io.pipe.drain();

@@ -11,7 +11,7 @@ pub(super) fn an_earlier_insert_wakes_the_driver() {
     let shard = stage.shard();
     let late = shard.insert_timer(100, Task::new().waker());
     let flag = Flag::default();
-    let inserter = spawn({
+    let inserter = spawn("inserter", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || {
             shard.insert_timer(50, flag.setter());
@@ -29,7 +29,7 @@ pub(super) fn an_earlier_move_wakes_the_driver() {
     let shard = stage.shard();
     let flag = Flag::default();
     let key = shard.insert_timer(100, flag.setter());
-    let mover = spawn({
+    let mover = spawn("mover", {
         let shard = shard.clone();
         move || {
             shard.reschedule_timer(key, 50);
@@ -61,7 +61,7 @@ pub(super) fn an_earlier_insert_wakes_whoever_sleeps() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flag = Flag::default();
-    let driver = spawn({
+    let driver = spawn("driver", {
         let (shard, flag) = (shard.clone(), flag.clone());
         move || {
             block_on(&shard, flag.wait());
@@ -79,7 +79,7 @@ pub(super) fn two_inserts_wake_the_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
     let (first, second) = (Task::new(), Task::new());
-    let other = spawn({
+    let other = spawn("other", {
         let (shard, task) = (shard.clone(), first.clone());
         move || {
             shard.insert_timer(50, task.waker());
@@ -100,7 +100,7 @@ pub(super) fn cancelled_against_expiry() {
     let (old, new) = (Task::new(), Task::new());
     let key = shard.insert_timer(5, old.waker());
     set_now(5);
-    let driver = spawn({
+    let driver = spawn("driver", {
         let shard = shard.clone();
         move || shard.turn_if_vacant(&mut Round::new())
     });
@@ -121,7 +121,7 @@ pub(super) fn moved_against_expiry() {
     let key = shard.insert_timer(5, task.waker());
     set_now(5);
     stage.start_fallback();
-    let driver = spawn({
+    let driver = spawn("driver", {
         let shard = shard.clone();
         move || shard.turn_if_vacant(&mut Round::new())
     });
@@ -141,7 +141,7 @@ pub(super) fn due_again_while_the_waker_is_out() {
     let key = shard.insert_timer(5, task.waker());
     set_now(9);
     stage.start_fallback();
-    let driver = spawn({
+    let driver = spawn("driver", {
         let shard = shard.clone();
         move || shard.turn_if_vacant(&mut Round::new())
     });

@@ -1,17 +1,21 @@
 //! A modelled source: something with data to read and room to write.
 
 use std::io;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::poller::Inner;
 use super::{Event, Poller};
 use crate::sync::Mutex;
+use crate::trace::{self, Tag};
 
 pub(crate) type Raw = usize;
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
+    tag: Tag,
     edge: bool,
+    number: Option<Raw>,
     state: Mutex<State>,
 }
 
@@ -37,59 +41,90 @@ struct Home {
 
 impl Pipe {
     /// An empty and full pipe whose registration reports edges, or else once.
+    #[track_caller]
     pub(crate) fn new(edge: bool) -> Arc<Pipe> {
+        Pipe::make(edge, None)
+    }
+
+    /// The same, with a number that the registry knows it by.
+    #[track_caller]
+    pub(crate) fn numbered(edge: bool, number: Raw) -> Arc<Pipe> {
+        Pipe::make(edge, Some(number))
+    }
+
+    #[track_caller]
+    fn make(edge: bool, number: Option<Raw>) -> Arc<Pipe> {
         Arc::new(Pipe {
+            tag: Tag::new(Location::caller()),
             edge,
-            state: Mutex::new(State { data: 0, room: 0, ended: false, home: None }),
+            number,
+            state: Mutex::quiet(State { data: 0, room: 0, ended: false, home: None }),
         })
     }
 
+    #[track_caller]
+    fn note(&self, what: impl FnOnce() -> String) {
+        trace::step(Location::caller(), Some(self.tag), what);
+    }
+
     /// Data arrives.
+    #[track_caller]
     pub(crate) fn arrive(self: &Arc<Pipe>) {
         let mut state = self.state.lock();
         state.data += 1;
+        self.note(|| format!("data arrives, {} pieces", state.data));
         if state.home.as_ref().is_some_and(|home| home.read) {
             self.queue(&mut state);
         }
     }
 
     /// The stream ends after what has arrived.
+    #[track_caller]
     pub(crate) fn end(self: &Arc<Pipe>) {
         let mut state = self.state.lock();
         state.ended = true;
+        self.note(|| "the stream ends".to_owned());
         if state.home.as_ref().is_some_and(|home| home.read) {
             self.queue(&mut state);
         }
     }
 
     /// Reads all that is there, in a read that falls short: how many pieces, none at the end.
+    #[track_caller]
     pub(crate) fn read_all(&self) -> Option<usize> {
         let mut state = self.state.lock();
         let data = std::mem::take(&mut state.data);
+        self.note(|| format!("read all, {data} pieces"));
         (data > 0 || state.ended).then_some(data)
     }
 
     /// There is room to write.
+    #[track_caller]
     pub(crate) fn drain(self: &Arc<Pipe>) {
         let mut state = self.state.lock();
         state.room += 1;
+        self.note(|| format!("room to write, {} pieces", state.room));
         if state.home.as_ref().is_some_and(|home| home.write) {
             self.queue(&mut state);
         }
     }
 
     /// Reads a piece. `false`: it would block.
+    #[track_caller]
     pub(crate) fn read(&self) -> bool {
         let mut state = self.state.lock();
         let there = state.data > 0;
+        self.note(|| if there { "read a piece" } else { "read: would block" }.to_owned());
         state.data -= usize::from(there);
         there
     }
 
     /// Writes a piece. `false`: it would block.
+    #[track_caller]
     pub(crate) fn write(&self) -> bool {
         let mut state = self.state.lock();
         let there = state.room > 0;
+        self.note(|| if there { "write a piece" } else { "write: would block" }.to_owned());
         state.room -= usize::from(there);
         there
     }
@@ -126,9 +161,9 @@ impl Pipe {
 pub(crate) struct Registration(pub(crate) Arc<Pipe>);
 
 impl Registration {
-    /// Modelled sources are each registered once.
+    /// `None` for those that are each registered once.
     pub(crate) fn raw(&self) -> Option<Raw> {
-        None
+        self.0.number
     }
 
     pub(crate) fn keeps_interest(&self) -> bool {
@@ -147,14 +182,24 @@ impl Registration {
         self.0.edge
     }
 
+    /// As with epoll, each poller knows of its own registrations only: that nobody registers
+    /// one with a second is what the registry is for.
+    #[track_caller]
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
+        let mut state = self.0.state.lock();
+        if let Some(home) = &state.home {
+            let same = Arc::ptr_eq(&home.poller, poller.inner());
+            assert!(same, "a source is registered with two pollers at once");
+            self.0.note(|| "register: is registered already".to_owned());
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.0.note(|| format!("register, key {key}"));
         let poller = poller.inner().clone();
-        let home = Home { poller, key, read: false, write: false, queued: false };
-        let before = self.0.state.lock().home.replace(home);
-        assert!(before.is_none());
+        state.home = Some(Home { poller, key, read: false, write: false, queued: false });
         Ok(())
     }
 
+    #[track_caller]
     pub(crate) fn modify(
         &self,
         poller: &Poller,
@@ -167,14 +212,19 @@ impl Registration {
         let Some(home) = &mut state.home else { return Err(io::ErrorKind::NotFound.into()) };
         assert!(home.key == key && Arc::ptr_eq(&home.poller, poller.inner()));
         (home.read, home.write) = (readable, writable);
+        self.0.note(|| format!("arm, read {readable}, write {writable}, ready {ready}"));
         if ready {
             self.0.queue(&mut state);
         }
         Ok(())
     }
 
-    pub(crate) fn delete(&self, _: &Poller) -> io::Result<()> {
-        self.0.state.lock().home = None;
-        Ok(())
+    #[track_caller]
+    pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
+        let mut state = self.0.state.lock();
+        self.0.note(|| "deregister".to_owned());
+        let home = state.home.take();
+        let ours = home.is_some_and(|home| Arc::ptr_eq(&home.poller, poller.inner()));
+        if ours { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 }

@@ -5,17 +5,20 @@
 //! was taken meanwhile by somebody else is not.
 
 use std::io;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::{Event, Pipe, Polls, Until};
 use crate::clock;
 use crate::sync::{Condvar, Mutex};
+use crate::trace::{self, Tag};
 
 #[derive(Debug)]
 pub(crate) struct Poller(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
+    tag: Tag,
     state: Mutex<State>,
     changed: Condvar,
     /// The poller that this one is a source of, and its key there.
@@ -52,20 +55,25 @@ impl State {
 }
 
 impl Polls for Poller {
+    #[track_caller]
     fn new() -> io::Result<Poller> {
         Ok(Poller(Arc::new(Inner {
-            state: Mutex::new(State::default()),
+            tag: Tag::new(Location::caller()),
+            state: Mutex::quiet(State::default()),
             changed: Condvar::signalled_under_lock(),
             parent: OnceLock::new(),
         })))
     }
 
+    #[track_caller]
     fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
         events.clear();
+        let at = Location::caller();
         let mut over = until == Until::Now;
         loop {
             let mut state = self.0.state.lock();
             while !state.is_ready() && !over {
+                trace::step(at, Some(self.0.tag), || format!("wait: nothing yet, {until:?}"));
                 match until {
                     Until::At(deadline) if deadline > clock::wheel_now() => {
                         self.0.changed.wait_until(&mut state, deadline);
@@ -74,18 +82,34 @@ impl Polls for Poller {
                     Until::Notified | Until::Now => state = self.0.changed.wait(state),
                 }
             }
-            over |= std::mem::take(&mut state.notified);
+            let notified = std::mem::take(&mut state.notified);
+            over |= notified;
             let ready = std::mem::take(&mut state.ready);
             drop(state);
             events.0.extend(ready.into_iter().filter_map(Ready::report));
+            trace::step(at, Some(self.0.tag), || {
+                let told = if notified { "notified, " } else { "" };
+                let what = |event: &Event| {
+                    let read = if event.readable { " read" } else { "" };
+                    let write = if event.writable { " write" } else { "" };
+                    format!("{}:{read}{write}", event.key)
+                };
+                let events: Vec<_> = events.0.iter().map(what).collect();
+                format!("wait: {told}events [{}]", events.join(", "))
+            });
             if over || !events.0.is_empty() {
                 return Ok(());
             }
         }
     }
 
+    #[track_caller]
     fn notify(&self) {
-        self.0.change(&mut |state| state.notified = true);
+        let at = Location::caller();
+        self.0.change(&mut |state| {
+            trace::step(at, Some(self.0.tag), || "notify".to_owned());
+            state.notified = true;
+        });
     }
 
     fn reports_exceptions(&self) -> bool {
@@ -101,9 +125,12 @@ impl Polls for Poller {
         unreachable!("the overview is not modelled")
     }
 
+    #[track_caller]
     fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
+        let at = Location::caller();
         assert_eq!(other.0.parent.get().map(|parent| parent.1), Some(key));
         other.0.change(&mut |state| {
+            trace::step(at, Some(other.0.tag), || format!("arm, {:?} before", state.link));
             if state.link == Link::Disarmed {
                 state.link = Link::Armed;
             }
@@ -111,9 +138,12 @@ impl Polls for Poller {
         Ok(())
     }
 
+    #[track_caller]
     fn remove_poller(&self, other: &Poller) {
         // What is on the list already is found to be disarmed.
-        other.0.state.lock().link = Link::Disarmed;
+        let mut state = other.0.state.lock();
+        trace::step(Location::caller(), Some(other.0.tag), || "remove from the root".to_owned());
+        state.link = Link::Disarmed;
     }
 }
 
