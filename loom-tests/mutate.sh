@@ -1,80 +1,141 @@
 #!/usr/bin/env bash
 # Shows that the models bite: applies each weakening of the file `mutations` by itself to a
-# copy of the sources, and requires some model to fail.
+# copy of the sources, and requires some model to fail, and the execution that failed to fail
+# again when it is replayed.
 #
-#   loom-tests/mutate.sh             all of them, under 10 minutes on 2 processors
+#   loom-tests/mutate.sh             all of them: TIME
 #   loom-tests/mutate.sh parker      those whose names contain one of the words
+#   loom-tests/mutate.sh --jobs 1    one at a time; by default as many as there are processors
 #
 # MUTATIONS=file takes another list.
 #
-# Prints one line a mutation, with the model that caught it. Ends with 1 if one was missed, does
-# not apply any more, or does not compile.
+# Prints one line a mutation, with the model that caught it, and at the end how many were
+# caught and how long it took. Ends with 1 if one was missed, does not apply any more, or does
+# not compile, and with 2 if it cannot do what it is asked.
 set -euo pipefail
-cd "$(dirname "$0")"
-here=$PWD
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target="${CARGO_TARGET_DIR:-$here/target}/mutations"
-copy="$target/copy"
-export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-60}"
 
-rm -rf "$copy"
-mkdir -p "$copy/loom-tests"
-cp -r "$root/src" "$copy/src"
-cp -r "$here/src" "$here/Cargo.toml" "$here/Cargo.lock" "$copy/loom-tests/"
-
-missed=0 count=0
-
-# Applies one mutation, runs the models it names, and undoes it.
-try() {
-    local wanted=1 word
-    if [[ ${#words[@]} -gt 0 ]]; then
-        wanted=0
-        for word in "${words[@]}"; do [[ "$name" == *"$word"* ]] && wanted=1; done
-    fi
-    [[ $wanted -eq 1 ]] || return 0
-    count=$((count + 1))
-    local original="$root/$file" text rest
-    text=$(cat "$original")
-    rest=${text#*"$old"}
-    if [[ "$rest" == "$text" || "$rest" == *"$old"* ]]; then
-        printf 'STALE   %-44s %s has that text not once\n' "$name" "$file"
-        missed=$((missed + 1))
-        return 0
-    fi
-    printf '%s\n' "${text%%"$old"*}$new$rest" > "$copy/$file"
-    local bin=models found=""
-    [[ "$models" == *one_poller* ]] && bin=models-one-poller
-    if ! (cd "$copy/loom-tests" && cargo build --quiet --locked --profile mutation \
-        --bin "$bin" --target-dir "$target") > "$target/log" 2>&1; then
-        printf 'BROKEN  %-44s does not compile: %s\n' "$name" "$target/log"
-        missed=$((missed + 1))
-    else
-        # shellcheck disable=SC2086
-        "$target/mutation/$bin" $models > "$target/log" 2>&1 || true
-        found=$(sed -n 's/^FAILED  *\([^ ]*\).*/\1/p' "$target/log" | head -n 1)
-        if [[ -n "$found" ]]; then
-            printf 'caught  %-44s %s\n' "$name" "$found"
-        else
-            printf 'MISSED  %-44s by %s\n' "$name" "$models"
-            missed=$((missed + 1))
-        fi
-    fi
-    cp "$original" "$copy/$file"
+refuse() {
+    echo "error: $1" >&2
+    exit 2
 }
 
-words=("$@")
-name="" file="" models="" old="" new=""
+jobs=$(nproc 2> /dev/null || echo 2)
+words=()
+while [[ $# -gt 0 ]]; do
+    case "$1" in
+        -h | --help)
+            sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        --jobs)
+            jobs=${2-}
+            shift
+            ;;
+        --jobs=*) jobs=${1#--jobs=} ;;
+        -*) refuse "unknown option $1; see --help" ;;
+        *) words+=("$1") ;;
+    esac
+    shift || true
+done
+[[ "$jobs" =~ ^[1-9][0-9]?$ ]] || refuse "--jobs: not a number from 1 to 99: '$jobs'"
+list=${MUTATIONS:-$here/mutations}
+[[ -f "$list" ]] || list=$here/$list
+[[ -r "$list" && -f "$list" ]] || refuse "$list cannot be read"
+
+# Splits the list: of mutation n the fields are in the elements n of these arrays.
+names=() files=() models=() olds=() news=()
+wanted() {
+    [[ ${#words[@]} -eq 0 ]] && return
+    local word
+    for word in "${words[@]}"; do [[ "$1" == *"$word"* ]] && return; done
+    return 1
+}
+name="" file="" model="" old="" new=""
 while IFS= read -r line || [[ -n "$line" ]]; do
     case "$line" in
         '#'*) ;;
         'name: '*) name=${line#name: } old="" new="" ;;
         'file: '*) file=${line#file: } ;;
-        'models: '*) models=${line#models: } ;;
+        'models: '*) model=${line#models: } ;;
         '- '*) old+="${old:+$'\n'}${line#- }" ;;
         '+ '*) new+="${new:+$'\n'}${line#+ }" ;;
-        '') [[ -z "$old" ]] || try; old="" ;;
+        '')
+            if [[ -n "$old" ]] && wanted "$name"; then
+                names+=("$name") files+=("$file") models+=("$model") olds+=("$old") news+=("$new")
+            fi
+            old=""
+            ;;
     esac
-done < <(cat "${MUTATIONS:-mutations}"; echo)
+done < <(cat "$list"; echo)
+count=${#names[@]}
+[[ $count -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
+[[ $jobs -le $count ]] || jobs=$count
 
-echo "$count mutations, $missed not caught"
-[[ $missed -eq 0 && $count -gt 0 ]]
+export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-60}"
+[[ $jobs -eq 1 ]] || export LOOM_JOBS=1
+
+# What a failure's report says of the execution, or what replaying it says.
+execution() { sed -n '/^  property/,/^  again/p' "$1" | grep -v '^  again'; }
+
+# Applies mutation $2 in the directory of job $1, runs the models that it names, and undoes it.
+try() {
+    local job=$1 n=$2
+    local copy=$job/copy name=${names[$2]} file=${files[$2]} old=${olds[$2]}
+    local text rest bin=models found
+    text=$(cat "$root/$file")
+    rest=${text#*"$old"}
+    if [[ "$rest" == "$text" || "$rest" == *"$old"* ]]; then
+        printf 'STALE   %-56s %s has that text not once\n' "$name" "$file"
+        return
+    fi
+    printf '%s\n' "${text%%"$old"*}${news[$n]}$rest" > "$copy/$file"
+    [[ "${models[$n]}" == *one_poller* ]] && bin=models-one-poller
+    if ! cargo build --quiet --locked --profile mutation --bin "$bin" --target-dir "$job" \
+        --manifest-path "$copy/loom-tests/Cargo.toml" > "$job/log" 2>&1; then
+        printf 'BROKEN  %-56s does not compile: %s\n' "$name" "$job/log.$n"
+        cp "$job/log" "$job/log.$n"
+    else
+        # shellcheck disable=SC2086
+        "$job/mutation/$bin" --own ${models[$n]} > "$job/log" 2>&1 || true
+        found=$(sed -n 's/^FAILED  *\([^ ]*\).*/\1/p' "$job/log" | head -n 1)
+        if [[ -z "$found" ]]; then
+            printf 'MISSED  %-56s by %s\n' "$name" "${models[$n]}"
+        elif "$job/mutation/$bin" --replay "$job/mutation/failures/${found/::/.}.json" \
+            > "$job/again" 2>&1 || [[ $? -ne 1 ]] ||
+            ! cmp -s <(execution "$job/log") <(execution "$job/again"); then
+            printf 'FICKLE  %-56s %s fails otherwise when replayed\n' "$name" "$found"
+        else
+            printf 'caught  %-56s %s\n' "$name" "$found"
+        fi
+    fi
+    cp "$root/$file" "$copy/$file"
+}
+
+# Does every so manieth mutation, in a directory of its own.
+work() {
+    local n
+    for ((n = $1; n < count; n += jobs)); do try "$target/job$1" "$n"; done
+}
+
+start=$SECONDS
+mkdir -p "$target"
+for ((job = 0; job < jobs; job++)); do
+    # The dependencies are built once.
+    [[ $job -eq 0 || -d "$target/job$job" ]] || cp -r "$target/job0" "$target/job$job"
+    copy=$target/job$job/copy
+    rm -rf "$copy"
+    mkdir -p "$copy/loom-tests" "$copy/docs"
+    cp -r "$root/src" "$copy/src"
+    cp "$root/docs/handoff.md" "$copy/docs/"
+    cp -r "$here/src" "$here/Cargo.toml" "$here/Cargo.lock" "$copy/loom-tests/"
+    cargo build --quiet --locked --profile mutation --target-dir "$target/job$job" \
+        --manifest-path "$copy/loom-tests/Cargo.toml"
+done
+for ((job = 0; job < jobs; job++)); do work "$job" & done | tee "$target/results"
+caught=$(grep -c '^caught' "$target/results" || true)
+echo "$count mutations, $caught caught by a model and replayed, $((count - caught)) not, in" \
+    "$((SECONDS - start)) s with $jobs at a time"
+[[ $caught -eq $count ]]
