@@ -74,7 +74,7 @@ count=${#names[@]}
 [[ $count -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
 [[ $jobs -le $count ]] || jobs=$count
 
-export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-60}"
+export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-120}"
 [[ $jobs -eq 1 ]] || export LOOM_JOBS=1
 
 # What a failure's report says of the execution, or what replaying it says.

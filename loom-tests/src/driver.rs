@@ -1,6 +1,35 @@
-//! The parts of the drivers that have no global state.
+//! The parts of the drivers that have no global state, and a place for timers.
+
+use std::cell::RefCell;
+use std::io;
+
+use crate::reactor::Shard;
+use crate::sync::Ref;
 
 #[path = "../../src/driver/core.rs"]
 pub(crate) mod core;
 #[path = "../../src/driver/fallback.rs"]
 pub(crate) mod fallback;
+
+thread_local! {
+    static PLACE: RefCell<Option<Ref<Shard>>> = const { RefCell::new(None) };
+}
+
+/// As long as this exists, the timers of a model are placed in a shard.
+pub(crate) struct Placed(());
+
+pub(crate) fn place_in(shard: Ref<Shard>) -> Placed {
+    PLACE.set(Some(shard));
+    Placed(())
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        PLACE.take();
+    }
+}
+
+/// In the place of what a thread knows of its home.
+pub(crate) fn place() -> io::Result<Ref<Shard>> {
+    Ok(PLACE.with_borrow(|place| place.clone()).expect("the model has placed its timers"))
+}

@@ -5,6 +5,8 @@
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]
 mod reactor;
+#[path = "../../src/timer.rs"]
+mod timer;
 #[path = "../../src/wheel/mod.rs"]
 mod wheel;
 

@@ -166,7 +166,13 @@ impl Task {
         Waker::from(self.0.clone())
     }
 
+    /// Whether there was a wake-up that was not waited for.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.0.woken_at.lock().unwrap().is_some()
+    }
+
     /// Waits for a wake-up and consumes it; the time when it came.
+    #[track_caller]
     pub(crate) fn wait(&self) -> u64 {
         loop {
             if let Some(at) = self.0.woken_at.lock().unwrap().take() {

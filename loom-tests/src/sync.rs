@@ -1,10 +1,11 @@
 //! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the same interface,
 //! noting their steps in the trace.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -220,7 +221,10 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 ///
 /// Not loom's: it would not let the world end a sleep at the moment that another begins.
 #[derive(Debug)]
-pub(crate) struct Condvar {
+pub(crate) struct Condvar(Arc<CondvarInner>);
+
+#[derive(Debug)]
+struct CondvarInner {
     sleeper: Sleeper,
     tag: Tag,
     /// Touched by each wait and each signal, so that loom tries both orders of the two. `None`
@@ -228,21 +232,42 @@ pub(crate) struct Condvar {
     meets: Option<loom::sync::atomic::AtomicUsize>,
 }
 
+thread_local! {
+    /// Those that may be signalled without the lock of those who wait.
+    static CONDVARS: RefCell<Vec<Weak<CondvarInner>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Signals each condition variable of a parker, as the system may at any time.
+#[track_caller]
+pub(crate) fn signal_spuriously() {
+    let condvars = CONDVARS.take();
+    for inner in condvars.iter().filter_map(Weak::upgrade) {
+        Condvar(inner).notify_one();
+    }
+}
+
 impl Condvar {
     #[track_caller]
     pub(crate) fn new() -> Condvar {
         let meets = Some(loom::sync::atomic::AtomicUsize::new(0));
-        Condvar { sleeper: Sleeper::new(), tag: Tag::new(Location::caller()), meets }
+        let tag = Tag::new(Location::caller());
+        let inner = Arc::new(CondvarInner { sleeper: Sleeper::new(), tag, meets });
+        CONDVARS.with_borrow_mut(|condvars| {
+            condvars.retain(|condvar| condvar.strong_count() > 0);
+            condvars.push(Arc::downgrade(&inner));
+        });
+        Condvar(inner)
     }
 
     /// One that is signalled under the lock only, which saves loom a step.
     #[track_caller]
     pub(crate) fn signalled_under_lock() -> Condvar {
-        Condvar { sleeper: Sleeper::new(), tag: Tag::new(Location::caller()), meets: None }
+        let tag = Tag::new(Location::caller());
+        Condvar(Arc::new(CondvarInner { sleeper: Sleeper::new(), tag, meets: None }))
     }
 
     fn meet(&self) {
-        if let Some(meets) = &self.meets {
+        if let Some(meets) = &self.0.meets {
             meets.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -250,10 +275,10 @@ impl Condvar {
     #[track_caller]
     pub(crate) fn notify_one(&self) {
         self.meet();
-        if self.meets.is_some() {
-            trace::step(Location::caller(), Some(self.tag), || "signal".to_owned());
+        if self.0.meets.is_some() {
+            trace::step(Location::caller(), Some(self.0.tag), || "signal".to_owned());
         }
-        self.sleeper.wake();
+        self.0.sleeper.wake();
     }
 
     #[track_caller]
@@ -278,7 +303,7 @@ impl Condvar {
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) {
         self.meet();
         let MutexGuard(inner, mutex) = guard;
-        self.sleeper.sleep_until(deadline, || drop(inner.take()));
+        self.0.sleeper.sleep_until(deadline, || drop(inner.take()));
         *inner = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

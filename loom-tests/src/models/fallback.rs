@@ -20,6 +20,28 @@ pub(super) fn an_event_meets_the_arming() {
     stage.end();
 }
 
+/// Events at two vacant shards at once, while the fallback sleeps: both are noticed at once.
+pub(super) fn two_pollers_go_off() {
+    let mut stage = Stage::without_fallback();
+    let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
+    let ios = shards.each_ref().map(|shard| Io::new(&stage, shard, true));
+    let tasks = [Task::new(), Task::new()];
+    for (io, task) in ios.iter().zip(&tasks) {
+        assert!(io.poll_readable(&task.waker()).is_pending());
+    }
+    stage.start_fallback();
+    rest();
+    let other = spawn("other", {
+        let io = ios[1].clone();
+        move || io.pipe.arrive()
+    });
+    ios[0].pipe.arrive();
+    tasks.iter().for_each(|task| assert_eq!(task.wait(), 0));
+    other.join();
+    ios.into_iter().for_each(|io| io.end(&stage));
+    stage.end();
+}
+
 /// A thread in `block_on` that drove a moment ago and now computes: an event at its shard is
 /// noticed within two back-offs.
 pub(super) fn an_event_at_a_busy_threads_shard() {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::cell::UnsafeCell;
 
 use crate::handoff::{Seat, Took};
+use crate::reactor::Round;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
 
@@ -69,12 +70,15 @@ fn lend_and_leave(watched: bool) {
     let asker = spawn("asker", {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
         move || {
-            if seat.try_take() == Took::AskFallback {
+            if seat.is_lent() {
                 counts_on_it.store(seat.ask(), Ordering::SeqCst);
             }
         }
     });
     let asked = if watched { seat.leave_watched() } else { seat.leave().asked };
+    // A call takes it meanwhile, which nobody asks: it does not leave for others' sake.
+    assert_eq!(seat.try_take(), Took::Seat);
+    assert!(!seat.leave().asked);
     asker.join();
     assert_eq!(asked, counts_on_it.load(Ordering::SeqCst));
 }
@@ -158,6 +162,42 @@ pub(super) fn a_sibling_takes_over() {
     });
     flag.set();
     first.join();
+    io.pipe.arrive();
+    second.join();
+    assert_eq!(now(), 0);
+    io.end(&stage);
+    stage.end();
+}
+
+/// The same when the call ends during a round of the fallback's, which after that is inside
+/// somebody's waker.
+pub(super) fn a_sibling_takes_over_after_a_round() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let io = Io::new(&stage, &shard, true);
+    let flag = Flag::default();
+    let first = spawn("first", {
+        let (shard, flag) = (shard.clone(), flag.clone());
+        move || block_on(&shard, flag.wait())
+    });
+    let second = spawn("second", {
+        let (shard, io) = (shard.clone(), io.clone());
+        move || block_on(&shard, io.read())
+    });
+    let fallback = spawn("fallback", {
+        let shard = shard.clone();
+        move || {
+            if shard.seat().try_take_lent() {
+                let mut round = Round::new();
+                shard.turn(&mut round);
+                shard.leave();
+                round.wake(&shard);
+            }
+        }
+    });
+    flag.set();
+    first.join();
+    fallback.join();
     io.pipe.arrive();
     second.join();
     assert_eq!(now(), 0);

@@ -5,7 +5,9 @@ mod fallback;
 mod handoff;
 mod one_poller;
 mod parker;
+mod registry;
 mod sources;
+mod timer;
 mod timers;
 
 use crate::runner::Model;
@@ -22,6 +24,7 @@ const SPIN: &str = "Nobody spins";
 const SEAT: &str = "One thread drives";
 const TIMER: &str = "A timer wakes its task";
 const READY: &str = "Readiness reaches who waits";
+const NUMBER: &str = "A descriptor is registered once";
 
 /// Lists models by their functions, with the preemptions that are explored by default and the
 /// property that they check.
@@ -55,6 +58,8 @@ fn nested() -> Vec<Model> {
         parker:
             wake_meets_park 5 WAKE,
             wake_meets_a_limited_park 5 WAKE,
+            a_spurious_signal_ends_no_park 4 WAKE,
+            a_spurious_signal_meets_a_limited_park 4 WAKE,
             wake_meets_the_poller 5 WAKE,
             two_wakes_meet_park 4 WAKE,
             two_wakes_meet_the_poller 4 WAKE,
@@ -68,6 +73,7 @@ fn nested() -> Vec<Model> {
             a_lent_seat_is_asked_for_and_left_watched 5 ALONE,
             siblings 2 WAKE,
             a_sibling_takes_over 3 ALONE,
+            a_sibling_takes_over_after_a_round 2 ALONE,
             a_sibling_that_is_done_hands_on 1 ALONE,
             the_last_leaves 3 ALONE,
             who_asks_gets_the_seat 3 WAKE,
@@ -82,12 +88,25 @@ fn nested() -> Vec<Model> {
             moved_against_expiry 4 TIMER,
             due_again_while_the_waker_is_out 3 TIMER,
             refreshed_against_expiry 5 TIMER;
+        timer:
+            set_later_while_it_fires 4 TIMER,
+            cleared_while_it_fires 4 TIMER,
+            cleared_before_it_fires 4 TIMER,
+            handed_to_another_task_while_it_fires 4 TIMER,
+            dropped_while_it_fires 4 TIMER,
+            ticks_while_it_fires 4 TIMER,
+            made_while_the_driver_falls_asleep 4 EARLIER;
+        registry:
+            two_shards_register 5 NUMBER,
+            two_shards_register_and_deregister 5 NUMBER,
+            a_key_of_another_shard 5 NUMBER;
         fallback:
             an_event_meets_the_arming 4 ALONE,
             an_event_at_a_busy_threads_shard 4 ALONE,
             an_event_at_a_thread_that_is_up_again 3 ALONE,
             a_timer_at_a_busy_threads_shard 4 ALONE,
             a_shard_is_added 5 ALONE,
+            two_pollers_go_off 4 ALONE,
             rest_is_rest 3 SPIN,
             a_busy_thread_takes_turns 1 ALONE;
         sources:

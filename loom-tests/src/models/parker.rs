@@ -70,6 +70,46 @@ pub(super) fn wake_meets_a_limited_park() {
     waker.join();
 }
 
+/// A signal of the condition variable that nobody gave ends no park.
+pub(super) fn a_spurious_signal_ends_no_park() {
+    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
+    let waker = spawn("waker", {
+        let (parker, fact) = (parker.clone(), fact.share());
+        move || {
+            fact.establish();
+            assert_eq!(parker.wake(), Roused::Done);
+        }
+    });
+    let noise = spawn("noise", sync::signal_spuriously);
+    parker.park();
+    assert!(fact.holds());
+    waker.join();
+    noise.join();
+    assert!(!parker.take());
+}
+
+/// One that meets a park with a limit may end that, which then says that it was not notified,
+/// and leaves the notification for the next.
+pub(super) fn a_spurious_signal_meets_a_limited_park() {
+    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
+    let waker = spawn("waker", {
+        let (parker, fact) = (parker.clone(), fact.share());
+        move || {
+            fact.establish();
+            assert_eq!(parker.wake(), Roused::Done);
+        }
+    });
+    let noise = spawn("noise", sync::signal_spuriously);
+    if !parker.park_for(Duration::from_nanos(10)) {
+        parker.park();
+    }
+    assert!(fact.holds());
+    assert_eq!(moves(), 0);
+    waker.join();
+    noise.join();
+    assert!(!parker.take());
+}
+
 /// A wake at any moment around entering and leaving the poller keeps the owner out of it, or
 /// gets it out, and what came before the wake is seen.
 pub(super) fn wake_meets_the_poller() {

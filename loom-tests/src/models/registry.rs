@@ -1,0 +1,115 @@
+//! The registry, with two shards: which descriptor is registered with which poller. The modelled
+//! source fails a model in which it is registered with two.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use crate::reactor::{Interest, Round, Shard, Source};
+use crate::stage::{Stage, Task};
+use crate::sync::Ref;
+use crate::sys::{Pipe, Registration};
+use crate::world::spawn;
+
+/// The number that all sources here are known by.
+const NUMBER: usize = 7;
+
+fn stage() -> (Stage, [Ref<Shard>; 2]) {
+    let stage = Stage::without_fallback();
+    let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
+    assert_eq!(shards.each_ref().map(|shard| shard.index()), [0, 1]);
+    (stage, shards)
+}
+
+/// Asserts that the source can be registered with this shard, and that an event is noticed there.
+fn is_free(stage: &Stage, shard: &Ref<Shard>, pipe: &Arc<Pipe>) {
+    let source = stage.reactor.register(shard, Registration(pipe.clone())).unwrap();
+    assert_eq!(source.shard().index(), shard.index());
+    hears(&source, pipe);
+    stage.reactor.deregister(&source).unwrap();
+}
+
+/// Asserts that an event of the source is noticed where it is registered.
+fn hears(source: &Source, pipe: &Arc<Pipe>) {
+    let task = Task::new();
+    let waker = task.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(source.poll_event(Interest::Read, cx).is_pending());
+    pipe.arrive();
+    source.shard().turn_if_vacant(&mut Round::new());
+    assert!(source.poll_event(Interest::Read, cx).is_ready());
+    assert!(pipe.read());
+}
+
+/// Two threads at home in different shards register the same descriptor: one of them does, the
+/// other is told that it is registered.
+pub(super) fn two_shards_register() {
+    let (stage, shards) = stage();
+    let pipe = Pipe::numbered(true, NUMBER);
+    let register = |shard: &Ref<Shard>| {
+        let (reactor, shard, pipe) = (stage.reactor.clone(), shard.clone(), pipe.clone());
+        move || reactor.register(&shard, Registration(pipe)).ok()
+    };
+    let theirs = Arc::new(std::sync::Mutex::new(None));
+    let other = spawn("other", {
+        let (register, theirs) = (register(&shards[1]), theirs.clone());
+        move || *theirs.lock().unwrap() = register()
+    });
+    let ours = register(&shards[0])();
+    other.join();
+    let theirs = theirs.lock().unwrap().take();
+    assert!(ours.is_some() != theirs.is_some());
+    let source = ours.or(theirs).unwrap();
+    hears(&source, &pipe);
+    stage.reactor.deregister(&source).unwrap();
+    is_free(&stage, &shards[1], &pipe);
+    stage.end();
+}
+
+/// The same where whoever succeeds ends the registration at once: that succeeds as well, and
+/// the other finds it either registered or free.
+pub(super) fn two_shards_register_and_deregister() {
+    let (stage, shards) = stage();
+    let pipe = Pipe::numbered(true, NUMBER);
+    let visit = |shard: &Ref<Shard>| {
+        let (reactor, shard, pipe) = (stage.reactor.clone(), shard.clone(), pipe.clone());
+        move || {
+            if let Ok(source) = reactor.register(&shard, Registration(pipe)) {
+                reactor.deregister(&source).unwrap();
+            }
+        }
+    };
+    let other = spawn("other", visit(&shards[1]));
+    visit(&shards[0])();
+    other.join();
+    shards.iter().for_each(|shard| is_free(&stage, shard, &pipe));
+    stage.end();
+}
+
+/// A source whose descriptor was closed behind its back ends no registration that another
+/// shard made with the same number and the same key meanwhile.
+pub(super) fn a_key_of_another_shard() {
+    let (stage, shards) = stage();
+    let pipes = [(); 3].map(|()| Pipe::numbered(true, NUMBER));
+    let register = |shard, pipe: &Arc<Pipe>| {
+        stage.reactor.register(shard, Registration(pipe.clone())).unwrap()
+    };
+    let stale = register(&shards[0], &pipes[0]);
+    // The number has another owner, which is gone again.
+    let second = register(&shards[1], &pipes[1]);
+    stage.reactor.deregister(&second).unwrap();
+    let third = register(&shards[1], &pipes[2]);
+    assert_eq!((stale.key(), third.shard().index()), (third.key(), 1));
+    let closer = spawn("closer", {
+        let reactor = stage.reactor.clone();
+        move || drop(reactor.deregister(&stale))
+    });
+    // Registered it is, whoever asks: with another shard it would be for the second time.
+    let again = stage.reactor.register(&shards[0], Registration(pipes[2].clone()));
+    assert!(again.is_err());
+    closer.join();
+    let again = stage.reactor.register(&shards[0], Registration(pipes[2].clone()));
+    assert!(again.is_err());
+    hears(&third, &pipes[2]);
+    stage.reactor.deregister(&third).unwrap();
+    stage.end();
+}

@@ -1,0 +1,155 @@
+//! `Timer` as users have it, from a task on an executor elsewhere, against whoever drives its
+//! shard.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_lite::stream::Stream;
+
+use crate::clock::instant;
+use crate::driver::{Placed, place_in};
+use crate::reactor::Round;
+use crate::stage::{Stage, Task};
+use crate::timer::Timer;
+use crate::world::{Thread, now, rest, set_now, spawn};
+
+fn stage() -> (Stage, Placed) {
+    let stage = Stage::without_fallback();
+    let placed = place_in(stage.shard());
+    (stage, placed)
+}
+
+/// A round of somebody's who drives.
+fn driver(stage: &Stage) -> Thread {
+    let shard = stage.shard();
+    spawn("driver", move || shard.turn_if_vacant(&mut Round::new()))
+}
+
+fn poll(timer: &mut Timer, task: &Task) -> Option<std::time::Instant> {
+    let waker = task.waker();
+    match Pin::new(timer).poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(due) => Some(due),
+        Poll::Pending => None,
+    }
+}
+
+/// Waits as a task does: asserts that the timer fires, at this time and for this time.
+fn fires_at(timer: &mut Timer, task: &Task, due: u64) {
+    loop {
+        if let Some(at) = poll(timer, task) {
+            assert_eq!((at, now()), (instant(due), due));
+            return;
+        }
+        task.wait();
+    }
+}
+
+/// Asserts that the timer takes its entry with it.
+fn end(stage: Stage, timer: Timer) {
+    drop(timer);
+    assert_eq!(stage.shard().timers().len(), 0);
+    stage.end();
+}
+
+/// A timer that is polled by a task, and a clock at its deadline: it is due, and whoever drives
+/// has not seen it.
+fn due_at_5(task: &Task) -> Timer {
+    let mut timer = Timer::at(instant(5));
+    assert_eq!(poll(&mut timer, task), None);
+    set_now(5);
+    timer
+}
+
+/// A timer that is set to a later time while it fires wakes its task then, though that does not
+/// poll in between.
+pub(super) fn set_later_while_it_fires() {
+    let (mut stage, _placed) = stage();
+    let task = Task::new();
+    let mut timer = due_at_5(&task);
+    stage.start_fallback();
+    timer.set_at(instant(7));
+    while task.wait() < 7 {}
+    assert_eq!(poll(&mut timer, &task), Some(instant(7)));
+    end(stage, timer);
+}
+
+/// A timer that is cleared while it fires, and then set again, fires when it was set to.
+pub(super) fn cleared_while_it_fires() {
+    let (mut stage, _placed) = stage();
+    let task = Task::new();
+    let mut timer = due_at_5(&task);
+    stage.start_fallback();
+    timer.clear();
+    assert_eq!(poll(&mut timer, &task), None);
+    timer.set_at(instant(9));
+    while task.wait() < 9 {}
+    assert_eq!(poll(&mut timer, &task), Some(instant(9)));
+    end(stage, timer);
+}
+
+/// A timer that another task polls while it fires wakes that one.
+pub(super) fn handed_to_another_task_while_it_fires() {
+    let (mut stage, _placed) = stage();
+    let (first, second) = (Task::new(), Task::new());
+    let mut timer = due_at_5(&first);
+    stage.start_fallback();
+    timer.set_at(instant(7));
+    fires_at(&mut timer, &second, 7);
+    end(stage, timer);
+}
+
+/// A timer that is dropped while it fires takes nothing from the one that comes into its place.
+pub(super) fn dropped_while_it_fires() {
+    let (mut stage, _placed) = stage();
+    let (old, new) = (Task::new(), Task::new());
+    let timer = due_at_5(&old);
+    let driver = driver(&stage);
+    drop(timer);
+    let mut timer = Timer::at(instant(9));
+    assert_eq!(poll(&mut timer, &new), None);
+    driver.join();
+    stage.start_fallback();
+    fires_at(&mut timer, &new, 9);
+    end(stage, timer);
+}
+
+/// A tick is taken while the waker of the one before is still out with the driver: the task
+/// hears of the next, though it does not poll before.
+pub(super) fn ticks_while_it_fires() {
+    let (mut stage, _placed) = stage();
+    let task = Task::new();
+    let mut timer = Timer::interval_at(instant(5), std::time::Duration::from_nanos(5));
+    let waker = task.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(Pin::new(&mut timer).poll_next(cx).is_pending());
+    set_now(5);
+    stage.start_fallback();
+    assert_eq!(Pin::new(&mut timer).poll_next(cx), Poll::Ready(Some(instant(5))));
+    while task.wait() < 10 {}
+    assert_eq!(Pin::new(&mut timer).poll_next(cx), Poll::Ready(Some(instant(10))));
+    end(stage, timer);
+}
+
+/// A timer that is cleared before it is due wakes nobody.
+pub(super) fn cleared_before_it_fires() {
+    let (mut stage, _placed) = stage();
+    let task = Task::new();
+    let mut timer = Timer::at(instant(50));
+    assert_eq!(poll(&mut timer, &task), None);
+    stage.start_fallback();
+    timer.clear();
+    rest();
+    assert!(!task.is_woken());
+    end(stage, timer);
+}
+
+/// A timer that is made while whoever drives goes to sleep fires on time.
+pub(super) fn made_while_the_driver_falls_asleep() {
+    let (mut stage, _placed) = stage();
+    stage.start_fallback();
+    let task = Task::new();
+    let mut timer = Timer::at(instant(50));
+    fires_at(&mut timer, &task, 50);
+    end(stage, timer);
+}
