@@ -122,3 +122,31 @@ pub(crate) fn contain(code: impl FnOnce()) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::resume_unwind;
+
+    use super::*;
+
+    struct PanicsInDrop(u8);
+
+    impl Drop for PanicsInDrop {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                resume_unwind(Box::new(PanicsInDrop(self.0 - 1)));
+            }
+        }
+    }
+
+    /// What a waker panicked with is the user's too, and may panic when it is dropped.
+    #[test]
+    fn panic_in_panics_payload_is_caught() {
+        let mut after = 0;
+        for depth in 0..3 {
+            contain(|| resume_unwind(Box::new(PanicsInDrop(depth))));
+            after += 1;
+        }
+        assert_eq!(after, 3);
+    }
+}

@@ -79,8 +79,15 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::resume_unwind;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use super::*;
+    use crate::handoff::Rouser;
     use crate::reactor::timers::Timers;
+    use crate::sys::{Poller, Polls};
 
     #[test]
     fn a_round_is_idle_only_if_nobody_is_to_be_woken_and_nothing_is_due() {
@@ -96,5 +103,50 @@ mod tests {
         let _ = timers.insert(0, Waker::noop().clone());
         round.more = timers.fire(1, &mut round.fired);
         assert!(!round.is_idle() && !round.has_more());
+    }
+
+    /// A waker that counts and panics when it is woken or dropped.
+    struct Panics {
+        woken: Arc<AtomicUsize>,
+        at_wake: bool,
+    }
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            // Ordering: Relaxed: a count, on one thread.
+            self.woken.fetch_add(1, Ordering::Relaxed);
+            if self.at_wake {
+                resume_unwind(Box::new("woken"));
+            }
+        }
+    }
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                resume_unwind(Box::new("dropped"));
+            }
+        }
+    }
+
+    /// The timers are gone when their wakers come back, so that the batch drops the wakers.
+    #[test]
+    fn panic_in_dropped_waker_does_not_end_batch() {
+        let poller = || crate::sync::share(Poller::new().unwrap());
+        let fallback = crate::sync::share(Rouser::new(poller()));
+        let shard = Shard::new(0, poller(), fallback);
+        let woken = Arc::new(AtomicUsize::new(0));
+        let mut round = Round::new();
+        let waker = |at_wake| Waker::from(Arc::new(Panics { woken: woken.clone(), at_wake }));
+        for at_wake in [false, true, false] {
+            let key = shard.insert_timer(0, waker(at_wake));
+            let _ = shard.timers().fire(u64::MAX - 1, &mut round.fired);
+            shard.remove_timer(key);
+            round.wakers.push(waker(at_wake));
+        }
+        round.wake(&shard);
+        // Ordering: Relaxed: a count, on one thread.
+        assert_eq!(woken.load(Ordering::Relaxed), 6);
+        assert!(round.is_idle());
     }
 }

@@ -295,6 +295,34 @@ mod tests {
     }
 
     #[test]
+    fn interrupted_wait_returns_nothing_and_no_error() {
+        use std::os::unix::thread::JoinHandleExt;
+        use std::sync::Arc;
+        use std::thread;
+        use std::time::{Duration, Instant};
+
+        let handled = Arc::default();
+        signal_hook::flag::register(libc::SIGUSR2, handled).unwrap();
+        let poller = Arc::new(Poller::new().unwrap());
+        let waits = thread::spawn({
+            let poller = poller.clone();
+            move || {
+                let mut events = Events::new();
+                poller.wait(&mut events, Until::Notified).map(|()| events.iter().count())
+            }
+        });
+        let start = Instant::now();
+        while !waits.is_finished() && start.elapsed() < Duration::from_secs(10) {
+            // SAFETY: a thread that is not joined has its id still, and the signal has a handler.
+            unsafe { libc::pthread_kill(waits.as_pthread_t(), libc::SIGUSR2) };
+            thread::sleep(Duration::from_millis(1));
+        }
+        // It may also go on waiting.
+        poller.notify();
+        assert_eq!(waits.join().unwrap().unwrap(), 0);
+    }
+
+    #[test]
     fn a_notification_beyond_what_the_counter_holds_neither_blocks_nor_fails() {
         let poller = Poller::new().unwrap();
         let direct = poller.direct.as_ref().unwrap();

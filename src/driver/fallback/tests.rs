@@ -103,16 +103,48 @@ fn the_poller_of_a_shard_that_others_drive_is_no_source_of_the_fallbacks() {
         fallback.events.iter().count()
     };
     let _ = fallback.look();
-    shards[0].is_up();
+    // Twice, since one that was armed again has to be taken out again.
+    for _ in 0..2 {
+        shards[0].is_up();
+        drive(&shards[0]);
+        assert!(fallback.look().expected);
+        shards[0].poller().notify();
+        assert_eq!(told(&mut fallback), 0, "it was told of what is none of its business");
+        // They fall asleep elsewhere, and it counts on hearing of the shard again.
+        shards[0].falls_asleep();
+        let _ = fallback.look();
+    }
+    // Or they sleep in the shard's poller, having driven a moment ago.
     drive(&shards[0]);
+    assert_eq!(shards[0].seat().try_take(), Took::Seat);
     assert!(fallback.look().expected);
     shards[0].poller().notify();
-    assert_eq!(told(&mut fallback), 0, "it was told of what is none of its business");
-    // They fall asleep elsewhere, and it counts on hearing of the shard again.
-    shards[0].falls_asleep();
+    assert_eq!(told(&mut fallback), 0, "its driver sleeps for a moment");
+    shards[0].leave();
     let _ = fallback.look();
     shards[0].poller().notify();
     assert_eq!(told(&mut fallback), 1);
+}
+
+/// A panic between the wait and the note of what went off: the shard's poller is not armed any
+/// more, and nothing says so.
+#[test]
+fn after_panic_every_watched_shard_is_armed_again() {
+    let (mut fallback, shards) = fallback(1);
+    if !NESTED {
+        return;
+    }
+    let heard = |fallback: &mut Fallback| {
+        fallback.reactor.root().wait(&mut fallback.events, Until::Now).unwrap();
+        fallback.events.iter().count()
+    };
+    let _ = fallback.look();
+    shards[0].poller().notify();
+    assert_eq!(heard(&mut fallback), 1);
+    fallback.recover();
+    let _ = fallback.look();
+    shards[0].poller().notify();
+    assert_eq!(heard(&mut fallback), 1, "the poller was taken for armed");
 }
 
 #[test]
