@@ -2,11 +2,17 @@
 
 use std::os::fd::BorrowedFd;
 
-/// A descriptor that is readable when the reactor has something to do, on any of its shards:
-/// for event loops of other libraries, which can poll it beside their own. `None` where the
-/// system's poller has no such descriptor, or if there are no descriptors left to make one.
+/// Returns a descriptor that is readable while an event of a source waits to be fetched, on any
+/// shard of the reactor: for event loops of other libraries, which can poll it beside their own.
+/// `None` where the system's poller has no such descriptor, or if there are no descriptors left to
+/// make one.
 ///
-/// The first call makes it, and it stays for the life of the process. It is for polling only.
+/// It does not report timers: an overdue timer does not make it readable, and a loop that polls
+/// it must not count on it for [`Timer`](crate::Timer)s. It may be readable without an event of a
+/// source, when a thread that sleeps in a shard's poller is woken; and it is readable for a moment
+/// only where a thread of the reactor fetches the event first.
+///
+/// The first call creates it, and it stays for the life of the process. It is for polling only.
 ///
 /// # Examples
 ///
