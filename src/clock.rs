@@ -43,13 +43,16 @@ pub(crate) fn wheel_now() -> u64 {
     saturating_nanos(now().saturating_duration_since(epoch))
 }
 
-/// Whether an instant, which is also given as wheel time, has come.
+/// Returns the time if an instant, which is also given as wheel time, has come.
 ///
 /// Where the system has a cheap clock that is behind the exact one by a few milliseconds, that
 /// one answers for what is far ahead: so most timers cost no second look at the exact clock
 /// when they are first polled.
-pub(crate) fn has_come(at: Instant, wheel_time: u64) -> bool {
-    !is_far_ahead(wheel_time) && at <= now()
+pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
+    if is_far_ahead(wheel_time) {
+        return None;
+    }
+    Some(now()).filter(|now| at <= *now)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -104,7 +107,7 @@ mod tests {
         for ahead in [0, 1, 1_000_000, 50_000_000, 99_000_000, 101_000_000, 10_000_000_000] {
             let before = now();
             let at = before + Duration::from_nanos(ahead);
-            let come = has_come(at, wheel_time(at));
+            let come = time_if_come(at, wheel_time(at)).is_some();
             let after = now();
             assert!(!come || at <= after, "came early by {:?}", at - after);
             assert!(come || before < at, "has not come {:?} after", before - at);

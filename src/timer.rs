@@ -5,7 +5,8 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
-use std::cell::Cell;
+mod period;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use futures_lite::stream::Stream;
 
-use crate::clock::{self, NEVER};
+use crate::clock;
 use crate::driver;
 use crate::reactor::Shard;
 use crate::sync::{self, Ref};
 use crate::wheel::Key;
+use period::Period;
 
 /// A future or stream that tells when its time has come.
 ///
@@ -40,8 +42,15 @@ use crate::wheel::Key;
 /// missed, because nobody polled, are made up for one after another without waiting.
 ///
 /// A period of zero is allowed, and one too short to keep up with: there is always a tick to make
-/// up for. So that a task that takes them in a loop leaves others on its thread a turn, one poll in
-/// 1,024 that lag behind is `Pending`, and the task is woken with the next timers that are due.
+/// up for. A task that takes them in a loop must leave others on its thread a turn. So each timer
+/// counts its overdue ticks: those that are yielded in a row while the next tick is due already. In
+/// place of the 1,024th, the poll is `Pending` once, the task is woken with the next timers that are
+/// due, and the count starts anew. It also starts anew when the timer has caught up, and when it is
+/// set or cleared.
+///
+/// A timer that is up to 1,024 ticks behind therefore yields all of them without waiting, whatever
+/// other timers do. Code that takes missed ticks without waiting, until a poll is `Pending`, may find
+/// more ticks later if there were more than that.
 ///
 /// # Without a reactor
 ///
@@ -76,16 +85,12 @@ use crate::wheel::Key;
 pub struct Timer {
     /// When it is due next. `None`: never.
     when: Option<Instant>,
-    /// Nanoseconds from one tick to the next. `NEVER`: there is no next.
-    period: u64,
+    /// The time from one tick to the next, and the count of overdue ticks.
+    period: Period,
     /// Where its entry is, from the first poll that had to wait until it has fired for the
     /// last time. The entry keeps the waker, also while the timer has no deadline.
     entry: Option<Entry>,
 }
-
-/// Ticks that a thread takes, of a period that nobody can keep up with, until it is the turn of
-/// others.
-const BURST: u32 = 1024;
 
 struct Entry {
     shard: Ref<Shard>,
@@ -111,7 +116,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn never() -> Timer {
-        Timer { when: None, period: NEVER, entry: None }
+        Timer { when: None, period: Period::NEVER, entry: None }
     }
 
     /// A timer that fires once, when `duration` has passed from now. A duration that the clock
@@ -148,7 +153,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn at(instant: Instant) -> Timer {
-        Timer { when: Some(instant), period: NEVER, entry: None }
+        Timer { when: Some(instant), period: Period::NEVER, entry: None }
     }
 
     /// A timer that fires each `period`, the first time one period from now. A period that the
@@ -193,7 +198,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn interval_at(start: Instant, period: Duration) -> Timer {
-        Timer { when: Some(start), period: clock::saturating_nanos(period), entry: None }
+        Timer { when: Some(start), period: Period::new(period), entry: None }
     }
 
     /// Whether the timer has a deadline: `false` for one that never fires, or that has fired
@@ -258,6 +263,7 @@ impl Timer {
     /// ```
     pub fn set_at(&mut self, instant: Instant) {
         self.when = Some(instant);
+        self.period.caught_up();
         if let Some(Entry { shard, key }) = self.entry() {
             shard.reschedule_timer(*key, clock::wheel_time(instant));
         }
@@ -303,7 +309,7 @@ impl Timer {
     /// # });
     /// ```
     pub fn set_interval_at(&mut self, start: Instant, period: Duration) {
-        self.period = clock::saturating_nanos(period);
+        self.period = Period::new(period);
         self.set_at(start);
     }
 
@@ -321,6 +327,7 @@ impl Timer {
     /// ```
     pub fn clear(&mut self) {
         self.when = None;
+        self.period.caught_up();
         if let Some(Entry { shard, key }) = self.entry() {
             shard.timers().unschedule(*key);
         }
@@ -351,17 +358,6 @@ impl Timer {
             self.entry = None;
         }
         self.entry.as_ref()
-    }
-
-    /// Whether this thread has made up for many ticks, and the next, too, is overdue: then it is
-    /// the others' turn.
-    fn gives_way(next: Instant) -> bool {
-        thread_local! {
-            static TICKS: Cell<u32> = const { Cell::new(0) };
-        }
-        let ticks = TICKS.get().wrapping_add(1);
-        TICKS.set(ticks);
-        ticks % BURST == 0 && clock::has_come(next, clock::wheel_time(next))
     }
 
     /// Gives the entry up.
@@ -398,15 +394,15 @@ impl Stream for Timer {
             return Poll::Pending;
         };
         let deadline = clock::wheel_time(when);
-        if !clock::has_come(when, deadline) {
+        let Some(now) = clock::time_if_come(when, deadline) else {
+            self.period.caught_up();
             self.arm(deadline, cx);
             return Poll::Pending;
-        }
-        let next = match self.period {
-            NEVER => None,
-            period => when.checked_add(Duration::from_nanos(period)),
         };
-        if next.is_some_and(Timer::gives_way) {
+        let next = self.period.get().and_then(|period| when.checked_add(period));
+        if next.is_none_or(|next| now < next) {
+            self.period.caught_up();
+        } else if self.period.gives_way() {
             // By way of the wheel, which has it that it is due: so the driver gets its turn as
             // well, and the waker is kept like that of any poll that found nothing.
             self.arm(deadline, cx);
@@ -425,10 +421,9 @@ impl Stream for Timer {
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let period = (self.period != NEVER).then(|| Duration::from_nanos(self.period));
         f.debug_struct("Timer")
             .field("when", &self.when)
-            .field("period", &period)
+            .field("period", &self.period)
             .field("waits", &self.entry.is_some())
             .finish()
     }
@@ -436,10 +431,34 @@ impl fmt::Debug for Timer {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
+    use crate::clock::hand;
 
     #[test]
     fn a_timer_takes_forty_bytes() {
         assert!(size_of::<Timer>() <= 40, "{}", size_of::<Timer>());
+    }
+
+    /// An interval that falls behind now and then, and catches up each time, must not give way
+    /// because of all these ticks together.
+    #[test]
+    fn caught_up_interval_counts_overdue_ticks_anew() {
+        const TICKS: u64 = 1_000;
+        const PERIOD: u64 = 1_000;
+        hand::set(0);
+        let mut interval = Timer::interval(Duration::from_nanos(PERIOD));
+        let mut cx = Context::from_waker(Waker::noop());
+        for backlog in 1..=10 {
+            hand::set(backlog * TICKS * PERIOD);
+            for tick in 0..TICKS {
+                let poll = Pin::new(&mut interval).poll_next(&mut cx);
+                assert!(poll.is_ready(), "tick {tick} of backlog {backlog}");
+            }
+            if backlog % 2 == 0 {
+                assert!(Pin::new(&mut interval).poll_next(&mut cx).is_pending());
+            }
+        }
     }
 }

@@ -85,9 +85,9 @@ fn deadlines_from_the_first_instant_on_are_due_at_once_and_keep_their_grid() {
                 let what = format!("{way}, period {period:?}");
                 assert!(timer.will_fire(), "{what}");
                 assert_eq!(poll_with(&waker, &mut timer), Poll::Ready(at), "{what}");
-                // A period that nanoseconds cannot count, 584 years, is endless.
+                // A period of more than 292 years is endless.
                 let counts =
-                    way.contains("interval_at") && u64::try_from(period.as_nanos()).is_ok();
+                    way.contains("interval_at") && i64::try_from(period.as_nanos()).is_ok();
                 let next = if counts { at.checked_add(period) } else { None };
                 match next {
                     // Centuries of ticks were missed, and are made up for one by one.
@@ -217,6 +217,104 @@ fn a_backlog_that_is_no_storm_is_made_up_for_without_giving_way() {
         let mut hourly = Timer::interval_at(due, HOUR);
         assert_eq!(poll_with(&waker, &mut hourly), Poll::Ready(due));
     }
+}
+
+/// How many ticks an interval yields until a poll is `Pending`.
+fn taken_without_waiting(interval: &mut Timer) -> usize {
+    let waker = Wakes::new().waker();
+    (0..).take_while(|_| poll_with(&waker, interval).is_ready()).count()
+}
+
+/// An interval that has `ticks` to make up for, and then none for an hour.
+fn behind(ticks: u32) -> Timer {
+    let period = 2 * HOUR;
+    // In the middle of a period, whatever the machine does meanwhile.
+    Timer::interval_at(Instant::now() - HOUR - period * (ticks - 1), period)
+}
+
+/// What other timers of the thread have yielded before must not count: code that takes missed
+/// ticks without waiting would end too early, having taken a few.
+#[test]
+fn missed_ticks_come_whatever_other_timers_took() {
+    let _watchdog = watchdog();
+    for others in [0, 1, 400, 1_000, 1_020, 1_023] {
+        assert_eq!(taken_without_waiting(&mut behind(others + 1)), others as usize + 1);
+        for ticks in [1, 2, 100, 1_000, 1_023, 1_024] {
+            let mut interval = behind(ticks);
+            assert_eq!(taken_without_waiting(&mut interval), ticks as usize, "after {others}");
+            // Pending because nothing is due, and not in place of a tick.
+            assert_eq!(taken_without_waiting(&mut interval), 0, "after {others}");
+        }
+    }
+}
+
+/// Ticks of before an interval was set anew must not count.
+#[test]
+fn interval_set_anew_counts_anew() {
+    let _watchdog = watchdog();
+    let period = 2 * HOUR;
+    let start = || Instant::now() - HOUR - period * 2_000;
+    let waker = Wakes::new().waker();
+    let mut interval = Timer::interval_at(start(), period);
+    for round in 0..9 {
+        assert!((0..1_000).all(|_| poll_with(&waker, &mut interval).is_ready()), "round {round}");
+        match round % 3 {
+            0 => interval.set_interval_at(start(), period),
+            1 => interval.set_at(start()),
+            _ => {
+                interval.clear();
+                interval.set_at(start());
+            }
+        }
+    }
+}
+
+/// The bound, to the tick: with one more to make up for, the 1,024th gives way, once.
+#[test]
+fn overdue_tick_1024_gives_way_once() {
+    let _watchdog = watchdog();
+    let mut interval = behind(3_000);
+    assert_eq!(taken_without_waiting(&mut interval), 1_023);
+    assert_eq!(taken_without_waiting(&mut interval), 1_023);
+    assert_eq!(taken_without_waiting(&mut interval), 3_000 - 2 * 1_023);
+    assert_eq!(taken_without_waiting(&mut interval), 0);
+}
+
+/// Two storms in one task must leave others of the thread their turn as one does, although each
+/// counts by itself.
+#[test]
+fn alternating_storms_give_way_to_their_thread() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let executor = LocalExecutor::new();
+        let ticks = Rc::new(Cell::new(0_u64));
+        let storm = executor.spawn({
+            let ticks = ticks.clone();
+            async move {
+                let (mut one, mut other) =
+                    (Timer::interval(Duration::ZERO), Timer::interval(Duration::ZERO));
+                loop {
+                    one.next().await;
+                    other.next().await;
+                    ticks.set(ticks.get() + 2);
+                }
+            }
+        });
+        let others = executor.spawn({
+            let ticks = ticks.clone();
+            async move {
+                for _ in 0..100 {
+                    let before = ticks.get();
+                    futures_lite::future::yield_now().await;
+                    let between = ticks.get() - before;
+                    assert!(between <= 4 * 1_024, "{between} ticks before another task's turn");
+                }
+            }
+        });
+        executor.run(in_time("a task beside two storms", others)).await;
+        assert!(ticks.get() > 1_024, "the storms were none");
+        drop(storm);
+    });
 }
 
 #[test]
