@@ -25,7 +25,7 @@
 # missed are told and no error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compare=(cargo run --release --locked -p compare --)
+compare=(cargo run --quiet --release --locked -p compare --)
 case ${1-} in
   run | docs) exec "${compare[@]}" "$@" ;;
   *) exec "${compare[@]}" table "$@" ;;

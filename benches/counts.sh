@@ -23,14 +23,14 @@ case $#${1+ $1} in
   '1 calls') work=calls tools=(strace) ;;
   # The program: the shell has a word of that name.
   '1 memory') work=memory tools=(time) ;;
-  *) echo "usage: benches/counts.sh [lines | moves | wheels | calls | memory]" >&2; exit 2 ;;
+  *) echo "error: $*: not known; usage: benches/counts.sh [lines | moves | wheels | calls | memory]" >&2; exit 2 ;;
 esac
 for tool in "${tools[@]}"; do
   type -P "$tool" >/dev/null && continue
   package=${tool/#nm/binutils}
   if [ "$(id -u)" != 0 ] || ! type -P apt-get >/dev/null; then
     echo "error: $tool is needed: install the package $package" >&2
-    exit 1
+    exit 2
   fi
   export DEBIAN_FRONTEND=noninteractive
   { apt-get -q update && apt-get -qy install --no-install-recommends "$package"; } >/dev/null

@@ -3,7 +3,11 @@
 import json
 import sys
 
-figures = json.loads(sys.stdin.read().splitlines()[-1])
+try:
+    figures = json.loads(sys.stdin.read().splitlines()[-1])
+except (IndexError, ValueError):
+    print("error: the last line of standard input is no JSON", file=sys.stderr)
+    sys.exit(2)
 start, end = figures["start"], figures["end"]
 sums = [figures[key] for key in ("connected", "accepted", "left", "ended", "accounted_for")]
 wrong = [

@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -gt 1 ] || [ "${1---lines}" != --lines ]; then
-  echo "usage: ci/coverage.sh [--lines]" >&2
+  echo "error: $*: not known; usage: ci/coverage.sh [--lines]" >&2
   exit 2
 fi
 version=0.9.1

@@ -35,14 +35,22 @@ targets=(
 )
 
 dir=${CROSS_DIR:-target/cross}
-while getopts d: option; do
+wrong() {
+  echo "error: $1; usage: ci/cross.sh [-d DIR] [setup | source | clippy | windows | aarch64 ...]" >&2
+  exit 2
+}
+while getopts :d: option; do
   case $option in
     d) dir=$OPTARG ;;
-    *) exit 2 ;;
+    :) wrong "-$OPTARG needs a directory" ;;
+    *) wrong "-$OPTARG: no such option" ;;
   esac
 done
 shift $((OPTIND - 1))
 steps=("$@")
+for step; do
+  case $step in setup | source | clippy | windows | aarch64) ;; *) wrong "$step: no such step" ;; esac
+done
 [ ${#steps[@]} -gt 0 ] || steps=(setup clippy windows aarch64)
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
@@ -208,10 +216,9 @@ for step in "${steps[@]}"; do
     setup) setup ;;
     source) source_only ;;
     clippy | windows | aarch64)
-      [ -e "$dir/wine" ] || { echo "run the step 'setup' first" >&2; exit 1; }
+      [ -e "$dir/wine" ] || { echo "error: $dir has no toolchain: run the step 'setup' first" >&2; exit 2; }
       use_copy
       "$step"
       ;;
-    *) echo "no such step: $step" >&2; exit 2 ;;
   esac
 done

@@ -8,6 +8,10 @@
 # network each time. To do so: `cargo deny --all-features check advisories`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ $# -gt 0 ]; then
+  echo "error: $1: there are no arguments; usage: ci/deny.sh" >&2
+  exit 2
+fi
 version=0.20.2
 
 if ! cargo deny --version 2> /dev/null | grep -q " $version\$"; then

@@ -12,12 +12,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 dir=${MSRV_DIR:-target/msrv}
-while getopts d: option; do
+wrong() {
+  echo "error: $1; usage: ci/msrv.sh [-d DIR]" >&2
+  exit 2
+}
+while getopts :d: option; do
   case $option in
     d) dir=$OPTARG ;;
-    *) exit 2 ;;
+    :) wrong "-$OPTARG needs a directory" ;;
+    *) wrong "-$OPTARG: no such option" ;;
   esac
 done
+shift $((OPTIND - 1))
+[ $# -eq 0 ] || wrong "$1: there are no arguments"
 version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # Unpacks rustc and cargo of the wanted version, and the libraries they need.
@@ -32,8 +39,8 @@ unpack() {
   rustc=$(newest rustc-web)
   cargo=$(newest cargo-web)
   if [ -z "$rustc" ] || [ -z "$cargo" ]; then
-    echo "no compiler $version is to be had" >&2
-    return 1
+    echo "error: no compiler $version is to be had" >&2
+    exit 2
   fi
   (
     cd "$dir"
@@ -55,7 +62,7 @@ else
   export LD_LIBRARY_PATH="$dir/usr/lib/x86_64-linux-gnu:$dir/lib/x86_64-linux-gnu"
   unset RUSTUP_TOOLCHAIN
 fi
-rustc --version | grep -F "rustc $version." || { echo "not the compiler $version" >&2; exit 1; }
+rustc --version | grep -F "rustc $version." || { echo "error: not the compiler $version" >&2; exit 2; }
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/msrv-build}
 cargo check --locked --lib

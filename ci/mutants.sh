@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 version=27.1.0
 
 usage() {
-  echo "usage: ci/mutants.sh all | AREA ... | share K [N], of the areas wheel, reactor, driver" >&2
+  echo "error: wrong arguments; usage: ci/mutants.sh all | AREA ... | share K [N], of the areas wheel, reactor, driver" >&2
   exit 2
 }
 

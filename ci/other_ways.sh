@@ -3,6 +3,10 @@
 # in its seat (Windows, illumos), and interest that is forgotten with each event.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ $# -gt 0 ]; then
+    echo "error: $1: there are no arguments; usage: ci/other_ways.sh" >&2
+    exit 2
+fi
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/ways"
 target=$(cd "$target" && pwd)

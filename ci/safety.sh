@@ -3,6 +3,10 @@
 # That each says why it may is for clippy to check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ $# -gt 0 ]; then
+  echo "error: $1: there are no arguments; usage: ci/safety.sh" >&2
+  exit 2
+fi
 
 # The code only: no comments, and not the names of lints.
 in_source() {

@@ -18,15 +18,23 @@ cd "$(dirname "$0")/.."
 
 dir=target/cross
 optional=false
-while getopts d:o option; do
+wrong() {
+  echo "error: $1; usage: ci/sanitizers.sh [-d DIR] [-o] [address] [thread]" >&2
+  exit 2
+}
+while getopts :d:o option; do
   case $option in
     d) dir=$OPTARG ;;
     o) optional=true ;;
-    *) exit 2 ;;
+    :) wrong "-$OPTARG needs a directory" ;;
+    *) wrong "-$OPTARG: no such option" ;;
   esac
 done
 shift $((OPTIND - 1))
 steps=("$@")
+for step; do
+  case $step in address | thread) ;; *) wrong "$step: no such step" ;; esac
+done
 [ ${#steps[@]} -gt 0 ] || steps=(address thread)
 target=$(rustc -vV | sed -n 's/^host: //p')
 # The test of the idle process is left out: ThreadSanitizer has a thread of its own, which wakes.
@@ -55,7 +63,7 @@ for step in "${steps[@]}"; do
     address)
       if ! cargo +nightly --version > /dev/null 2>&1; then
         echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
-        exit 1
+        exit 2
       fi
       export RUSTFLAGS="-Zsanitizer=address"
       under=(cargo +nightly test --locked --target "$target" --target-dir target/asan)
@@ -78,6 +86,5 @@ for step in "${steps[@]}"; do
         TSAN_OPTIONS="halt_on_error=0 exitcode=66" \
         cargo test --locked -Zbuild-std "${threads[@]}" --target "$target" --target-dir target/tsan
       ;;
-    *) echo "no such step: $step" >&2; exit 2 ;;
   esac
 done

@@ -32,12 +32,23 @@ fn report(address: SocketAddr, limit: Duration) -> io::Result<Async<TcpStream>> 
     result
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Says in one line what is wrong with the arguments.
+fn refuse(what: &str) -> ! {
+    eprintln!("error: {what}; usage: connect_with_timeout [HOST:PORT [SECONDS]]");
+    std::process::exit(2)
+}
+
+fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     if let Some(address) = arguments.next() {
-        let seconds = arguments.next().as_deref().unwrap_or("10").parse()?;
-        let limit = Duration::try_from_secs_f64(seconds)?;
-        let address = address.to_socket_addrs()?.next().ok_or("the name has no address")?;
+        let seconds = arguments.next().unwrap_or_else(|| "10".to_owned());
+        let limit = seconds.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let limit = limit.unwrap_or_else(|| refuse(&format!("{seconds} is no number of seconds")));
+        let found = address.to_socket_addrs();
+        let found = found.unwrap_or_else(|error| refuse(&format!("{address}: {error}")));
+        let [address] = found.take(1).collect::<Vec<_>>()[..] else {
+            refuse(&format!("{address} has no address"));
+        };
         report(address, limit)?;
         return Ok(());
     }

@@ -67,10 +67,11 @@ async fn client(address: SocketAddr, times: usize) -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1);
-    let parsed = address.as_deref().unwrap_or("127.0.0.1:0").parse::<SocketAddr>();
-    let bind = parsed.map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("not an address with port: {error}"))
-    })?;
+    let bind: SocketAddr =
+        address.as_deref().unwrap_or("127.0.0.1:0").parse().unwrap_or_else(|error| {
+            eprintln!("error: {error}; usage: tcp_echo_with_read_timeout [ADDRESS:PORT]");
+            std::process::exit(2)
+        });
     let executor = Rc::new(LocalExecutor::new());
     block_on(executor.run(async {
         let listener = Async::<TcpListener>::bind(bind)?;

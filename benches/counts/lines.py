@@ -28,4 +28,7 @@ def main(trace: str, mark: str) -> None:
     print(" ".join(f"{len(found):8}" for found in lines.values()))
 
 
+if len(sys.argv) != 3:
+    print("error: wanted is lines.py TRACE MARK", file=sys.stderr)
+    sys.exit(2)
 main(*sys.argv[1:])

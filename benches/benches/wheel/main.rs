@@ -40,6 +40,15 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
+    // Cargo says what kind of run this is.
+    let is_known = |argument: &String| match argument.as_str() {
+        "--quick" | "--bench" => true,
+        part => !part.starts_with('-') && PEERS.iter().any(|(name, _)| name.contains(part)),
+    };
+    if let Some(unknown) = arguments.iter().find(|argument| !is_known(argument)) {
+        eprintln!("error: {unknown}: wanted are --quick and parts of the names of peers");
+        std::process::exit(2);
+    }
     let peers: Vec<(&str, Build)> = PEERS
         .iter()
         .copied()

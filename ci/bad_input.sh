@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Checks what the repository's scripts and programs do with bad input: unknown options, arguments
+# and names, numbers that are none, tools that are missing. Each must say in one line what is wrong
+# and exit with 2.
+#
+#   ci/bad_input.sh              the scripts: builds nothing, a few seconds
+#   ci/bad_input.sh programs     the examples, the benchmarks and the loom models, which it builds
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ $# -gt 1 ] || [ "${1-programs}" != programs ]; then
+  echo "error: $*: not known; usage: ci/bad_input.sh [programs]" >&2
+  exit 2
+fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+checked=0 wrong=0
+
+# refuses COMMAND ...: it must end with 2, within seconds, with one line on standard error.
+refuses() {
+  local code=0 lines
+  timeout 20 "$@" > /dev/null 2> "$scratch/err" < /dev/null || code=$?
+  lines=$(wc -l < "$scratch/err")
+  checked=$((checked + 1))
+  if [ $code -ne 2 ] || [ "$lines" -ne 1 ]; then
+    wrong=$((wrong + 1))
+    echo "NOT SO  $*: exit code $code, $lines lines:"
+    sed 's/^/        /' "$scratch/err" | head -n 5
+  fi
+}
+
+# A script of another part of the repository, if that part is there.
+refuses_if_there() {
+  [ ! -e "$1" ] || refuses "$@"
+}
+
+# A directory for PATH, which has the usual tools, a cargo without toolchains, and no others.
+usual_tools_only() {
+  local tool bin=$scratch/bin
+  mkdir "$bin"
+  for tool in bash env sh dirname basename cat cut sed awk grep sort uniq wc head tr mkdir mktemp \
+    rm id date nproc timeout; do
+    ln -s "$(type -P "$tool")" "$bin/$tool"
+  done
+  printf '#!/bin/sh\nexit 1\n' > "$bin/cargo"
+  printf '#!/bin/sh\necho "host: none"\n' > "$bin/rustc"
+  chmod +x "$bin/cargo" "$bin/rustc"
+  echo "$bin"
+}
+
+scripts() {
+  local script bin
+  for script in .ci/run ci/*.sh; do refuses "$script" --no-such-option; done
+  for script in benches deny msrv other_ways safety soak coverage cross sanitizers mutants promises; do
+    refuses "ci/$script.sh" no-such-thing
+  done
+  refuses .ci/run no-such-thing
+  refuses ci/bad_input.sh programs programs
+  refuses ci/coverage.sh --lines --lines
+  refuses ci/cross.sh -d
+  refuses ci/msrv.sh -d
+  refuses ci/sanitizers.sh -d
+  refuses ci/cross.sh -d "$scratch/cross" clippy
+  refuses ci/sanitizers.sh address no-such-thing
+  refuses ci/soak.sh 0
+  refuses ci/soak.sh 10 10
+  refuses ci/mutants.sh
+  refuses ci/mutants.sh share
+  refuses ci/mutants.sh share 0
+  refuses ci/mutants.sh wheel no-such-thing
+  refuses ci/promises.sh
+  refuses ci/promises.sh all all
+  refuses ci/promises.sh share
+  refuses ci/promises.sh share 0
+  refuses ci/promises.sh share 10 x
+  refuses benches/counts.sh no-such-thing
+  refuses benches/counts.sh lines lines
+  refuses python3 ci/check_heartbeats.py
+  refuses python3 ci/check_soak.py
+  refuses python3 benches/counts/lines.py
+  refuses_if_there fuzz/run.sh
+  refuses_if_there fuzz/run.sh no-such-thing
+  refuses_if_there fuzz/run.sh 0
+  refuses_if_there loom-tests/mutate.sh --no-such-option
+  refuses_if_there loom-tests/mutate.sh no-such-thing
+  refuses_if_there simulation/run.sh --no-such-option
+  refuses_if_there simulation/run.sh no-such-thing
+
+  bin=$(usual_tools_only)
+  for script in .ci/run ci/soak.sh benches/counts.sh; do refuses env PATH="$bin" "$script"; done
+  refuses env PATH="$bin" ci/sanitizers.sh address
+  [ ! -e fuzz/run.sh ] || refuses env PATH="$bin" fuzz/run.sh 1
+}
+
+programs() {
+  local target=${CARGO_TARGET_DIR:-target} name
+  cargo build --quiet --locked --examples
+  cargo build --quiet --release --locked -p compare -p counts
+  for name in heartbeats soak; do
+    refuses "$target/debug/examples/$name" --no-such-option
+    refuses "$target/debug/examples/$name" --seconds none
+  done
+  refuses "$target/debug/examples/connect_with_timeout" no-such-address
+  refuses "$target/debug/examples/connect_with_timeout" 127.0.0.1:1 never
+  refuses "$target/debug/examples/tcp_echo_with_read_timeout" no-such-address
+  refuses benches/compare.sh --no-such-option
+  refuses benches/compare.sh --only no-such-thing
+  refuses benches/compare.sh run no-such-thing async-wheel
+  refuses benches/compare.sh docs "$scratch/no-such-file"
+  refuses "$target/release/counts" no-such-thing
+  refuses "$target/release/counts" insert 10 20
+  cargo bench --quiet --locked -p benches --bench wheel --no-run 2> /dev/null
+  refuses cargo bench --quiet --locked -p benches --bench wheel -- --no-such-option
+  refuses cargo bench --quiet --locked -p benches --bench wheel -- no-such-thing
+  if [ -e loom-tests/run.sh ]; then
+    loom-tests/run.sh --list > /dev/null
+    refuses loom-tests/run.sh --no-such-option
+    refuses loom-tests/run.sh no-such-thing
+  fi
+}
+
+if [ "${1-}" = programs ]; then programs; else scripts; fi
+echo "$checked calls with bad input, $wrong not refused as they should be"
+[ $wrong -eq 0 ] && [ $checked -gt 0 ]
