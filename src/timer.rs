@@ -441,6 +441,19 @@ mod tests {
         assert!(size_of::<Timer>() <= 40, "{}", size_of::<Timer>());
     }
 
+    #[test]
+    fn timer_is_due_to_the_nanosecond() {
+        hand::set(0);
+        let mut timer = Timer::after(Duration::from_nanos(10));
+        let mut cx = Context::from_waker(Waker::noop());
+        for at in [0, 1, 9] {
+            hand::set(at);
+            assert!(Pin::new(&mut timer).poll(&mut cx).is_pending(), "at {at} ns");
+        }
+        hand::set(10);
+        assert!(Pin::new(&mut timer).poll(&mut cx).is_ready());
+    }
+
     /// An interval that falls behind now and then, and catches up each time, must not give way
     /// because of all these ticks together.
     #[test]
