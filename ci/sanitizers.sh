@@ -39,17 +39,17 @@ done
 target=$(rustc -vV | sed -n 's/^host: //p')
 # The test of the idle process is left out: ThreadSanitizer has a thread of its own, which wakes.
 # That of forks is left out there as well: it starts no threads in a child.
-# That of hostile wakers is run by itself: a waker that panics when it is dropped leaks what it
+# Those of hostile wakers are run by themselves: a waker that panics when it is dropped leaks what it
 # holds, and what it panicked with, if that panics again, is left alone on purpose.
 # So is that of forks, by AddressSanitizer: to LeakSanitizer, which looks when a child ends, all is
 # leaked that threads hold which the child has not got.
 tests=(--lib)
-threads=(--test hostile_wakers)
+threads=(--test hostile_wakers --test hostile_drops)
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
   case $name in
     # And that of the subscriber needs a feature.
-    idle | hostile_wakers | fork | subscriber) ;;
+    idle | hostile_wakers | hostile_drops | fork | subscriber) ;;
     # One thread only, or about memory, of which ThreadSanitizer takes some itself.
     auto_traits | exhaustion_memory | wheel_*) tests+=(--test "$name") ;;
     *) tests+=(--test "$name") threads+=(--test "$name") ;;
@@ -68,7 +68,7 @@ for step in "${steps[@]}"; do
       export RUSTFLAGS="-Zsanitizer=address"
       under=(cargo +nightly test --locked --target "$target" --target-dir target/asan)
       "${under[@]}" "${tests[@]}"
-      ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --test hostile_wakers --test fork
+      ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --test hostile_wakers --test hostile_drops --test fork
       ;;
     thread)
       path=$PATH

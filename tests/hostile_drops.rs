@@ -1,0 +1,177 @@
+//! Wakers are cloned and dropped as well as woken, and that is user code, too: in each of these
+//! places it may use the library, or panic.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::cell::Cell;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, armed, eventually, poll_with, watchdog};
+use futures_lite::future;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Drops its timer when it is woken, so that nobody wants the waker any more; then it panics as it
+/// is dropped.
+struct Unwanted {
+    slot: Mutex<Option<Timer>>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl Wake for Unwanted {
+    fn wake(self: Arc<Self>) {
+        drop(self.slot.lock().unwrap().take());
+    }
+}
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Ordering::SeqCst);
+        if !thread::panicking() {
+            resume_unwind(Box::new("a waker that panics"));
+        }
+    }
+}
+
+/// A waker that is not put back, because its timer is gone, is dropped by whoever drives the shard.
+/// A panic in that must not end the `block_on` call of a bystander.
+#[test]
+fn unwanted_waker_that_panics_in_drop_is_contained() {
+    const TIMERS: usize = 20;
+    let _watchdog = watchdog();
+    for _ in 0..10 {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let wakes = Wakes::new();
+        let bystander = catch_unwind(AssertUnwindSafe(|| {
+            block_on(async {
+                let mut others = Vec::new();
+                for _ in 0..TIMERS {
+                    let slot = Mutex::new(None);
+                    let unwanted = Arc::new(Unwanted { slot, dropped: dropped.clone() });
+                    // Its wake, should it come already, waits for the lock.
+                    let mut slot = unwanted.slot.lock().unwrap();
+                    *slot = Some(armed(&unwanted.clone().into(), || Timer::after(5 * MS)));
+                    drop(slot);
+                    // From here on the timer has the last reference to its waker.
+                    let _ = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
+                    others.push(armed(&wakes.waker(), || Timer::after(5 * MS)));
+                }
+                Timer::after(20 * MS).await;
+            });
+        }));
+        assert!(bystander.is_ok(), "the panic of a waker ended another's call");
+        wakes.wait_for(TIMERS);
+        eventually("all were dropped", || dropped.load(Ordering::SeqCst) == TIMERS);
+    }
+}
+
+/// A waker's data: uses the library whenever the waker is cloned or dropped.
+struct Probe {
+    source: Mutex<Option<Arc<Async<UnixStream>>>>,
+    clones: AtomicUsize,
+    drops: AtomicUsize,
+}
+
+thread_local! {
+    /// Whether this thread is inside of a probe, whose own use of the library is not probed.
+    static PROBES: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Probe {
+    fn count(&self, count: &AtomicUsize) {
+        if PROBES.replace(true) {
+            return;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        // The locks of the shard's timers, of its sources, and of the source that is at work.
+        let mut timer = armed(Waker::noop(), || Timer::after(HOUR));
+        timer.set_after(2 * HOUR);
+        drop(timer);
+        let source = self.source.lock().unwrap().clone();
+        if let Some(source) = source {
+            drop(future::block_on(future::poll_once(source.readable())));
+            drop(future::block_on(future::poll_once(source.writable())));
+        }
+        let _ = async_wheel::diagnostics::shards();
+        PROBES.set(false);
+    }
+}
+
+static PROBE: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        let probe = probe(data);
+        probe.count(&probe.clones);
+        RawWaker::new(data, &PROBE)
+    },
+    |data| probe(data).count(&probe(data).drops),
+    |_| {},
+    |data| probe(data).count(&probe(data).drops),
+);
+
+fn probe(data: *const ()) -> &'static Probe {
+    // SAFETY: the data of each waker with this table is a static `Probe`.
+    unsafe { &*data.cast::<Probe>() }
+}
+
+/// Cloning and dropping a waker is user code as much as waking it is: wherever the library does
+/// either, in a poll, for a waker that is replaced or removed, or with what held it, no lock is held.
+#[test]
+fn waker_cloned_or_dropped_finds_no_lock_held() {
+    let _watchdog = watchdog();
+    static PROBED: Probe =
+        Probe { source: Mutex::new(None), clones: AtomicUsize::new(0), drops: AtomicUsize::new(0) };
+    let probe = &PROBED;
+    let data = std::ptr::from_ref(probe).cast();
+    // SAFETY: the functions of the table look at the static only.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(data, &PROBE)) };
+    let other = Wakes::new().waker();
+    let happened = |what: &str, clones: usize, drops: usize| {
+        assert!(probe.clones.swap(0, Ordering::SeqCst) >= clones, "not cloned: {what}");
+        assert!(probe.drops.swap(0, Ordering::SeqCst) >= drops, "not dropped: {what}");
+    };
+
+    let mut timer = armed(&waker, || Timer::after(HOUR));
+    happened("a timer's first poll", 1, 0);
+    assert!(poll_with(&other, &mut timer).is_pending());
+    happened("a timer's waker is replaced", 0, 1);
+    assert!(poll_with(&waker, &mut timer).is_pending());
+    happened("a timer's waker replaces another", 1, 0);
+    drop(timer);
+    happened("a timer is dropped", 0, 1);
+
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    let ours = Arc::new(Async::new(ours).unwrap());
+    *probe.source.lock().unwrap() = Some(ours.clone());
+    let mut wait = ours.readable();
+    assert!(poll_with(&waker, &mut wait).is_pending());
+    happened("a waiter's first poll", 1, 0);
+    assert!(poll_with(&other, &mut wait).is_pending());
+    happened("a waiter's waker is replaced", 0, 1);
+    assert!(poll_with(&waker, &mut wait).is_pending());
+    happened("a waiter's waker replaces another", 1, 0);
+    drop(wait);
+    happened("a waiter is dropped", 0, 1);
+
+    let poll = |waker| assert!(ours.poll_readable(&mut Context::from_waker(waker)).is_pending());
+    poll(&waker);
+    happened("the first poll of a direction", 1, 0);
+    poll(&waker);
+    happened("the same waker once more", 1, 1);
+    poll(&other);
+    happened("a direction's waker is replaced", 0, 1);
+    poll(&waker);
+    happened("a direction's waker replaces another", 1, 0);
+    drop(probe.source.lock().unwrap().take());
+    drop(ours);
+    happened("a source is dropped", 0, 1);
+}
