@@ -190,6 +190,24 @@ mod tests {
         .unwrap();
     }
 
+    /// A call that a panic of its future ended must not count any more: otherwise the thread would
+    /// be in `block_on` for ever, and its next call not its outermost.
+    #[test]
+    fn call_that_panics_is_undone() {
+        use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+        thread::spawn(|| {
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                let _call = Call::enter().unwrap();
+                resume_unwind(Box::new("a future that panics"));
+            }));
+            assert!(ended.is_err());
+            assert_eq!(depth(), 0);
+            assert!(Call::enter().unwrap().outermost);
+        })
+        .join()
+        .unwrap();
+    }
+
     #[test]
     fn the_next_call_uses_the_parts_of_the_last_unless_somebody_kept_its_waker() {
         thread::spawn(|| {
