@@ -5,6 +5,8 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
+// With its path, since `loom-tests` and `fuzz` have this file elsewhere in their trees.
+#[path = "timer/period.rs"]
 mod period;
 
 use std::fmt;

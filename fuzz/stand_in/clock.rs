@@ -54,10 +54,10 @@ pub(crate) fn wheel_now() -> u64 {
     NOW.get()
 }
 
-/// Whether an instant, which is also given as wheel time, has come.
-pub(crate) fn has_come(at: Instant, wheel_time: u64) -> bool {
+/// Returns the time if an instant, which is also given as wheel time, has come.
+pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
     let coarse = NOW.get().saturating_sub(BEHIND.get());
-    wheel_time <= coarse.saturating_add(COARSE_LAG) && at <= now()
+    Some(now()).filter(|now| wheel_time <= coarse.saturating_add(COARSE_LAG) && at <= *now)
 }
 
 /// A duration in nanoseconds, or [`NEVER`].

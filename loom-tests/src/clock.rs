@@ -25,9 +25,9 @@ pub(crate) fn wheel_time(at: Instant) -> u64 {
     saturating_nanos(at.saturating_duration_since(instant(0)))
 }
 
-/// Whether an instant has come.
-pub(crate) fn has_come(at: Instant, _: u64) -> bool {
-    at <= now()
+/// Returns the time if an instant has come.
+pub(crate) fn time_if_come(at: Instant, _: u64) -> Option<Instant> {
+    Some(now()).filter(|now| at <= *now)
 }
 
 /// The time now as wheel time.

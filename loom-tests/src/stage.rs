@@ -199,10 +199,22 @@ pub(crate) struct Io {
 
 impl Io {
     pub(crate) fn new(stage: &Stage, shard: &Ref<Shard>, edge: bool) -> Io {
-        let pipe = Pipe::new(edge);
-        let registration = Registration(pipe.clone());
-        let source = stage.reactor.register(shard, registration).unwrap();
-        Io { pipe, source }
+        Io::of(stage, shard, Pipe::new(edge)).unwrap()
+    }
+
+    /// Registers a pipe.
+    pub(crate) fn of(stage: &Stage, shard: &Ref<Shard>, pipe: Arc<Pipe>) -> std::io::Result<Io> {
+        Io::registered(&stage.reactor, shard, pipe)
+    }
+
+    /// The same on another thread than the stage's.
+    pub(crate) fn registered(
+        reactor: &Reactor,
+        shard: &Ref<Shard>,
+        pipe: Arc<Pipe>,
+    ) -> std::io::Result<Io> {
+        let source = reactor.register(shard, Registration(pipe.clone()))?;
+        Ok(Io { pipe, source })
     }
 
     /// `poll_readable`, for a task.

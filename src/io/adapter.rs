@@ -237,7 +237,7 @@ impl<T> Async<T> {
         Ok(Async { source, io: Some(io) })
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.source
     }
 

@@ -13,6 +13,8 @@ mod traits;
 mod unix;
 
 use system_io::is_system_io;
+#[cfg(all(test, unix))]
+mod tests;
 
 pub use adapter::Async;
 pub use io_safe::IoSafe;

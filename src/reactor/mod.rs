@@ -13,7 +13,9 @@ mod registry;
 mod round;
 mod shard;
 mod source;
+mod table;
 mod timers;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;

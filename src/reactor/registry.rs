@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use super::table::give_back;
 use super::{Shard, Source};
 use crate::sync::{Mutex, Ref, contain};
 use crate::sys::{Raw, Registration};
@@ -66,6 +67,7 @@ impl Registry {
         let mut part = self.parts[raw % PARTS].lock();
         if part.get(&raw).is_some_and(|known| std::ptr::eq(&**known, source)) {
             let known = part.remove(&raw);
+            give_back(&mut part);
             let result = source.shard().deregister(source);
             drop(part);
             drop(known);

@@ -8,6 +8,9 @@ use super::timers::Fired;
 use crate::sync::contain;
 use crate::sys::Events;
 
+/// The most wakers that a buffer keeps room for. A round may have any number of them.
+const KEPT: usize = 1024;
+
 /// The buffers of whoever drives a shard. Filled while the seat is held; emptied, by
 /// [`Round::wake`], after it was left.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ impl Round {
                 return;
             }
         }
+        self.wakers.shrink_to(KEPT);
         let mut again = Vec::new();
         while !self.fired.is_empty() {
             for (index, fired) in self.fired.iter().enumerate() {
@@ -88,6 +92,18 @@ mod tests {
     use crate::handoff::Rouser;
     use crate::reactor::timers::Timers;
     use crate::sys::{Poller, Polls};
+
+    /// A crowd that waited for one source must not cost memory ever after.
+    #[test]
+    fn buffer_of_a_crowd_is_given_back() {
+        let poller = crate::sync::share(<crate::sys::Poller as crate::sys::Polls>::new().unwrap());
+        let rouser = crate::sync::share(crate::handoff::Rouser::new(poller.clone()));
+        let shard = Shard::new(0, poller, rouser);
+        let mut round = Round::new();
+        round.wakers.extend((0..100_000).map(|_| Waker::noop().clone()));
+        round.wake(&shard);
+        assert!(round.wakers.is_empty() && round.wakers.capacity() <= 2 * KEPT);
+    }
 
     #[test]
     fn a_round_is_idle_only_if_nobody_is_to_be_woken_and_nothing_is_due() {

@@ -28,12 +28,15 @@ use super::timers::{Alarm, Sleeper, Timers};
 use crate::clock::{self, NEVER};
 use crate::handoff::{Left, Parker, Rouser, Seat, Took};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, Ref};
-use crate::sys::{Event, NESTED, Poller, Polls, Registration, Until, forks};
+use crate::sys::{NESTED, Poller, Polls, Registration, Until, forks};
 use crate::wheel::Key;
 
-/// The bits of a source's key that are its index in the table; above them a generation, so
-/// that an event of a source that is gone does not reach its successor.
-const INDEX_BITS: u32 = usize::BITS / 4 * 3;
+mod sources;
+
+use sources::Sources;
+
+/// Room for parked calls that is kept though there are none.
+const SPARE_PARKED: usize = 64;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -63,13 +66,6 @@ pub(crate) struct Shard {
 
 // Its locks are never poisoned: what they guard is whole whenever user code runs.
 impl std::panic::RefUnwindSafe for Shard {}
-
-/// The table of sources.
-#[derive(Debug, Default)]
-struct Sources {
-    table: Slab<Arc<Source>>,
-    registered: usize,
-}
 
 impl Shard {
     pub(crate) fn new(index: usize, poller: Ref<Poller>, fallback: Ref<Rouser>) -> Shard {
@@ -361,7 +357,14 @@ impl Shard {
 
     /// Takes a `block_on` call off that list.
     pub(crate) fn step_out(&self, place: usize) {
-        let waker = self.parked.lock().remove(place);
+        let mut parked = self.parked.lock();
+        let waker = parked.remove(place);
+        // They were threads, and a list of threads is short: what many have left goes with the
+        // last.
+        if parked.is_empty() && parked.capacity() > SPARE_PARKED {
+            parked.shrink_to_fit();
+        }
+        drop(parked);
         drop(waker);
     }
 
@@ -461,40 +464,7 @@ impl Shard {
 
     /// Sources that are registered.
     pub(crate) fn source_count(&self) -> usize {
-        self.sources.lock().table.len()
-    }
-}
-
-impl Sources {
-    fn insert(&mut self, shard: &Ref<Shard>, registration: Registration) -> Arc<Source> {
-        let entry = self.table.vacant_entry();
-        let key = self.registered << INDEX_BITS | entry.key();
-        let source = Arc::new(Source::new(registration, shard.clone(), key));
-        entry.insert(source.clone());
-        self.registered = self.registered.wrapping_add(1);
-        source
-    }
-
-    /// Takes a source out of the table. The caller drops it outside the lock: with it may go
-    /// a waker.
-    #[must_use]
-    fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
-        let index = Sources::index(source.key());
-        // A stale source has left already, and its index may be another's.
-        let is_there = self.table.get(index).is_some_and(|it| it.key() == source.key());
-        is_there.then(|| self.table.remove(index))
-    }
-
-    fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
-        if let Some(source) = self.table.get(Sources::index(event.key)) {
-            if source.key() == event.key {
-                source.on_event(event, wakers);
-            }
-        }
-    }
-
-    fn index(key: usize) -> usize {
-        key & ((1 << INDEX_BITS) - 1)
+        self.sources.lock().len()
     }
 }
 

@@ -34,10 +34,9 @@
 use std::io;
 use std::task::{Context, Poll, Waker};
 
-use slab::Slab;
-
 use super::Shard;
 use super::drained::Drained;
+use super::waiting::{WaiterKey, Waiting};
 use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain, is_same_task};
 use crate::sys::{Event, Polls, Registration};
 
@@ -83,8 +82,8 @@ struct Direction {
     waker: Option<Waker>,
     /// The event counter when that task was told `Pending`, until it is told `Ready`.
     since: Option<usize>,
-    /// The futures that wait, by their places.
-    waiters: Slab<Option<Waker>>,
+    /// The futures that wait.
+    waiters: Waiting,
     /// Whether interest in this direction is registered.
     armed: bool,
     /// See the module documentation.
@@ -95,14 +94,14 @@ struct Direction {
 
 impl Direction {
     fn is_waited_for(&self) -> bool {
-        self.waker.is_some() || self.waiters.iter().any(|(_, waker)| waker.is_some())
+        self.waker.is_some() || !self.waiters.is_empty()
     }
 
     /// An event: moves all wakers to `wakers`.
     fn claim(&mut self, wakers: &mut Vec<Waker>) {
         let before = wakers.len();
         wakers.extend(self.waker.take());
-        wakers.extend(self.waiters.iter_mut().filter_map(|(_, waker)| waker.take()));
+        self.waiters.take_all(wakers);
         self.certain = false;
         self.unclaimed = if wakers.len() > before { 0 } else { self.unclaimed.saturating_add(1) };
     }
@@ -357,8 +356,7 @@ impl Source {
         }
     }
 
-    /// Polls a future's wait. `place` and `since` are the future's: where its waker is, and
-    /// the event counter that it began at.
+    /// Polls a future's wait.
     pub(crate) fn poll_waiter(
         &self,
         interest: Interest,
@@ -377,8 +375,7 @@ impl Source {
             direction.certain |= direction.armed && self.trusts(interest);
         }
         waiter.since = Some(events);
-        let place = *waiter.place.get_or_insert_with(|| direction.waiters.insert(None));
-        let replaced = direction.waiters[place].replace(waker);
+        let replaced = direction.waiters.put(&mut waiter.key, waker);
         let armed = self.arm(&mut state, interest);
         drop(state);
         drop(replaced);
@@ -388,11 +385,17 @@ impl Source {
         }
     }
 
+    /// How long the list of waiting futures is, and for how many it has memory.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, interest: Interest) -> (usize, usize) {
+        self.state.lock()[interest as usize].waiters.size()
+    }
+
     /// Ends a future's wait.
     pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
-        let place = waiter.place.take();
-        if let Some(place) = place.filter(|_| !self.shard.is_inherited()) {
-            let waker = self.state.lock()[interest as usize].waiters.try_remove(place);
+        let key = waiter.key.take();
+        if let Some(key) = key.filter(|_| !self.shard.is_inherited()) {
+            let waker = self.state.lock()[interest as usize].waiters.remove(key);
             drop(waker);
         }
     }
@@ -410,8 +413,8 @@ fn stale() -> io::Error {
 /// A future's wait for a direction of a source.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter {
-    /// Where its waker is, once it was polled.
-    place: Option<usize>,
+    /// What its waker is known by, once it was polled.
+    key: Option<WaiterKey>,
     /// The event counter that an event must differ from.
     since: Option<usize>,
     /// Whether it began with an operation of this crate's that ended in `WouldBlock`.
@@ -427,6 +430,6 @@ impl Waiter {
     /// Waits after an operation of this crate's that ended in `WouldBlock`, and before which
     /// the event counter was `before`.
     pub(crate) fn after_would_block(before: usize) -> Waiter {
-        Waiter { place: None, since: Some(before), would_block: true }
+        Waiter { key: None, since: Some(before), would_block: true }
     }
 }

@@ -122,7 +122,12 @@ fn nested() -> Vec<Model> {
             one_shot_what_is_left_is_told_of_again 3 READY,
             one_shot_two_pieces_are_read 4 READY,
             both_directions 3 READY,
-            one_shot_both_directions 3 READY;
+            one_shot_both_directions 3 READY,
+            a_number_taken_over_against_a_wait 3 NUMBER,
+            a_number_taken_over_from_those_who_wait 3 NUMBER,
+            a_number_taken_over_against_an_event 3 NUMBER,
+            a_number_taken_over_against_the_end_of_the_stale 3 NUMBER,
+            registered_again_against_the_end_of_the_first 3 NUMBER;
     }
 }
 

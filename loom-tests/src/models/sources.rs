@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use crate::reactor::{Interest, Waiter};
 use crate::stage::{Flag, Io, Stage, Task, block_on};
+use crate::sys::{Number, Pipe};
 use crate::world::{now, spawn};
 
 /// An event at any moment while a task waits for it wakes that task.
@@ -253,4 +254,151 @@ pub(super) fn both_directions() {
 /// The same where the poller forgets all interest with each event.
 pub(super) fn one_shot_both_directions() {
     directions(false);
+}
+
+/// A source, and the pipe that takes its number over from it while the first lives on.
+fn a_number_taken_over(stage: &Stage, edge: bool) -> (Io, std::sync::Arc<Number>) {
+    let number = Number::new(3);
+    let stale = Io::of(stage, &stage.shard(), Pipe::taking_over(edge, &number)).unwrap();
+    (stale, number)
+}
+
+/// Registers the successor; it waits and is woken by its event.
+fn the_successor_goes_on(stage: &Stage, pipe: std::sync::Arc<Pipe>) -> Io {
+    let successor = Io::of(stage, &stage.shard(), pipe).unwrap();
+    let task = Task::new();
+    assert!(successor.poll_readable(&task.waker()).is_pending());
+    successor.pipe.arrive();
+    assert_eq!(task.wait(), 0);
+    successor
+}
+
+/// A number that is registered anew at any moment of a wait for the source that had it: the wait
+/// ends, with an error, and the successor's interest is its own.
+pub(super) fn a_number_taken_over_against_a_wait() {
+    let stage = Stage::new();
+    let (stale, number) = a_number_taken_over(&stage, true);
+    let pipe = Pipe::taking_over(true, &number);
+    let waits = spawn("waits", {
+        let source = stale.source.clone();
+        move || {
+            let task = Task::new();
+            let waker = task.waker();
+            let cx = &mut Context::from_waker(&waker);
+            loop {
+                match source.poll_event(Interest::Read, cx) {
+                    Poll::Pending => assert_eq!(task.wait(), 0),
+                    Poll::Ready(ended) => {
+                        assert!(ended.is_err());
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    let successor = the_successor_goes_on(&stage, pipe);
+    waits.join();
+    stale.end(&stage);
+    successor.end(&stage);
+    stage.end();
+}
+
+/// The same for one that is waiting already when its number changes hands: it is woken, as a
+/// task and as a future.
+pub(super) fn a_number_taken_over_from_those_who_wait() {
+    let stage = Stage::new();
+    let (stale, number) = a_number_taken_over(&stage, true);
+    let (polls, awaits) = (Task::new(), Task::new());
+    assert!(stale.poll_readable(&polls.waker()).is_pending());
+    let mut waiter = Waiter::new();
+    let waker = awaits.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(stale.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    let successor = the_successor_goes_on(&stage, Pipe::taking_over(true, &number));
+    assert_eq!((polls.wait(), awaits.wait()), (0, 0));
+    let ended = stale.source.poll_waiter(Interest::Write, &mut waiter, cx);
+    assert!(matches!(ended, Poll::Ready(Err(_))));
+    stale.source.remove_waiter(Interest::Write, &mut waiter);
+    stale.end(&stage);
+    successor.end(&stage);
+    stage.end();
+}
+
+/// An event of the old file at any moment while its number is registered anew: the source that
+/// it belonged to does not change the successor's registration, and nobody else hears of it.
+pub(super) fn a_number_taken_over_against_an_event() {
+    let stage = Stage::new();
+    // It re-arms with each event.
+    let (stale, number) = a_number_taken_over(&stage, false);
+    let (reads, writes) = (Task::new(), Task::new());
+    assert!(stale.poll_readable(&reads.waker()).is_pending());
+    let mut waiter = Waiter::new();
+    let waker = writes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(stale.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    let pipe = Pipe::taking_over(false, &number);
+    let arrives = spawn("arrives", {
+        let pipe = stale.pipe.clone();
+        move || pipe.arrive()
+    });
+    let successor = the_successor_goes_on(&stage, pipe);
+    arrives.join();
+    assert_eq!((reads.wait(), writes.wait()), (0, 0));
+    stale.source.remove_waiter(Interest::Write, &mut waiter);
+    stale.end(&stage);
+    successor.end(&stage);
+    stage.end();
+}
+
+/// A number that is registered anew at any moment while the source that had it is dropped.
+pub(super) fn a_number_taken_over_against_the_end_of_the_stale() {
+    let stage = Stage::new();
+    let (stale, number) = a_number_taken_over(&stage, true);
+    let task = Task::new();
+    assert!(stale.poll_readable(&task.waker()).is_pending());
+    let pipe = Pipe::taking_over(true, &number);
+    let ends = spawn("ends", {
+        let (reactor, source) = (stage.reactor.clone(), stale.source.clone());
+        move || {
+            // The system may say that it knows no such registration.
+            let _ = reactor.deregister(&source);
+        }
+    });
+    let successor = the_successor_goes_on(&stage, pipe);
+    ends.join();
+    // Its file lives on, and so does its registration.
+    stale.pipe.arrive();
+    stale.pipe.close();
+    successor.end(&stage);
+    stage.end();
+}
+
+/// A thing is registered again at any moment while its registration ends, with events under way,
+/// where the poller is left to find duplicates: the second is nobody's but its own.
+pub(super) fn registered_again_against_the_end_of_the_first() {
+    let stage = Stage::new();
+    let pipe = Pipe::new(false);
+    let first = Io::of(&stage, &stage.shard(), pipe.clone()).unwrap();
+    let (reads, writes) = (Task::new(), Task::new());
+    assert!(first.poll_readable(&reads.waker()).is_pending());
+    let mut waiter = Waiter::new();
+    let waker = writes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(first.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    pipe.arrive();
+    let again = spawn("again", {
+        let (reactor, shard, pipe) = (stage.reactor.clone(), stage.shard(), pipe.clone());
+        move || {
+            if let Ok(second) = Io::registered(&reactor, &shard, pipe) {
+                let task = Task::new();
+                if second.poll_readable(&task.waker()).is_pending() {
+                    assert_eq!(task.wait(), 0);
+                }
+                reactor.deregister(&second.source).unwrap();
+            }
+        }
+    });
+    stage.reactor.deregister(&first.source).unwrap();
+    again.join();
+    stage.end();
 }

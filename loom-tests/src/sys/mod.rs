@@ -6,7 +6,7 @@ mod poller;
 #[path = "../../../src/sys/polls.rs"]
 mod polls;
 
-pub(crate) use pipe::{Pipe, Raw, Registration};
+pub(crate) use pipe::{Number, Pipe, Raw, Registration};
 pub(crate) use poller::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
 

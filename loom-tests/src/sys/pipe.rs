@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::poller::Inner;
 use super::{Event, Poller};
@@ -11,11 +11,24 @@ use crate::trace::{self, Tag};
 
 pub(crate) type Raw = usize;
 
+/// A descriptor's number, which can be given to another pipe while the old one lives on: what
+/// `dup2` does behind the library's back. The system's table of descriptors is not what is
+/// modelled, so that loom sees no steps in it.
+#[derive(Debug)]
+pub(crate) struct Number(Raw, std::sync::Mutex<Weak<Pipe>>);
+
+impl Number {
+    pub(crate) fn new(raw: Raw) -> Arc<Number> {
+        Arc::new(Number(raw, std::sync::Mutex::new(Weak::new())))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Pipe {
     tag: Tag,
     edge: bool,
-    number: Option<Raw>,
+    /// What it is registered by; if there is none, it is by itself.
+    number: Option<Arc<Number>>,
     state: Mutex<State>,
 }
 
@@ -46,20 +59,30 @@ impl Pipe {
         Pipe::make(edge, None)
     }
 
-    /// The same, with a number that the registry knows it by.
+    /// The same, with a number of its own that the registry knows it by.
     #[track_caller]
     pub(crate) fn numbered(edge: bool, number: Raw) -> Arc<Pipe> {
-        Pipe::make(edge, Some(number))
+        Pipe::make(edge, Some(Number::new(number)))
+    }
+
+    /// The same, which takes a number over from whatever had it.
+    #[track_caller]
+    pub(crate) fn taking_over(edge: bool, number: &Arc<Number>) -> Arc<Pipe> {
+        Pipe::make(edge, Some(number.clone()))
     }
 
     #[track_caller]
-    fn make(edge: bool, number: Option<Raw>) -> Arc<Pipe> {
-        Arc::new(Pipe {
+    fn make(edge: bool, number: Option<Arc<Number>>) -> Arc<Pipe> {
+        let pipe = Arc::new(Pipe {
             tag: Tag::new(Location::caller()),
             edge,
             number,
             state: Mutex::quiet(State { data: 0, room: 0, ended: false, home: None }),
-        })
+        });
+        if let Some(number) = &pipe.number {
+            *number.1.lock().unwrap() = Arc::downgrade(&pipe);
+        }
+        pipe
     }
 
     #[track_caller]
@@ -129,6 +152,11 @@ impl Pipe {
         there
     }
 
+    /// Ends the registration past the library, as closing the last descriptor of a file does.
+    pub(crate) fn close(&self) {
+        self.state.lock().home = None;
+    }
+
     fn queue(self: &Arc<Pipe>, state: &mut State) {
         if let Some(home) = &mut state.home {
             if !home.queued {
@@ -163,7 +191,13 @@ pub(crate) struct Registration(pub(crate) Arc<Pipe>);
 impl Registration {
     /// `None` for those that are each registered once.
     pub(crate) fn raw(&self) -> Option<Raw> {
-        self.0.number
+        self.0.number.as_ref().map(|number| number.0)
+    }
+
+    /// Returns the pipe that a call to the poller concerns: the one that has the number now.
+    fn named(&self) -> Arc<Pipe> {
+        let by_number = self.0.number.as_ref().map(|number| number.1.lock().unwrap().upgrade());
+        by_number.flatten().unwrap_or_else(|| self.0.clone())
     }
 
     pub(crate) fn keeps_interest(&self) -> bool {
@@ -186,14 +220,15 @@ impl Registration {
     /// one with a second is what the registry is for.
     #[track_caller]
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
-        let mut state = self.0.state.lock();
+        let pipe = self.named();
+        let mut state = pipe.state.lock();
         if let Some(home) = &state.home {
             let same = Arc::ptr_eq(&home.poller, poller.inner());
             assert!(same, "a source is registered with two pollers at once");
-            self.0.note(|| "register: is registered already".to_owned());
+            pipe.note(|| "register: is registered already".to_owned());
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.0.note(|| format!("register, key {key}"));
+        pipe.note(|| format!("register, key {key}"));
         let poller = poller.inner().clone();
         state.home = Some(Home { poller, key, read: false, write: false, queued: false });
         Ok(())
@@ -207,22 +242,27 @@ impl Registration {
         readable: bool,
         writable: bool,
     ) -> io::Result<()> {
-        let mut state = self.0.state.lock();
+        let pipe = self.named();
+        let mut state = pipe.state.lock();
         let ready = (readable && (state.data > 0 || state.ended)) || (writable && state.room > 0);
         let Some(home) = &mut state.home else { return Err(io::ErrorKind::NotFound.into()) };
-        assert!(home.key == key && Arc::ptr_eq(&home.poller, poller.inner()));
+        assert!(
+            home.key == key && Arc::ptr_eq(&home.poller, poller.inner()),
+            "a source changes the registration of another",
+        );
         (home.read, home.write) = (readable, writable);
-        self.0.note(|| format!("arm, read {readable}, write {writable}, ready {ready}"));
+        pipe.note(|| format!("arm, read {readable}, write {writable}, ready {ready}"));
         if ready {
-            self.0.queue(&mut state);
+            pipe.queue(&mut state);
         }
         Ok(())
     }
 
     #[track_caller]
     pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
-        let mut state = self.0.state.lock();
-        self.0.note(|| "deregister".to_owned());
+        let pipe = self.named();
+        let mut state = pipe.state.lock();
+        pipe.note(|| "deregister".to_owned());
         let home = state.home.take();
         let ours = home.is_some_and(|home| Arc::ptr_eq(&home.poller, poller.inner()));
         if ours { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }

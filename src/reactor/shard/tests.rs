@@ -2,15 +2,6 @@
 
 use super::*;
 
-#[test]
-fn keys_have_room_for_every_descriptor_and_for_generations() {
-    // The index takes three quarters: 2^48 sources, or 2^24 where addresses have 32 bits.
-    assert_eq!(INDEX_BITS, usize::BITS - usize::BITS / 4);
-    let last = (1 << INDEX_BITS) - 1;
-    assert_eq!(Sources::index(last), last);
-    assert_eq!(Sources::index(last + 1), 0);
-}
-
 #[derive(Default)]
 struct Woken(std::sync::atomic::AtomicUsize);
 
@@ -77,4 +68,95 @@ fn the_seat_is_handed_over_to_one_who_is_still_lined_up_and_only_if_nobody_drive
     shard.step_out(place);
     shard.hand_over();
     assert_eq!(woken(), (1, 1));
+}
+
+#[test]
+fn list_of_parked_calls_shrinks_again() {
+    let shard = shard();
+    let keys: Vec<_> = (0..10_000).map(|_| shard.line_up(Waker::noop())).collect();
+    keys.into_iter().for_each(|key| shard.step_out(key));
+    assert!(shard.parked.lock().capacity() <= SPARE_PARKED);
+}
+
+#[cfg(unix)]
+mod sources {
+    use std::os::unix::net::UnixStream;
+    use std::task::Context;
+
+    use super::*;
+    use crate::reactor::Interest;
+    use crate::sys::{Event, MAX_KEY};
+    use crate::{Async, sync};
+
+    /// What a stream is registered by. The reactor's own registration of it is another.
+    fn registration() -> (Registration, Async<UnixStream>, UnixStream) {
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let stream = Async::new(stream).unwrap();
+        (*stream.source().registration(), stream, peer)
+    }
+
+    fn register(shard: &Ref<Shard>, registration: Registration) -> Arc<Source> {
+        Shard::register(shard, registration).unwrap()
+    }
+
+    #[test]
+    fn event_of_a_gone_source_reaches_nobody() {
+        let shard = sync::share(shard());
+        let (registration, _stream, _peer) = registration();
+        let gone = register(&shard, registration);
+        shard.deregister(&gone).unwrap();
+        let successor = register(&shard, registration);
+        let waker = Waker::noop();
+        let waits = successor.poll_event(Interest::Read, &mut Context::from_waker(waker));
+        assert!(waits.is_pending());
+        let mut wakers = Vec::new();
+        for (key, woken) in [(gone.key(), 0), (successor.key(), 1)] {
+            let event = Event { key, readable: true, writable: false, exceptional: false };
+            shard.sources.lock().on_event(event, &mut wakers);
+            assert_eq!(wakers.len(), woken);
+        }
+        shard.deregister(&successor).unwrap();
+    }
+
+    #[test]
+    fn failed_registration_leaves_nothing_in_the_table() {
+        let shard = sync::share(shard());
+        let (registration, _stream, _peer) = registration();
+        let first = register(&shard, registration);
+        for _ in 0..10 {
+            let again = Shard::register(&shard, registration);
+            assert!(again.is_err());
+        }
+        assert_eq!(shard.source_count(), 1);
+        shard.deregister(&first).unwrap();
+        assert_eq!(shard.source_count(), 0);
+    }
+
+    #[test]
+    fn keys_start_again_below_those_of_the_poller() {
+        let shard = sync::share(shard());
+        let (registration, _stream, _peer) = registration();
+        let mut sources = shard.sources.lock();
+        let mut key = || sources.insert(&shard, registration).key();
+        assert_eq!((key(), key()), (0, 1));
+        sources.set_next_key(MAX_KEY);
+        let mut key = || sources.insert(&shard, registration).key();
+        // The first two are taken still.
+        assert_eq!((key(), key()), (MAX_KEY, 2));
+    }
+
+    #[test]
+    fn table_of_sources_shrinks_while_one_is_left() {
+        let shard = sync::share(shard());
+        let (registration, _stream, _peer) = registration();
+        let mut sources = shard.sources.lock();
+        let all: Vec<_> = (0..20_000).map(|_| sources.insert(&shard, registration)).collect();
+        assert!(sources.capacity() >= 20_000);
+        let (last, gone) = all.split_last().unwrap();
+        for source in gone {
+            assert!(sources.remove(source).is_some());
+        }
+        assert!(sources.capacity() <= 128, "{}", sources.capacity());
+        assert!(sources.remove(last).is_some());
+    }
 }

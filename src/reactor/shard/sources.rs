@@ -1,0 +1,70 @@
+//! The table of a shard's sources.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::Shard;
+use crate::reactor::Source;
+use crate::reactor::table::{CountedKeys, give_back};
+use crate::sync::Ref;
+use crate::sys::{Event, MAX_KEY, Registration};
+
+/// The sources by their keys in the poller. No key is given twice, so that an event of a source
+/// that is gone reaches nobody. (Where addresses have 32 bits they are used again after four
+/// billion registrations.)
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    table: HashMap<usize, Arc<Source>, CountedKeys>,
+    next: usize,
+}
+
+impl Sources {
+    pub(super) fn insert(&mut self, shard: &Ref<Shard>, registration: Registration) -> Arc<Source> {
+        let key = self.vacant_key();
+        let source = Arc::new(Source::new(registration, shard.clone(), key));
+        self.table.insert(key, source.clone());
+        source
+    }
+
+    fn vacant_key(&mut self) -> usize {
+        loop {
+            let key = self.next;
+            self.next = if key == MAX_KEY { 0 } else { key + 1 };
+            if !self.table.contains_key(&key) {
+                return key;
+            }
+        }
+    }
+
+    /// Takes a source out of the table. The caller drops it outside the lock: with it may go
+    /// a waker.
+    #[must_use]
+    pub(super) fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
+        let removed = self.table.remove(&source.key());
+        give_back(&mut self.table);
+        removed
+    }
+
+    pub(super) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+        if let Some(source) = self.table.get(&event.key) {
+            source.on_event(event, wakers);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// For how many there is memory.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// Has the next key be this one, if it is vacant.
+    #[cfg(test)]
+    pub(super) fn set_next_key(&mut self, key: usize) {
+        self.next = key;
+    }
+}

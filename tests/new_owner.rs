@@ -1,0 +1,183 @@
+//! Descriptors that are closed or replaced behind the library's back, and whose numbers are
+//! registered anew.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::{ErrorKind, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_wheel::{Async, Timer, block_on};
+use common::{Wakes, in_time, poll_with, watchdog};
+use futures_lite::{AsyncReadExt, future};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A descriptor that somebody else owns, or owned.
+#[derive(Debug)]
+struct Borrowed(RawFd);
+
+impl AsFd for Borrowed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: not kept, which is what the tests are about; nothing reads or writes through it.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+/// A source whose number is about to change hands.
+struct Stage {
+    stale: Async<Borrowed>,
+    /// What has the number.
+    number: OwnedFd,
+    /// Keeps the old file open.
+    _old: UnixStream,
+    old_peer: UnixStream,
+}
+
+impl Stage {
+    /// `least`: a number that is out of the way of other tests.
+    fn new(least: RawFd) -> Stage {
+        let (old, old_peer) = UnixStream::pair().unwrap();
+        let number = rustix::io::fcntl_dupfd_cloexec(&old, least).unwrap();
+        let stale = Async::new(Borrowed(number.as_raw_fd())).unwrap();
+        Stage { stale, number, _old: old, old_peer }
+    }
+
+    /// Gives the number to another stream.
+    fn replace(&mut self) -> (Async<Borrowed>, UnixStream) {
+        let (new, peer) = UnixStream::pair().unwrap();
+        rustix::io::dup2(&new, &mut self.number).unwrap();
+        (Async::new(Borrowed(self.number.as_raw_fd())).unwrap(), peer)
+    }
+
+    /// More events of the old file than may come without a wait before interest is withdrawn.
+    fn unclaimed_events(&self) {
+        for _ in 0..12 {
+            (&self.old_peer).write_all(b"x").unwrap();
+            block_on(async { Timer::after(MS).await });
+        }
+    }
+}
+
+/// Interest that nobody claims is withdrawn by number, which is the successor's by then.
+#[test]
+fn unclaimed_events_of_the_old_file_leave_the_successor_alone() {
+    let _watchdog = watchdog();
+    let mut stage = Stage::new(900);
+    assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
+    let (successor, mut peer) = stage.replace();
+    let wakes = Wakes::new();
+    let mut waits = successor.readable();
+    assert!(poll_with(&wakes.waker(), &mut waits).is_pending());
+    stage.unclaimed_events();
+    peer.write_all(b"for the successor").unwrap();
+    block_on(in_time("the successor", waits)).unwrap();
+}
+
+#[test]
+fn waits_for_a_stale_source_end_in_errors() {
+    let _watchdog = watchdog();
+    let mut stage = Stage::new(1000);
+    let (polls, awaits) = (Wakes::new(), Wakes::new());
+    let waker = polls.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(stage.stale.poll_readable(cx).is_pending());
+    let number = stage.number.as_raw_fd();
+    let (new, mut peer) = UnixStream::pair().unwrap();
+    let mut waits = stage.stale.readable();
+    assert!(poll_with(&awaits.waker(), &mut waits).is_pending());
+    rustix::io::dup2(&new, &mut stage.number).unwrap();
+    let successor = Async::new(Borrowed(number)).unwrap();
+    // Those who waited are told.
+    polls.wait_for(1);
+    awaits.wait_for(1);
+    let is_error = |polled: Poll<std::io::Result<()>>| match polled {
+        Poll::Ready(Err(error)) => {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert!(error.to_string().contains("registered anew"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    };
+    is_error(stage.stale.poll_readable(cx));
+    is_error(poll_with(&awaits.waker(), &mut waits));
+    // So are those who come, who take nothing from the successor.
+    let wakes = Wakes::new();
+    let mut next = successor.readable();
+    assert!(poll_with(&wakes.waker(), &mut next).is_pending());
+    is_error(stage.stale.poll_writable(cx));
+    is_error(poll_with(&awaits.waker(), &mut stage.stale.readable()));
+    drop(waits);
+    drop(stage.stale);
+    peer.write_all(b"for the successor").unwrap();
+    block_on(in_time("the successor", next)).unwrap();
+    assert_eq!(Async::new(Borrowed(number)).unwrap_err().kind(), ErrorKind::AlreadyExists);
+}
+
+/// Threads on two shards: the old source is on one, the new one is registered by the other.
+#[test]
+fn successor_registered_by_another_shard_goes_on() {
+    let _watchdog = watchdog();
+    for round in 0..20 {
+        let mut stage = block_on(async { Stage::new(1100 + 10 * round) });
+        assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                block_on(async {
+                    let (successor, mut peer) = stage.replace();
+                    let waits = successor.readable();
+                    peer.write_all(b"for the successor").unwrap();
+                    in_time("the successor", waits).await.unwrap();
+                    // The number is nobody's after that, and the stale source stays so.
+                    drop(successor);
+                    let ended = in_time("a wait that is stale", stage.stale.readable()).await;
+                    assert!(ended.is_err());
+                })
+            });
+            block_on(async { Timer::after(MS).await });
+        });
+    }
+}
+
+/// The number was given to what is not registered: each wait is told, not only the first.
+#[test]
+fn each_wait_is_told_that_it_cannot_be_registered() {
+    let _watchdog = watchdog();
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    let _old = ours.try_clone().unwrap();
+    let (new, _new_peer) = UnixStream::pair().unwrap();
+    new.set_nonblocking(true).unwrap();
+    let stream = Async::new(ours).unwrap();
+    // SAFETY: the number is open, and is not closed here.
+    let mut number = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(stream.as_raw_fd()) });
+    rustix::io::dup2(&new, &mut number).unwrap();
+    for _ in 0..3 {
+        let read = block_on(future::poll_once((&stream).read(&mut [0])));
+        assert_eq!(read.expect("an error").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
+
+/// Withdrawing interest fails; another task waits for the other direction.
+#[test]
+fn waiters_are_woken_if_the_poller_fails_on_an_event() {
+    let _watchdog = watchdog();
+    let stage = Stage::new(1400);
+    while (&stage._old).write(&[0; 4096]).is_ok() {}
+    assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
+    let wakes = Wakes::new();
+    let mut waits = stage.stale.writable();
+    assert!(poll_with(&wakes.waker(), &mut waits).is_pending());
+    // To something that is not registered: then the poller knows no such number.
+    let null = std::fs::File::open("/dev/null").unwrap();
+    // SAFETY: the number is open, and is not closed here.
+    let number = unsafe { OwnedFd::from_raw_fd(stage.number.as_raw_fd()) };
+    rustix::io::dup2(null, &mut ManuallyDrop::new(number)).unwrap();
+    stage.unclaimed_events();
+    wakes.wait_for(1);
+    let told = poll_with(&wakes.waker(), &mut waits);
+    assert!(matches!(told, Poll::Ready(Err(_))), "{told:?}");
+}
