@@ -3,7 +3,7 @@
 # copy of the sources, and requires some model to fail, and the execution that failed to fail
 # again when it is replayed.
 #
-#   loom-tests/mutate.sh             all of them: TIME
+#   loom-tests/mutate.sh             all of them; it prints how long it took
 #   loom-tests/mutate.sh parker      those whose names contain one of the words
 #   loom-tests/mutate.sh --jobs 1    one at a time; by default as many as there are processors
 #
