@@ -102,7 +102,9 @@ try() {
         "$job/mutation/$bin" --own ${models[$n]} > "$job/log" 2>&1 || true
         found=$(sed -n 's/^FAILED  *\([^ ]*\).*/\1/p' "$job/log" | head -n 1)
         if [[ -z "$found" ]]; then
-            printf 'MISSED  %-56s by %s\n' "$name" "${models[$n]}"
+            local why=by
+            grep -q '^TIMEOUT' "$job/log" && why="out of time (LOOM_KILL_AFTER):"
+            printf 'MISSED  %-56s %s %s\n' "$name" "$why" "${models[$n]}"
         elif "$job/mutation/$bin" --replay "$job/mutation/failures/${found/::/.}.json" \
             > "$job/again" 2>&1 || [[ $? -ne 1 ]] ||
             ! cmp -s <(execution "$job/log") <(execution "$job/again"); then
