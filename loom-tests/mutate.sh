@@ -77,8 +77,8 @@ count=${#names[@]}
 export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-120}"
 [[ $jobs -eq 1 ]] || export LOOM_JOBS=1
 
-# What a failure's report says of the execution, or what replaying it says.
-execution() { sed -n '/^  property/,/^  again/p' "$1" | grep -v '^  again'; }
+# What the first failure's report says of the execution, or what replaying it says.
+execution() { sed -n '/^  again/q; /^  property/,$p' "$1"; }
 
 # Applies mutation $2 in the directory of job $1, runs the models that it names, and undoes it.
 try() {
