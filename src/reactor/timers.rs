@@ -243,6 +243,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
     fn where_timers_are_dense_a_deadline_that_changes_nothing_for_the_sleeper_rouses_nobody() {
         let mut timers = Timers::new();
         for now in (10_000_000..20_000_000).step_by(10_000) {
