@@ -1,47 +1,62 @@
-//! Where entries live: places for them, and a list of the free ones.
+//! Where entries live.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Element, USED_UP};
 use super::chunks::{MOST_ENTRIES, NONE};
 use super::key::Key;
+use super::memory::Memory;
 
 /// Entries in a block.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
-/// One entry, or a free place for one.
+/// One entry, or a free slot for one.
 ///
-/// Its deadline is in the slot's list, so that a walk over a slot need not come here.
-#[derive(Debug)]
+/// Its deadline is in the list of its slot on the wheel, so that a walk over that need not come
+/// here.
 pub(super) struct Entry<T> {
-    /// Where in its slot's list the entry stands, `NONE` if it is idle. Of a free place, the
-    /// next free place.
+    /// Where in its slot's list the entry stands, `NONE` if it is idle. Of a free one, the next
+    /// that is free.
     pub(super) position: u32,
     /// The generation of the entry here, or of the one that comes next. No key that is out has
-    /// the generation of a free place, so that it tells whether an entry is there as well.
+    /// the generation of a free one, so that it tells whether an entry is there as well.
     generation: u32,
-    /// `None` in a free place.
+    /// `None` in a free one.
     value: Option<T>,
 }
 
-/// The generation of a place whose generations are used up. No key has it.
-const USED_UP: u32 = 0;
-
-/// The entries.
-#[derive(Debug)]
-pub(super) struct Arena<T> {
-    entries: Blocks<Entry<T>, BLOCK>,
-    /// The first free place.
-    free: u32,
-    /// Entries that are there.
-    len: usize,
-    /// The generation of a place that is made new. Above all those that were given back.
-    first_generation: u32,
-}
-
-impl<T> Arena<T> {
-    pub(super) fn new() -> Arena<T> {
-        Arena { entries: Blocks::new(), free: NONE, len: 0, first_generation: 1 }
+impl<T> Element for Entry<T> {
+    #[inline]
+    fn next_free(&self) -> u32 {
+        self.position
     }
 
+    #[inline]
+    fn set_next_free(&mut self, next: u32) {
+        self.position = next;
+    }
+
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+}
+
+/// The entries.
+pub(super) struct Arena<T, M: Memory> {
+    entries: Blocks<Entry<T>, M, BLOCK>,
+    /// Entries that are there.
+    len: usize,
+}
+
+impl<T, M: Memory> Arena<T, M> {
+    pub(super) fn new() -> Arena<T, M> {
+        Arena { entries: Blocks::new(MOST_ENTRIES as u64), len: 0 }
+    }
+
+    /// See [`Blocks::giving_back`].
+    pub(super) fn giving_back(self) -> Arena<T, M> {
+        Arena { entries: self.entries.giving_back(), len: self.len }
+    }
+
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -51,22 +66,20 @@ impl<T> Arena<T> {
     }
 
     /// The entry at an index that is known to be good.
+    #[inline]
     pub(super) fn at(&self, index: u32) -> &Entry<T> {
         self.entries.at(index)
     }
 
     /// The entry at an index that is known to be good.
+    #[inline]
     pub(super) fn at_mut(&mut self, index: u32) -> &mut Entry<T> {
         self.entries.at_mut(index)
     }
 
+    #[inline]
     pub(super) fn get(&self, key: Key) -> Option<&Entry<T>> {
         let entry = self.entries.get(key.index)?;
-        (entry.generation == key.generation.get()).then_some(entry)
-    }
-
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
-        let entry = self.entries.get_mut(key.index)?;
         (entry.generation == key.generation.get()).then_some(entry)
     }
 
@@ -75,7 +88,8 @@ impl<T> Arena<T> {
     }
 
     pub(super) fn value_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.get_mut(key)?.value.as_mut()
+        self.get(key)?;
+        self.at_mut(key.index).value.as_mut()
     }
 
     pub(super) fn contains(&self, key: Key) -> bool {
@@ -83,95 +97,67 @@ impl<T> Arena<T> {
     }
 
     /// The key of an entry that is there.
-    pub(super) fn key(&self, index: u32) -> Key {
+    fn key(&self, index: u32) -> Key {
         Key::new(index, self.at(index).generation)
     }
 
-    /// Notes that an entry was taken off its slot's list, and returns its key.
-    pub(super) fn unscheduled(&mut self, index: u32) -> Key {
+    /// Notes that an entry was taken off its slot's list. Returns its key and its value.
+    #[inline]
+    pub(super) fn unscheduled(&mut self, index: u32) -> (Key, Option<&mut T>) {
         let entry = self.entries.at_mut(index);
         entry.position = NONE;
-        Key::new(index, entry.generation)
+        (Key::new(index, entry.generation), entry.value.as_mut())
     }
 
     /// The first entry from an index on, to walk over all of them.
     pub(super) fn key_at_or_after(&self, start: u32) -> Option<Key> {
-        (start..self.entries.len() as u32)
-            .find(|&index| self.at(index).value.is_some())
-            .map(|index| self.key(index))
+        self.entries.find(start, |entry| entry.value.is_some()).map(|index| self.key(index))
     }
 
-    /// Puts a value into a free place. The entry is in no slot yet.
+    /// Adds an entry. It is in no slot yet.
     pub(super) fn insert(&mut self, value: T) -> Key {
-        if self.free == NONE {
-            return self.insert_new(value);
-        }
-        let index = self.free;
-        let entry = self.entries.at_mut(index);
-        entry.value = Some(value);
-        self.free = std::mem::replace(&mut entry.position, NONE);
         self.len += 1;
-        Key::new(index, entry.generation)
+        let fresh = |generation| Entry { position: NONE, generation, value: None };
+        self.entries.take(fresh, |index, entry| {
+            entry.value = Some(value);
+            entry.position = NONE;
+            Key::new(index, entry.generation)
+        })
     }
 
-    /// Puts a value into a place that is made for it.
-    fn insert_new(&mut self, value: T) -> Key {
-        assert!(self.entries.len() < MOST_ENTRIES, "a timing wheel holds at most 2^31 entries");
-        let generation = self.first_generation;
-        let index = self.entries.push(Entry { position: NONE, generation, value: Some(value) });
-        self.len += 1;
-        Key::new(index, generation)
-    }
-
-    /// Takes an entry out that is in no slot any more.
-    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
-        let free = self.free;
-        let entry = self.get_mut(key)?;
-        debug_assert!(entry.position == NONE, "removed while in a slot");
-        let value = entry.value.take();
-        entry.generation = entry.generation.wrapping_add(1);
-        // A place whose generations are used up is left out of the list of free places: that
-        // costs one entry of memory in four thousand million uses, and no key is ever reborn.
-        if entry.generation != USED_UP {
-            entry.position = free;
-            self.free = key.index;
-        }
+    /// Takes out an entry that is there, and in no slot any more: its key, by then stale, and its
+    /// value.
+    #[inline]
+    pub(super) fn remove(&mut self, index: u32) -> (Key, Option<T>) {
         self.len -= 1;
-        value
+        self.entries.free(index, |entry| {
+            let key = Key::new(index, entry.generation);
+            entry.generation = entry.generation.wrapping_add(1);
+            ((key, entry.value.take()), entry.generation != USED_UP)
+        })
     }
 
     pub(super) fn reserve(&mut self, additional: usize) {
         let wanted = self.len.saturating_add(additional);
         assert!(wanted <= MOST_ENTRIES, "a timing wheel holds at most 2^31 entries");
-        self.entries.reserve(wanted);
+        self.entries.reserve(additional);
     }
 
-    /// Gives back the blocks at the end without entries, and lists the free places anew.
+    /// Gives back the blocks without entries.
     pub(super) fn shrink_to_fit(&mut self) {
-        while let Some(block) = self.entries.last_block() {
-            // A place whose generations are used up must stay, so that it is known as such.
-            let stays = |entry: &Entry<T>| entry.value.is_some() || entry.generation == USED_UP;
-            if block.iter().any(stays) {
-                break;
-            }
-            let latest = block.iter().map(|entry| entry.generation).max();
-            self.first_generation = self.first_generation.max(latest.unwrap_or(0));
-            self.entries.pop_block();
-        }
-        self.free = NONE;
-        for index in (0..self.entries.len() as u32).rev() {
-            let entry = self.entries.at_mut(index);
-            if entry.value.is_none() && entry.generation != USED_UP {
-                entry.position = self.free;
-                self.free = index;
-            }
-        }
+        self.entries.shrink_to_fit();
     }
 
-    /// Uses up the generations of an entry but the last, for tests of what happens then.
+    /// Uses up the generations of an entry but the last few, for tests of what happens then.
     #[cfg(test)]
-    pub(super) fn age(&mut self, key: Key) -> Key {
-        self.at_mut(key.index).generation = u32::MAX;
+    pub(super) fn age(&mut self, key: Key, left: u32) -> Key {
+        self.at_mut(key.index).generation = u32::MAX - left;
         self.key(key.index)
+    }
+
+    /// Blocks that have memory.
+    #[cfg(test)]
+    pub(super) fn blocks(&self) -> usize {
+        self.entries.held()
     }
 }

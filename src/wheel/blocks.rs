@@ -1,144 +1,560 @@
-//! A vector in blocks of equal size.
+//! Slots for elements, in blocks of equal size that are given back one by one.
 //!
-//! Growing moves one block at most, where a vector that doubles would copy hundreds of
-//! megabytes under a lock when ten million timers stand, and the unused end can be given back.
-//! The blocks are large, so that the table of them stays in the nearest cache: every access
-//! goes through it. Only the first grows by doubling, for those who have few elements.
+//! Growing takes one block more and moves nothing, where a vector that doubles would copy
+//! hundreds of megabytes under a lock when ten million timers stand. The blocks are large, so that
+//! the table of them stays in the nearest cache: every access goes through it. Only a first block
+//! grows by doubling, for those who have few elements.
+//!
+//! Each block has a list of its own free slots, and counts what is in it. So a block that is empty
+//! can go back to the system wherever it is, and what remains is a *hole* in the table. An index
+//! means the same slot for ever.
+//!
+//! # Generations
+//!
+//! A slot counts its elements, so that each of them has an index and a generation that no other
+//! one has. A hole remembers one number only, its *floor*: the generation that all its slots start
+//! with if it gets memory again, above every one that was given out there. A block in which some
+//! slot's generations are used up has no such number. It never becomes a hole but is *retired*
+//! when it is given back: its indices are used no more, and what remains of it is its line in the
+//! table. A block of which most is used up is retired as soon as it is empty.
+//!
+//! So each line of the table takes at least 2^32 elements to use up, whatever is done and in
+//! whichever order, and what one block has used up costs no other one anything.
+//!
+//! # Hysteresis
+//!
+//! Blocks that [give back](Blocks::giving_back) by themselves keep one empty block. New memory is
+//! taken only when every block is full, and given back only when two are empty. So there is half
+//! a block of insertions or removals between the two at least, and each element pays for a small
+//! part of it.
 
-/// A vector in blocks of `BLOCK` elements, a power of two.
-#[derive(Debug)]
-pub(super) struct Blocks<E, const BLOCK: usize> {
-    /// Those up to the length are full, but for the last of them; those after it are empty.
-    blocks: Vec<Vec<E>>,
-    len: usize,
+use super::chunks::NONE;
+use super::memory::{Block, Memory};
+
+/// What lies in a slot.
+pub(super) trait Element {
+    /// The slot that comes next in its block's list of free slots, while this one is free.
+    fn next_free(&self) -> u32;
+
+    /// Sets it.
+    fn set_next_free(&mut self, next: u32);
+
+    /// The lowest generation that was not given out in this slot, while it is free.
+    fn generation(&self) -> u32;
 }
 
-impl<E, const BLOCK: usize> Blocks<E, BLOCK> {
+/// The generation of a slot, or the floor of a block, whose generations are used up. No element
+/// has it.
+pub(super) const USED_UP: u32 = 0;
+
+/// No free slot in the block.
+const NO_SLOT: u16 = u16::MAX;
+
+/// One line of the table. `S` are the slots.
+struct Line<S> {
+    /// Those that were used so far. A hole and a retired block have none, and no memory.
+    slots: S,
+    /// The first free one among them.
+    free: u16,
+    /// Elements that are there.
+    live: u16,
+    /// Slots whose generations are used up.
+    used_up: u16,
+    /// Whether it is in the list of blocks to take slots from.
+    is_listed: bool,
+    /// The generation that a slot starts with.
+    floor: u32,
+    /// Neighbours in the list that it is in: of blocks to take slots from, or of holes, which
+    /// have no `previous`.
+    next: u32,
+    previous: u32,
+}
+
+/// Slots in blocks of `SIZE`, a power of two.
+pub(super) struct Blocks<E, M: Memory, const SIZE: usize> {
+    table: Vec<Line<M::Block<E>>>,
+    /// The first block of the list to take slots from. All that have a free slot are in it. One
+    /// that is full is taken out only when it comes first: most often a slot is free there again
+    /// by then.
+    listed: u32,
+    /// The first hole.
+    hole: u32,
+    /// Blocks that have memory.
+    held: u32,
+    /// Blocks that there may ever be.
+    most: u32,
+    /// If empty blocks are given back: one that was empty once. At most one is now, and then it
+    /// is this one.
+    spare: Option<u32>,
+}
+
+impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
     /// Room that the first block has at first.
-    const FIRST: usize = BLOCK / 64;
+    const FIRST: usize = SIZE / 64;
 
-    pub(super) fn new() -> Self {
-        Blocks { blocks: Vec::new(), len: 0 }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        match self.blocks.split_first() {
-            Some((first, others)) => first.capacity().min(BLOCK) + others.len() * BLOCK,
-            None => 0,
+    /// Creates an empty table, in which at most `slots` slots are ever named.
+    pub(super) fn new(slots: u64) -> Self {
+        Blocks {
+            table: Vec::new(),
+            listed: NONE,
+            hole: NONE,
+            held: 0,
+            most: u32::try_from(slots / SIZE as u64).expect("blocks have names of 32 bits"),
+            spare: None,
         }
     }
 
-    /// An element, or `None` past the end.
+    /// Makes it give back by itself all empty blocks but one.
+    pub(super) fn giving_back(mut self) -> Self {
+        self.spare = Some(NONE);
+        self
+    }
+
+    /// Whether it gives back by itself.
+    pub(super) fn gives_back(&self) -> bool {
+        self.spare.is_some()
+    }
+
+    /// The number of elements for which there is memory. Looks at each block.
+    pub(super) fn capacity(&self) -> usize {
+        let room = |block: &Line<M::Block<E>>| block.slots.capacity().min(SIZE);
+        let used_up = |block: &Line<M::Block<E>>| usize::from(block.used_up);
+        self.table.iter().map(|block| room(block) - used_up(block)).sum()
+    }
+
+    /// The element at an index, or `None` if there is no memory for it.
+    #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&E> {
         let index = index as usize;
-        self.blocks.get(index / BLOCK)?.get(index % BLOCK)
-    }
-
-    /// An element, or `None` past the end.
-    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut E> {
-        let index = index as usize;
-        self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
+        self.table.get(index / SIZE)?.slots.get(index % SIZE)
     }
 
     /// The element at an index that is known to be good.
+    #[inline]
     pub(super) fn at(&self, index: u32) -> &E {
         let index = index as usize;
-        &self.blocks[index / BLOCK][index % BLOCK]
+        &self.table[index / SIZE].slots[index % SIZE]
     }
 
     /// The element at an index that is known to be good.
+    #[inline]
     pub(super) fn at_mut(&mut self, index: u32) -> &mut E {
         let index = index as usize;
-        &mut self.blocks[index / BLOCK][index % BLOCK]
+        &mut self.table[index / SIZE].slots[index % SIZE]
     }
 
-    /// Adds an element at the end. The caller sees to it that its index fits in 32 bits.
-    pub(super) fn push(&mut self, element: E) -> u32 {
-        let index = self.len;
-        if index / BLOCK == self.blocks.len() {
-            let room = if index == 0 { Self::FIRST } else { BLOCK };
-            self.blocks.push(Vec::with_capacity(room));
+    /// Takes a free slot. `fill` gets its index and what is in it: of one that was not used
+    /// before, what `fresh` makes of its block's floor.
+    ///
+    /// # Panics
+    ///
+    /// When all indices are in use or used up.
+    #[inline]
+    pub(super) fn take<R>(
+        &mut self,
+        fresh: impl FnOnce(u32) -> E,
+        fill: impl FnOnce(u32, &mut E) -> R,
+    ) -> R {
+        let number = self.listed as usize;
+        if let Some(block) = self.table.get_mut(number) {
+            let slot = usize::from(block.free);
+            if let Some(element) = block.slots.get_mut(slot) {
+                block.free = element.next_free() as u16;
+                block.live += 1;
+                return fill((number * SIZE + slot) as u32, element);
+            }
+            let slot = block.slots.len();
+            if slot < SIZE {
+                block.live += 1;
+                let mut element = fresh(block.floor);
+                let filled = fill((number * SIZE + slot) as u32, &mut element);
+                block.slots.push(element);
+                return filled;
+            }
         }
-        self.blocks[index / BLOCK].push(element);
-        self.len += 1;
-        index as u32
+        self.make_room();
+        self.take_in_room(fresh, fill)
     }
 
-    /// Makes room for as many elements in all.
-    pub(super) fn reserve(&mut self, total: usize) {
-        if self.capacity() >= total {
-            return;
+    /// [`take`](Blocks::take), when there is room.
+    #[cold]
+    fn take_in_room<R>(
+        &mut self,
+        fresh: impl FnOnce(u32) -> E,
+        fill: impl FnOnce(u32, &mut E) -> R,
+    ) -> R {
+        self.take(fresh, fill)
+    }
+
+    /// Frees a slot whose index is known to be good. `clear` takes out what is in it, and says
+    /// whether the slot may be used again.
+    #[inline]
+    pub(super) fn free<R>(&mut self, index: u32, clear: impl FnOnce(&mut E) -> (R, bool)) -> R {
+        let number = index as usize / SIZE;
+        let slot = index as usize % SIZE;
+        let block = &mut self.table[number];
+        let element = &mut block.slots[slot];
+        let (cleared, usable) = clear(element);
+        block.live -= 1;
+        if usable {
+            element.set_next_free(block.free.into());
+            block.free = slot as u16;
+        } else {
+            block.used_up += 1;
         }
-        if self.blocks.is_empty() {
-            self.blocks.push(Vec::new());
+        if !block.is_listed || block.live == 0 {
+            self.freed(number as u32, usable);
         }
-        let first = &mut self.blocks[0];
-        first.reserve_exact(total.min(BLOCK) - first.len());
-        while self.blocks.len() * BLOCK < total {
-            self.blocks.push(Vec::with_capacity(BLOCK));
+        cleared
+    }
+
+    /// The first index from one on whose element is wanted, to walk over all of them.
+    pub(super) fn find(&self, start: u32, wanted: impl Fn(&E) -> bool) -> Option<u32> {
+        let mut start = start as usize;
+        while let Some(block) = self.table.get(start / SIZE) {
+            let first = start % SIZE;
+            if block.live > 0 && first < block.slots.len() {
+                if let Some(slot) = block.slots[first..].iter().position(&wanted) {
+                    return Some((start + slot) as u32);
+                }
+            }
+            start += SIZE - first;
+        }
+        None
+    }
+
+    /// Makes room for as many elements more. Looks at each block.
+    pub(super) fn reserve(&mut self, additional: usize) {
+        let free = |block: &Line<M::Block<E>>| SIZE - usize::from(block.live + block.used_up);
+        let has_memory = |block: &&mut Line<M::Block<E>>| block.slots.capacity() > 0;
+        let mut wanted = additional;
+        for block in self.table.iter_mut().filter(has_memory) {
+            // Of a first block, which has not grown to its size.
+            let room = SIZE.min(block.slots.len() + wanted) - block.slots.len();
+            block.slots.reserve_exact(room);
+            wanted = wanted.saturating_sub(free(block));
+        }
+        while wanted > 0 {
+            let room = if self.held == 0 { wanted.min(SIZE) } else { SIZE };
+            self.add_block(room);
+            wanted = wanted.saturating_sub(SIZE);
         }
     }
 
-    /// The last block; empty if it is spare.
-    pub(super) fn last_block(&self) -> Option<&[E]> {
-        self.blocks.last().map(Vec::as_slice)
+    /// Gives back all empty blocks. Looks at each block.
+    pub(super) fn shrink_to_fit(&mut self) {
+        for number in 0..self.table.len() {
+            let block = &self.table[number];
+            if block.live == 0 && block.slots.capacity() > 0 {
+                self.give_back(number as u32);
+            }
+        }
     }
 
-    /// Drops the last block and gives its memory back.
-    pub(super) fn pop_block(&mut self) {
-        if let Some(block) = self.blocks.pop() {
-            self.len -= block.len();
+    /// Brings a block with a free slot to the head of the list: the next in it, or one more if all
+    /// are full.
+    #[cold]
+    fn make_room(&mut self) {
+        while let Some(block) = self.table.get(self.listed as usize) {
+            if block.free != NO_SLOT || block.slots.len() < SIZE {
+                return;
+            }
+            self.unlist(self.listed);
         }
-        self.blocks.shrink_to_fit();
+        self.add_block(if self.held == 0 { Self::FIRST } else { SIZE });
+    }
+
+    /// Lists a block that was full, and decides what becomes of one that is empty.
+    fn freed(&mut self, number: u32, usable: bool) {
+        let block = &self.table[number as usize];
+        let is_empty = block.live == 0;
+        if usable && !block.is_listed {
+            self.list(number);
+        }
+        if is_empty {
+            self.emptied(number);
+        }
+    }
+
+    /// Gives memory to a hole, or to a new line of the table.
+    fn add_block(&mut self, room: usize) {
+        let number = if self.hole == NONE {
+            assert!((self.table.len() as u32) < self.most, "a timing wheel is used up");
+            self.table.push(Line {
+                slots: Block::with_capacity(0),
+                free: NO_SLOT,
+                live: 0,
+                used_up: 0,
+                is_listed: false,
+                floor: 1,
+                next: NONE,
+                previous: NONE,
+            });
+            self.table.len() as u32 - 1
+        } else {
+            let hole = self.hole;
+            self.hole = self.table[hole as usize].next;
+            hole
+        };
+        self.table[number as usize].slots = Block::with_capacity(room);
+        self.held += 1;
+        self.list(number);
+    }
+
+    /// Puts a block at the head of the list to take slots from.
+    fn list(&mut self, number: u32) {
+        let head = std::mem::replace(&mut self.listed, number);
+        let block = &mut self.table[number as usize];
+        block.is_listed = true;
+        block.next = head;
+        block.previous = NONE;
+        if head != NONE {
+            self.table[head as usize].previous = number;
+        }
+    }
+
+    /// Takes a block out of that list.
+    fn unlist(&mut self, number: u32) {
+        let block = &mut self.table[number as usize];
+        block.is_listed = false;
+        let (previous, next) = (block.previous, block.next);
+        match previous {
+            NONE => self.listed = next,
+            previous => self.table[previous as usize].next = next,
+        }
+        if next != NONE {
+            self.table[next as usize].previous = previous;
+        }
+    }
+
+    /// Decides what becomes of a block whose last element is gone.
+    fn emptied(&mut self, number: u32) {
+        let is_worn = usize::from(self.table[number as usize].used_up) >= SIZE / 2;
+        if is_worn {
+            return self.give_back(number);
+        }
+        let Some(spare) = self.spare.filter(|&spare| spare != number) else { return };
+        let is_empty = |block: &Line<M::Block<E>>| block.live == 0 && block.slots.capacity() > 0;
+        if self.table.get(spare as usize).is_some_and(is_empty) {
+            self.give_back(number);
+        } else {
+            self.spare = Some(number);
+        }
+    }
+
+    /// Gives the memory of an empty block back, and makes it a hole or retires it.
+    #[cold]
+    fn give_back(&mut self, number: u32) {
+        if self.table[number as usize].is_listed {
+            self.unlist(number);
+        }
+        let block = &mut self.table[number as usize];
+        let slots = std::mem::replace(&mut block.slots, Block::with_capacity(0));
+        if block.used_up > 0 {
+            block.floor = USED_UP;
+        } else {
+            let latest = slots.iter().map(E::generation).max();
+            block.floor = block.floor.max(latest.unwrap_or(USED_UP));
+            block.next = std::mem::replace(&mut self.hole, number);
+        }
+        block.free = NO_SLOT;
+        block.used_up = 0;
+        self.held -= 1;
+    }
+
+    /// Blocks that have memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::memory::Heap;
     use super::*;
 
-    #[test]
-    fn elements_are_found_across_blocks_and_growth() {
-        let mut blocks = Blocks::<u32, 64>::new();
-        for number in 0..1_000 {
-            assert_eq!(blocks.get(number), None);
-            assert_eq!(blocks.push(number), number);
-            assert!(blocks.capacity() >= blocks.len());
-            assert!(blocks.capacity() < 2 * blocks.len() + 64);
+    /// An element that knows its generation.
+    struct Counted {
+        next: u32,
+        generation: u32,
+    }
+
+    impl Element for Counted {
+        fn next_free(&self) -> u32 {
+            self.next
         }
-        assert!((0..1_000).all(|number| *blocks.at(number) == number));
+
+        fn set_next_free(&mut self, next: u32) {
+            self.next = next;
+        }
+
+        fn generation(&self) -> u32 {
+            self.generation
+        }
+    }
+
+    type Table = Blocks<Counted, Heap, 64>;
+
+    fn take(blocks: &mut Table) -> (u32, u32) {
+        let fresh = |generation| Counted { next: NONE, generation };
+        blocks.take(fresh, |index, element| (index, element.generation))
+    }
+
+    /// Frees a slot, which has `left` generations left then.
+    fn free_with(blocks: &mut Table, index: u32, left: u32) {
+        blocks.free(index, |element| {
+            element.generation = left.wrapping_neg();
+            ((), left > 0)
+        });
+    }
+
+    fn free(blocks: &mut Table, index: u32) {
+        blocks.free(index, |element| {
+            element.generation += 1;
+            ((), true)
+        });
+    }
+
+    fn indices(blocks: &mut Table, count: usize) -> Vec<u32> {
+        (0..count).map(|_| take(blocks).0).collect()
     }
 
     #[test]
-    fn few_elements_are_not_moved_at_each_growth() {
-        let mut blocks = Blocks::<u8, 4096>::new();
-        blocks.push(0);
-        let capacity = blocks.capacity();
-        assert!((64..128).contains(&capacity), "{capacity}");
+    fn each_element_has_a_slot_of_its_own() {
+        let mut blocks = Table::new(1 << 20);
+        let mut taken = indices(&mut blocks, 1_000);
+        for index in taken.drain(200..700).collect::<Vec<_>>() {
+            free(&mut blocks, index);
+        }
+        taken.extend(indices(&mut blocks, 800));
+        assert!(blocks.capacity() >= taken.len());
+        taken.sort_unstable();
+        taken.dedup();
+        assert_eq!(taken.len(), 1_300);
+        assert!(taken.iter().all(|&index| blocks.get(index).is_some()));
     }
 
     #[test]
-    fn room_is_used_before_more_is_made_and_can_be_given_back() {
+    fn few_elements_take_a_small_block() {
+        let mut blocks = Table::new(1 << 20);
+        assert_eq!(blocks.capacity(), 0);
+        take(&mut blocks);
+        assert!(blocks.capacity() < 8);
+    }
+
+    #[test]
+    fn reserved_room_is_used_before_more_is_made() {
         for total in [1, 40, 64, 65, 128, 200] {
-            let mut blocks = Blocks::<usize, 64>::new();
-            blocks.push(0);
-            blocks.reserve(total);
+            let mut blocks = Table::new(1 << 20);
+            take(&mut blocks);
+            blocks.reserve(total - 1);
             let capacity = blocks.capacity();
-            assert!(capacity >= total);
-            assert!(capacity < total + 64, "no more than the rest of a block");
-            for number in 1..total {
-                blocks.push(number);
-            }
+            assert!((total..total + 64).contains(&capacity), "{capacity} for {total}");
+            let taken = indices(&mut blocks, total - 1);
             assert_eq!(blocks.capacity(), capacity);
-            while blocks.last_block().is_some() {
-                blocks.pop_block();
-            }
-            assert_eq!((blocks.len(), blocks.capacity()), (0, 0));
-            assert_eq!(blocks.push(7), 0);
+            taken.into_iter().for_each(|index| free(&mut blocks, index));
+            free(&mut blocks, 0);
+            blocks.shrink_to_fit();
+            assert_eq!(blocks.capacity(), 0);
         }
+    }
+
+    /// Wherever the one lies that is left.
+    #[test]
+    fn empty_blocks_are_given_back_around_one_element() {
+        for kept in [0, 63, 5_000, 9_999] {
+            let mut blocks = Table::new(1 << 20).giving_back();
+            let taken = indices(&mut blocks, 10_000);
+            let kept = taken[kept];
+            taken.into_iter().filter(|&index| index != kept).for_each(|index| {
+                free(&mut blocks, index);
+            });
+            assert_eq!(blocks.held(), 2);
+            assert!(blocks.get(kept).is_some());
+            free(&mut blocks, kept);
+            assert_eq!(blocks.held(), 1);
+        }
+    }
+
+    /// A population that goes up and down by less than half a block, around each bound.
+    #[test]
+    fn swinging_population_takes_no_new_memory() {
+        for standing in 1..200 {
+            let mut blocks = Table::new(1 << 20).giving_back();
+            let _standing = indices(&mut blocks, standing);
+            let mut lines = 0;
+            for swing in 0..100 {
+                let more = indices(&mut blocks, 31);
+                more.into_iter().for_each(|index| free(&mut blocks, index));
+                // A block that went and came would be a hole with a new floor.
+                let floors = blocks.table.iter().map(|line| u64::from(line.floor)).sum::<u64>();
+                assert!(swing == 0 || lines == floors, "around {standing}");
+                lines = floors;
+            }
+        }
+    }
+
+    #[test]
+    fn indices_that_come_back_have_later_generations() {
+        let mut blocks = Table::new(1 << 20).giving_back();
+        let mut latest = std::collections::HashMap::new();
+        for round in 0..100 {
+            let taken: Vec<_> = (0..300).map(|_| take(&mut blocks)).collect();
+            for &(index, generation) in &taken {
+                let former = latest.insert(index, generation);
+                assert!(former < Some(generation), "index {index} in round {round}");
+            }
+            // From alternating ends, so that now these blocks remain and now those.
+            let mut order: Vec<_> = taken.into_iter().map(|(index, _)| index).collect();
+            if round % 2 == 0 {
+                order.reverse();
+            }
+            order.into_iter().for_each(|index| free(&mut blocks, index));
+        }
+    }
+
+    /// One slot that is used up costs its own block at most, and only when that is given back.
+    #[test]
+    fn exhaustion_of_a_slot_stays_in_its_block() {
+        let mut blocks = Table::new(1 << 20).giving_back();
+        let taken = indices(&mut blocks, 640);
+        let worn = taken[100];
+        free_with(&mut blocks, worn, 0);
+        taken.into_iter().filter(|&index| index != worn).for_each(|index| free(&mut blocks, index));
+        let again: Vec<_> = (0..640).map(|_| take(&mut blocks)).collect();
+        assert!(again.iter().all(|&(index, _)| index != worn));
+        assert!(again.iter().all(|&(_, generation)| generation <= 2));
+        assert_eq!(
+            blocks.held(),
+            if again.iter().any(|(index, _)| index / 64 == 1) { 11 } else { 10 }
+        );
+    }
+
+    /// One after another, each with few generations left: memory stays with what is alive.
+    #[test]
+    fn worn_blocks_are_retired_and_hold_no_memory() {
+        for gives_back in [false, true] {
+            let blocks = Table::new(1 << 30);
+            let mut blocks = if gives_back { blocks.giving_back() } else { blocks };
+            let mut taken = std::collections::HashSet::new();
+            for round in 0..1_000_000_u32 {
+                let used = take(&mut blocks);
+                if round % 97 == 0 {
+                    assert!(taken.insert(used), "{used:?} came twice");
+                }
+                free_with(&mut blocks, used.0, u32::from(used.1 == 1));
+                assert!(blocks.held() <= 1);
+            }
+            assert!(blocks.capacity() <= 64);
+            // Half of a block is used up before it goes, and each slot twice.
+            assert!(blocks.table.len() <= 1_000_000 / 64 + 1, "{} lines", blocks.table.len());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a timing wheel is used up")]
+    fn more_indices_than_there_are_is_a_panic() {
+        indices(&mut Table::new(128), 129);
     }
 }

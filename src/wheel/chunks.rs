@@ -6,8 +6,9 @@
 //! of them. Any entry can be taken out, since the last one moves into its place; so only the
 //! topmost chunk of a list is ever partly filled.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Element};
 use super::levels::Place;
+use super::memory::Memory;
 
 /// No chunk, and no place in one.
 pub(super) const NONE: u32 = u32::MAX;
@@ -49,29 +50,63 @@ impl Chunk {
     }
 }
 
-/// The chunks of all lists. A list is known by the position of its last entry, its top.
-#[derive(Debug)]
-pub(super) struct Chunks {
-    blocks: Blocks<Chunk, BLOCK>,
-    /// The first free chunk.
-    free: u32,
-}
-
-impl Chunks {
-    pub(super) fn new() -> Chunks {
-        Chunks { blocks: Blocks::new(), free: NONE }
+impl Element for Chunk {
+    #[inline]
+    fn next_free(&self) -> u32 {
+        self.below
     }
 
-    /// The index at a position.
     #[inline]
-    pub(super) fn index(&self, position: u32) -> u32 {
-        self.blocks.at(position >> POSITION_BITS).indices[number(position)]
+    fn set_next_free(&mut self, next: u32) {
+        self.below = next;
+    }
+
+    /// Nobody asks later whether a chunk is still the same one.
+    fn generation(&self) -> u32 {
+        1
+    }
+}
+
+/// The chunks of all lists. A list is known by the position of its last entry, its top.
+pub(super) struct Chunks<M: Memory> {
+    blocks: Blocks<Chunk, M, BLOCK>,
+}
+
+impl<M: Memory> Chunks<M> {
+    pub(super) fn new() -> Chunks<M> {
+        Chunks { blocks: Blocks::new(1 << (u32::BITS - POSITION_BITS)) }
+    }
+
+    /// See [`Blocks::giving_back`].
+    pub(super) fn giving_back(self) -> Chunks<M> {
+        Chunks { blocks: self.blocks.giving_back() }
+    }
+
+    /// Empty ones that are kept in the same way.
+    pub(super) fn empty_like(&self) -> Chunks<M> {
+        let chunks = Chunks::new();
+        if self.blocks.gives_back() { chunks.giving_back() } else { chunks }
     }
 
     /// The deadline at a position.
     #[inline]
     pub(super) fn deadline(&self, position: u32) -> u64 {
         self.blocks.at(position >> POSITION_BITS).deadlines[number(position)]
+    }
+
+    /// The index and the deadline at a position.
+    #[inline]
+    pub(super) fn entry(&self, position: u32) -> (u32, u64) {
+        let chunk = self.blocks.at(position >> POSITION_BITS);
+        (chunk.indices[number(position)], chunk.deadlines[number(position)])
+    }
+
+    /// The index and the deadline of a list's only entry, `None` if there are more.
+    #[inline]
+    pub(super) fn lone_entry(&self, top: u32) -> Option<(u32, u64)> {
+        let chunk = self.blocks.at(top >> POSITION_BITS);
+        let is_alone = number(top) == 0 && chunk.below == NONE;
+        is_alone.then(|| (chunk.indices[0], chunk.deadlines[0]))
     }
 
     /// Puts another deadline at a position.
@@ -95,7 +130,7 @@ impl Chunks {
     }
 
     /// Puts an entry on top of the list of a slot and returns the new top.
-    #[inline]
+    #[inline(never)]
     pub(super) fn push(&mut self, place: Place, top: u32, index: u32, deadline: u64) -> u32 {
         let position = if top != NONE && number(top) < CHUNK - 1 {
             top + 1
@@ -110,25 +145,18 @@ impl Chunks {
     /// Takes the top off the list and returns the new top, `NONE` if the list is empty now.
     #[inline]
     pub(super) fn pop(&mut self, top: u32) -> u32 {
-        let below = self.below(top);
-        if number(top) == 0 {
-            let chunk = top >> POSITION_BITS;
-            self.blocks.at_mut(chunk).below = self.free;
-            self.free = chunk;
+        if number(top) > 0 {
+            return top - 1;
         }
-        below
+        top_of(self.blocks.free(top >> POSITION_BITS, |chunk| (chunk.below, true)))
     }
 
     /// Takes the topmost chunk off a list that is not empty. Returns it, how many of its entries
     /// are good, and the new top.
     #[inline]
     pub(super) fn pop_chunk(&mut self, top: u32) -> (Chunk, usize, u32) {
-        let free = self.free;
-        let chunk_number = top >> POSITION_BITS;
-        let chunk = self.blocks.at_mut(chunk_number);
-        let taken = *chunk;
-        chunk.below = free;
-        self.free = chunk_number;
+        let taken = *self.blocks.at(top >> POSITION_BITS);
+        self.blocks.free(top >> POSITION_BITS, |_| ((), true));
         (taken, number(top) + 1, top_of(taken.below))
     }
 
@@ -149,25 +177,24 @@ impl Chunks {
 
     #[inline]
     fn take_chunk(&mut self, place: Place, below: u32) -> u32 {
-        if self.free == NONE {
-            return self.blocks.push(Chunk {
-                deadlines: [0; CHUNK],
-                indices: [NONE; CHUNK],
-                below,
-                place,
-            });
-        }
-        let number = self.free;
-        let chunk = self.blocks.at_mut(number);
-        self.free = std::mem::replace(&mut chunk.below, below);
-        chunk.place = place;
-        number
+        let fresh = |_| Chunk { deadlines: [0; CHUNK], indices: [NONE; CHUNK], below, place };
+        self.blocks.take(fresh, |number, chunk| {
+            chunk.below = below;
+            chunk.place = place;
+            number
+        })
     }
 
-    /// Chunks that there are, free ones included.
+    /// Chunks for which there is memory.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.blocks.len()
+    pub(super) fn capacity(&self) -> usize {
+        self.blocks.capacity()
+    }
+
+    /// Blocks that have memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.blocks.held()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Handing out what is due, and moving entries down to where they can be.
 
 use super::Wheel;
-use super::chunks::NONE;
 use super::key::Key;
 use super::levels::Place;
+use super::memory::Memory;
 
-/// How many entries may be moved down a level for each one that may be handed out. It bounds
-/// the time that one call takes when a whole population sits in one slot of a high level: with
-/// the reactor's budget, to half a millisecond.
+/// How many entries may be moved or passed for each one that may be handed out. It bounds the time
+/// that one call takes when a whole population sits in one slot: with the reactor's budget, to
+/// half a millisecond.
 const MOVES_PER_EXPIRY: usize = 16;
 
 /// After how many entries handed out others are moved ahead of time. A thin population, which
@@ -24,13 +24,14 @@ pub struct Progress {
     pub more: bool,
 }
 
-impl<T> Wheel<T> {
+impl<T, M: Memory> Wheel<T, M> {
     /// Takes out the entries that are due at `now` (deadline at or before it) and hands each
     /// with its key, by then stale, and its deadline to `f`.
     ///
-    /// At most `budget` entries are handed out, and about 16 times as many are moved between
-    /// levels; if there may be more to do, [`Progress::more`] says so and the next call goes
-    /// on. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
+    /// At most `budget` entries are handed out, and 16 times as many are moved to another slot
+    /// or, in a slot that is due in part, found not to be due yet; ten more at most, since they
+    /// are moved by the chunk. If there may be more to do, [`Progress::more`] says so and the next
+    /// call goes on where this one has stopped. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
     /// out in the order of `deadline >> 16`, and those that are equal in that, in no particular
     /// order. What was overdue when it was scheduled comes as if it were due then.
     ///
@@ -53,8 +54,8 @@ impl<T> Wheel<T> {
     /// assert!(!done.more);
     /// ```
     pub fn expire(&mut self, now: u64, budget: usize, mut f: impl FnMut(Key, u64, T)) -> Progress {
-        self.hand_out(now, budget, |wheel, key, deadline| {
-            if let Some(value) = wheel.arena.remove(key) {
+        self.hand_out(now, budget, |wheel, index, deadline| {
+            if let (key, Some(value)) = wheel.arena.remove(index) {
                 f(key, deadline, value);
             }
         })
@@ -81,19 +82,20 @@ impl<T> Wheel<T> {
         budget: usize,
         mut f: impl FnMut(Key, u64, &mut T),
     ) -> Progress {
-        self.hand_out(now, budget, |wheel, key, deadline| {
-            if let Some(value) = wheel.get_mut(key) {
+        self.hand_out(now, budget, |wheel, index, deadline| {
+            if let (key, Some(value)) = wheel.arena.unscheduled(index) {
                 f(key, deadline, value);
             }
         })
     }
 
-    /// Calls `f` for each entry that is due, when it has just become idle.
+    /// Calls `f` with the index of each entry that is due, when it has just been taken out of its
+    /// slot; `f` tells the entry.
     fn hand_out(
         &mut self,
         now: u64,
         budget: usize,
-        mut f: impl FnMut(&mut Wheel<T>, Key, u64),
+        mut f: impl FnMut(&mut Wheel<T, M>, u32, u64),
     ) -> Progress {
         let mut left = budget;
         let mut moves = budget.saturating_mul(MOVES_PER_EXPIRY);
@@ -109,14 +111,23 @@ impl<T> Wheel<T> {
             // Nothing is due before this slot's minimum, so that the position may go there:
             // the slot's entries then belong to lower levels, whatever level this is.
             self.elapsed = self.elapsed.max(minimum);
-            if let Some(index) = self.levels.take_lone(place, minimum) {
+            let lone = self.levels.take_lone(place, minimum).map(|index| (index, minimum));
+            if lone.is_none() {
+                if place.level() > 0 {
+                    self.cascade(place, &mut moves);
+                    continue;
+                }
+                self.levels.walk(place);
+            }
+            loop {
+                let due = if lone.is_some() { lone } else { self.next_due(now, left, &mut moves) };
+                let Some((index, deadline)) = due else { break };
                 left -= 1;
-                let key = self.arena.unscheduled(index);
-                f(self, key, minimum);
-            } else if place.level() == 0 {
-                self.open_slot(place, now, &mut left, &mut f);
-            } else {
-                self.cascade(place, &mut moves);
+                // By now every slot is in order, for this may panic.
+                f(self, index, deadline);
+                if lone.is_some() {
+                    break;
+                }
             }
         }
         if !more {
@@ -125,7 +136,7 @@ impl<T> Wheel<T> {
         let expired = budget - left;
         self.handed_out += expired;
         if self.handed_out >= AHEAD_EVERY {
-            self.move_ahead();
+            self.move_ahead(moves);
         }
         Progress { expired, more }
     }
@@ -134,10 +145,22 @@ impl<T> Wheel<T> {
     /// level: for each one handed out two, so that a slot of a dense population is empty when half
     /// of the time until then has passed. Else all of it would be moved at once, while others are
     /// due.
-    fn move_ahead(&mut self) {
-        let moves = std::mem::take(&mut self.handed_out).saturating_mul(2);
+    ///
+    /// At most `left` in all: what is then still owed, a later call moves.
+    fn move_ahead(&mut self, mut left: usize) {
+        let owed = self.handed_out.saturating_mul(2);
         for place in self.levels.crowded_ahead(self.elapsed) {
-            self.cascade(place, &mut { moves });
+            let may = owed.min(left);
+            if may == 0 {
+                return;
+            }
+            let mut moves = may;
+            self.cascade(place, &mut moves);
+            left -= may - moves;
+            self.handed_out -= if left == 0 { (may - moves) / 2 } else { 0 };
+        }
+        if left > 0 {
+            self.handed_out = 0;
         }
     }
 
@@ -159,42 +182,41 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Hands out what is due in a slot of level 0. What is not stays, unless it was moved
-    /// later and belongs elsewhere by now.
+    /// Takes the next entry that is due out of the slot of level 0 that is walked over, from the
+    /// top down. What is not due stays, unless it was moved later and belongs elsewhere by now.
     ///
-    /// From the top down: what goes is replaced by the topmost entry, and that was looked at
-    /// already. The slot is in order before each call of `f`, which may panic.
-    fn open_slot(
-        &mut self,
-        place: Place,
-        now: u64,
-        left: &mut usize,
-        f: &mut impl FnMut(&mut Wheel<T>, Key, u64),
-    ) {
-        let mut minimum = u64::MAX;
-        let mut position = self.levels.top(place);
-        while position != NONE {
-            let index = self.levels.index(position);
-            let deadline = self.levels.deadline(position);
-            position = self.levels.below(position);
+    /// What goes is replaced by the topmost entry, and that was looked at already. If `left` or
+    /// `moves` runs out, the next walk over the slot goes on from there.
+    #[inline(always)]
+    fn next_due(&mut self, now: u64, left: usize, moves: &mut usize) -> Option<(u32, u64)> {
+        while let Some((place, index, deadline)) = self.levels.walked_to() {
             // Whether it belongs here comes before whether it is due: one that was moved later
             // may be due too, but only after what waits between here and where it belongs.
-            if Place::of(deadline, self.elapsed) != place {
-                self.levels.unlink(&mut self.arena, index);
-                self.levels.link(&mut self.arena, index, deadline, self.elapsed);
-            } else if deadline <= now {
-                if *left == 0 {
-                    return;
+            let belongs = Place::of(deadline, self.elapsed) == place;
+            if belongs && deadline <= now {
+                if left == 0 {
+                    return None;
                 }
-                *left -= 1;
-                let key = self.arena.key(index);
-                self.levels.unlink(&mut self.arena, index);
-                f(self, key, deadline);
+                self.levels.unlink_walked(&mut self.arena);
+                return Some((index, deadline));
+            }
+            if *moves == 0 {
+                return None;
+            }
+            *moves -= 1;
+            if belongs {
+                self.levels.pass(deadline);
             } else {
-                minimum = minimum.min(deadline);
+                self.move_walked(index, deadline);
             }
         }
-        // Of no use if the slot is empty now, and no harm.
-        self.levels.set_minimum(place, minimum);
+        None
+    }
+
+    /// Moves the entry that a walk has come to to where it belongs.
+    #[inline(never)]
+    fn move_walked(&mut self, index: u32, deadline: u64) {
+        self.levels.unlink_walked(&mut self.arena);
+        self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }
 }

@@ -2,16 +2,17 @@
 
 use super::Wheel;
 use super::key::Key;
+use super::memory::{Heap, Memory};
 
 /// Iterates over all entries. Made by [`Wheel::iter`].
 #[derive(Debug)]
-pub struct Iter<'a, T> {
-    wheel: &'a Wheel<T>,
+pub struct Iter<'a, T, M: Memory = Heap> {
+    wheel: &'a Wheel<T, M>,
     index: u32,
     left: usize,
 }
 
-impl<'a, T> Iterator for Iter<'a, T> {
+impl<'a, T, M: Memory> Iterator for Iter<'a, T, M> {
     type Item = (Key, Option<u64>, &'a T);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -27,17 +28,17 @@ impl<'a, T> Iterator for Iter<'a, T> {
     }
 }
 
-impl<T> ExactSizeIterator for Iter<'_, T> {}
+impl<T, M: Memory> ExactSizeIterator for Iter<'_, T, M> {}
 
 /// Takes all entries out. Made by [`Wheel::drain`]; what it has not come to when it is dropped
 /// goes too.
 #[derive(Debug)]
-pub struct Drain<'a, T> {
-    wheel: &'a mut Wheel<T>,
+pub struct Drain<'a, T, M: Memory = Heap> {
+    wheel: &'a mut Wheel<T, M>,
     index: u32,
 }
 
-impl<T> Iterator for Drain<'_, T> {
+impl<T, M: Memory> Iterator for Drain<'_, T, M> {
     type Item = (Option<u64>, T);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -53,15 +54,15 @@ impl<T> Iterator for Drain<'_, T> {
     }
 }
 
-impl<T> ExactSizeIterator for Drain<'_, T> {}
+impl<T, M: Memory> ExactSizeIterator for Drain<'_, T, M> {}
 
-impl<T> Drop for Drain<'_, T> {
+impl<T, M: Memory> Drop for Drain<'_, T, M> {
     fn drop(&mut self) {
         self.for_each(drop);
     }
 }
 
-impl<T> Wheel<T> {
+impl<T, M: Memory> Wheel<T, M> {
     /// Iterates over all entries, idle ones included, with their deadlines in nanoseconds
     /// (`None` for an idle one), in no particular order. Costs a walk over the capacity.
     ///
@@ -72,7 +73,7 @@ impl<T> Wheel<T> {
     /// let key = wheel.insert(10, 'a');
     /// assert_eq!(wheel.iter().collect::<Vec<_>>(), [(key, Some(10), &'a')]);
     /// ```
-    pub fn iter(&self) -> Iter<'_, T> {
+    pub fn iter(&self) -> Iter<'_, T, M> {
         Iter { wheel: self, index: 0, left: self.len() }
     }
 
@@ -87,16 +88,16 @@ impl<T> Wheel<T> {
     /// assert_eq!(wheel.drain().collect::<Vec<_>>(), [(Some(10), 'a')]);
     /// assert!(wheel.is_empty());
     /// ```
-    pub fn drain(&mut self) -> Drain<'_, T> {
+    pub fn drain(&mut self) -> Drain<'_, T, M> {
         Drain { wheel: self, index: 0 }
     }
 }
 
-impl<'a, T> IntoIterator for &'a Wheel<T> {
+impl<'a, T, M: Memory> IntoIterator for &'a Wheel<T, M> {
     type Item = (Key, Option<u64>, &'a T);
-    type IntoIter = Iter<'a, T>;
+    type IntoIter = Iter<'a, T, M>;
 
-    fn into_iter(self) -> Iter<'a, T> {
+    fn into_iter(self) -> Iter<'a, T, M> {
         self.iter()
     }
 }

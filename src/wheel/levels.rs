@@ -3,6 +3,7 @@
 
 use super::arena::Arena;
 use super::chunks::{Chunk, Chunks, NONE};
+use super::memory::Memory;
 
 /// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
 /// particular order, and a slot that is partly due is looked through once for each wake-up in
@@ -115,24 +116,54 @@ impl Level {
     }
 }
 
-/// All slots.
+/// A walk over a slot of level 0, which may stop on its way from the top down and go on later.
 #[derive(Debug)]
-pub(super) struct Levels {
+struct Walk {
+    /// The slot, `NOWHERE` if there is no walk.
+    place: Place,
+    /// Where it goes on; `NONE` if there is no walk. What waits there and below has not been
+    /// looked at, or has come here since, into the place of something removed.
+    position: u32,
+    /// A lower bound of the deadlines above: of what was passed, and of what came since.
+    passed: u64,
+}
+
+impl Walk {
+    const NONE: Walk = Walk { place: NOWHERE, position: NONE, passed: u64::MAX };
+}
+
+/// No slot.
+const NOWHERE: Place = Place(u16::MAX);
+
+/// All slots.
+pub(super) struct Levels<M: Memory> {
     /// A bit for each level that has entries.
     occupied: u8,
     levels: Box<[Level; LEVELS]>,
     /// The lists.
-    chunks: Chunks,
+    chunks: Chunks<M>,
+    walk: Walk,
+    /// Entries that were linked or looked at.
+    #[cfg(test)]
+    pub(super) steps: std::cell::Cell<usize>,
 }
 
-impl Levels {
-    pub(super) fn new() -> Levels {
+impl<M: Memory> Levels<M> {
+    pub(super) fn new() -> Levels<M> {
         let empty = || Level { occupied: [0; 2], tops: [NONE; SLOTS], minima: [u64::MAX; SLOTS] };
         Levels {
             occupied: 0,
             levels: Box::new(std::array::from_fn(|_| empty())),
             chunks: Chunks::new(),
+            walk: Walk::NONE,
+            #[cfg(test)]
+            steps: std::cell::Cell::new(0),
         }
+    }
+
+    /// See [`Blocks::giving_back`](super::blocks::Blocks::giving_back).
+    pub(super) fn giving_back(self) -> Levels<M> {
+        Levels { chunks: self.chunks.giving_back(), ..self }
     }
 
     /// The slot with the lowest minimum, and that minimum, when the position is `elapsed`.
@@ -143,43 +174,40 @@ impl Levels {
     /// level may still hold entries: so it takes the lowest of the eight.
     #[inline]
     pub(super) fn earliest(&self, elapsed: u64) -> Option<(Place, u64)> {
-        let mut earliest: Option<(Place, u64)> = None;
         let mut left = self.occupied;
-        while left != 0 {
+        let mut next = || {
             let level = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let slot = self.levels[level].first(turns(elapsed, level as u32) % 2 != 0);
-            let minimum = self.levels[level].minima[slot];
+            left &= left.wrapping_sub(1);
+            let slot = self.levels.get(level)?.first(turns(elapsed, level as u32) % 2 != 0);
+            Some((Place::new(level, slot), self.levels[level].minima[slot]))
+        };
+        let mut earliest = next()?;
+        while let Some((place, minimum)) = next() {
             // On a tie the lower level first: it needs no move to be handed out.
-            if earliest.is_none_or(|(_, lowest)| minimum < lowest) {
-                earliest = Some((Place::new(level, slot), minimum));
+            if minimum < earliest.1 {
+                earliest = (place, minimum);
             }
         }
-        earliest
+        Some(earliest)
     }
 
     /// The position of a slot's last entry, `NONE` if it has none.
     #[inline]
-    pub(super) fn top(&self, place: Place) -> u32 {
+    fn top(&self, place: Place) -> u32 {
         self.levels[place.level()].tops[place.slot()]
-    }
-
-    /// The position below another one in a slot, `NONE` from the bottom.
-    #[inline]
-    pub(super) fn below(&self, position: u32) -> u32 {
-        self.chunks.below(position)
-    }
-
-    /// The index of the entry at a position.
-    #[inline]
-    pub(super) fn index(&self, position: u32) -> u32 {
-        self.chunks.index(position)
     }
 
     /// When the entry at a position is due.
     #[inline]
     pub(super) fn deadline(&self, position: u32) -> u64 {
+        self.count_step();
         self.chunks.deadline(position)
+    }
+
+    #[inline]
+    fn count_step(&self) {
+        #[cfg(test)]
+        self.steps.set(self.steps.get() + 1);
     }
 
     /// Moves the deadline of the entry at a position later, but leaves the entry where it is.
@@ -194,20 +222,68 @@ impl Levels {
         self.chunks.below(position) == NONE && self.top(self.chunks.place(position)) == position
     }
 
-    /// Corrects a slot's minimum, once all its entries have been looked at.
+    /// Begins to walk over a slot of level 0 from the top, or goes on where a walk over it has
+    /// stopped.
     #[inline]
-    pub(super) fn set_minimum(&mut self, place: Place, minimum: u64) {
-        self.levels[place.level()].minima[place.slot()] = minimum;
+    pub(super) fn walk(&mut self, place: Place) {
+        if self.walk.place != place {
+            // The minimum of another slot is good still: it is that of before the walk, or less.
+            self.walk = Walk { place, position: self.top(place), ..Walk::NONE };
+        }
+    }
+
+    /// The slot that is walked over, the entry that the walk has come to, and its deadline; `None`
+    /// at the end.
+    #[inline]
+    pub(super) fn walked_to(&self) -> Option<(Place, u32, u64)> {
+        let Walk { place, position, .. } = self.walk;
+        if position == NONE {
+            return None;
+        }
+        self.count_step();
+        let (index, deadline) = self.chunks.entry(position);
+        Some((place, index, deadline))
+    }
+
+    /// Goes past an entry, which stays where it is with this deadline.
+    #[inline]
+    pub(super) fn pass(&mut self, deadline: u64) {
+        self.walk.passed = self.walk.passed.min(deadline);
+        self.go_on(self.chunks.below(self.walk.position));
+    }
+
+    /// Takes the entry that the walk has come to out of its slot, and goes on to the next.
+    #[inline(always)]
+    pub(super) fn unlink_walked<T>(&mut self, arena: &mut Arena<T, M>) {
+        let position = self.walk.position;
+        self.walk.position = self.chunks.below(position);
+        self.unlink_at(arena, position);
+        if self.walk.position == NONE {
+            self.go_on(NONE);
+        }
+    }
+
+    /// Moves the walk on. At its end, all that is left in the slot was passed or is new.
+    #[inline]
+    fn go_on(&mut self, position: u32) {
+        self.walk.position = position;
+        if position == NONE && self.walk.place != NOWHERE {
+            let Walk { place, passed, .. } = std::mem::replace(&mut self.walk, Walk::NONE);
+            // Of no use if the slot is empty now, and no harm.
+            self.levels[place.level()].minima[place.slot()] = passed;
+        }
     }
 
     /// Puts an entry that is in no slot into the one where it belongs.
+    #[inline(always)]
     pub(super) fn link<T>(
         &mut self,
-        arena: &mut Arena<T>,
+        arena: &mut Arena<T, M>,
         index: u32,
         deadline: u64,
         elapsed: u64,
     ) {
+        self.count_step();
         let place = Place::of(deadline, elapsed);
         let level = &mut self.levels[place.level()];
         let minimum = &mut level.minima[place.slot()];
@@ -219,26 +295,44 @@ impl Levels {
         } else {
             *minimum = (*minimum).min(deadline);
         }
+        if place == self.walk.place {
+            self.walk.passed = self.walk.passed.min(deadline);
+        }
         let position = self.chunks.push(place, top, index, deadline);
         level.tops[place.slot()] = position;
         arena.at_mut(index).position = position;
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.
-    pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T>, index: u32) {
-        let position = std::mem::replace(&mut arena.at_mut(index).position, NONE);
-        if position == NONE {
-            return;
+    #[inline]
+    pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T, M>, index: u32) {
+        let position = arena.at(index).position;
+        if position != NONE {
+            arena.at_mut(index).position = NONE;
+            self.unlink_at(arena, position);
         }
+    }
+
+    /// Takes the entry at a position out of its slot; the entry itself is not told.
+    pub(super) fn unlink_at<T>(&mut self, arena: &mut Arena<T, M>, position: u32) {
         let place = self.chunks.place(position);
         let top = self.top(place);
         if position != top {
-            let last = self.chunks.index(top);
-            self.chunks.set(position, last, self.chunks.deadline(top));
+            let (last, deadline) = self.chunks.entry(top);
+            self.chunks.set(position, last, deadline);
             arena.at_mut(last).position = position;
         }
+        self.pop(place, top);
+    }
+
+    /// Takes the topmost entry of a slot off its list.
+    #[inline]
+    fn pop(&mut self, place: Place, top: u32) {
         let below = self.chunks.pop(top);
         self.set_top(place, below);
+        if top == self.walk.position {
+            self.go_on(below);
+        }
     }
 
     /// Takes the only entry of a slot off its list, if it is due at the slot's minimum, and
@@ -249,16 +343,15 @@ impl Levels {
     #[inline]
     pub(super) fn take_lone(&mut self, place: Place, minimum: u64) -> Option<u32> {
         let top = self.top(place);
-        if self.chunks.below(top) != NONE || self.chunks.deadline(top) != minimum {
+        let (index, deadline) = self.chunks.lone_entry(top)?;
+        if deadline != minimum {
             return None;
         }
-        let index = self.chunks.index(top);
-        self.chunks.pop(top);
-        self.set_top(place, NONE);
+        self.pop(place, top);
         Some(index)
     }
 
-    /// Takes the last few entries of a slot off its list, a whole chunk: returns it, and how
+    /// Takes the last few entries of a slot of a higher level off its list, a whole chunk: returns it, and how
     /// many entries there are in it. The entries themselves are not told: the caller links them
     /// again.
     #[inline]
@@ -275,7 +368,7 @@ impl Levels {
     /// The slots that the position comes to next on each level above the lowest, if so many wait
     /// there that to move them all at once would take long: more than a chunk.
     #[inline]
-    pub(super) fn crowded_ahead(&self, elapsed: u64) -> impl Iterator<Item = Place> + use<> {
+    pub(super) fn crowded_ahead(&self, elapsed: u64) -> impl Iterator<Item = Place> + use<M> {
         let mut crowded = [None; LEVELS];
         let mut left = self.occupied & !1;
         while left != 0 {
@@ -301,15 +394,17 @@ impl Levels {
     }
 
     /// Moves all lists into as few chunks as they need and gives back the others.
-    pub(super) fn shrink_to_fit<T>(&mut self, arena: &mut Arena<T>) {
-        let former = std::mem::replace(&mut self.chunks, Chunks::new());
+    pub(super) fn shrink_to_fit<T>(&mut self, arena: &mut Arena<T, M>) {
+        // It turns the lists round: whatever is walked over next is walked over from the top.
+        self.walk = Walk::NONE;
+        let empty = self.chunks.empty_like();
+        let former = std::mem::replace(&mut self.chunks, empty);
         for (number, level) in self.levels.iter_mut().enumerate() {
             for (slot, top) in level.tops.iter_mut().enumerate() {
                 let place = Place::new(number, slot);
                 let mut position = std::mem::replace(top, NONE);
                 while position != NONE {
-                    let index = former.index(position);
-                    let deadline = former.deadline(position);
+                    let (index, deadline) = former.entry(position);
                     *top = self.chunks.push(place, *top, index, deadline);
                     arena.at_mut(index).position = *top;
                     position = former.below(position);
@@ -318,10 +413,16 @@ impl Levels {
         }
     }
 
-    /// Chunks that there are, free ones included.
+    /// Chunks for which there is memory.
     #[cfg(test)]
     pub(super) fn chunks(&self) -> usize {
-        self.chunks.len()
+        self.chunks.capacity()
+    }
+
+    /// Blocks of chunks that have memory.
+    #[cfg(test)]
+    pub(super) fn blocks(&self) -> usize {
+        self.chunks.held()
     }
 }
 

@@ -74,6 +74,7 @@ mod expire;
 mod iter;
 mod key;
 mod levels;
+mod memory;
 
 use std::fmt;
 
@@ -84,15 +85,18 @@ use levels::Levels;
 pub use expire::Progress;
 pub use iter::{Drain, Iter};
 pub use key::Key;
+#[allow(unused_imports, reason = "`sys` implements them where it has memory of its own")]
+pub(crate) use memory::{Block, Heap, Memory};
 
 /// A timing wheel that holds values of type `T`, each with a deadline in nanoseconds.
 ///
-/// See the [module documentation](self) for how it works and what it costs.
-pub struct Wheel<T> {
+/// See the [module documentation](self) for how it works and what it costs. Its memory is the
+/// heap's; `M` is for the library's own timers.
+pub struct Wheel<T, M: Memory = Heap> {
     /// The entries, wherever they wait.
-    arena: Arena<T>,
+    arena: Arena<T, M>,
     /// Which entries wait in which slot.
-    levels: Levels,
+    levels: Levels<M>,
     /// The position: everything that was due before this time has been handed out.
     elapsed: u64,
     /// How many entries were handed out since others were moved ahead of time.
@@ -114,7 +118,7 @@ impl<T> Wheel<T> {
     /// ```
     #[must_use]
     pub fn new() -> Wheel<T> {
-        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, handed_out: 0 }
+        Wheel::empty()
     }
 
     /// Creates an empty wheel with room for `capacity` entries.
@@ -130,6 +134,21 @@ impl<T> Wheel<T> {
         let mut wheel = Wheel::new();
         wheel.reserve(capacity);
         wheel
+    }
+}
+
+impl<T, M: Memory> Wheel<T, M> {
+    fn empty() -> Wheel<T, M> {
+        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, handed_out: 0 }
+    }
+
+    /// Creates an empty wheel at time zero that gives memory back by itself: of the blocks of
+    /// entries, and of those of chunks, it keeps one at most that is empty.
+    ///
+    /// Room that was asked for by [`reserve`](Wheel::reserve) is not kept.
+    pub(crate) fn giving_back() -> Wheel<T, M> {
+        let Wheel { arena, levels, .. } = Wheel::empty();
+        Wheel { arena: arena.giving_back(), levels: levels.giving_back(), ..Wheel::empty() }
     }
 
     /// Adds a value that is due at `deadline` and returns the key to it.
@@ -166,11 +185,11 @@ impl<T> Wheel<T> {
     /// assert_eq!(wheel.remove(key), None);
     /// ```
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        if !self.arena.contains(key) {
-            return None;
+        let position = self.arena.get(key)?.position;
+        if position != NONE {
+            self.levels.unlink_at(&mut self.arena, position);
         }
-        self.levels.unlink(&mut self.arena, key.index);
-        self.arena.remove(key)
+        self.arena.remove(key.index).1
     }
 
     /// Gives the entry another deadline and schedules it if it was idle. `false`, and nothing
@@ -202,9 +221,15 @@ impl<T> Wheel<T> {
             self.levels.postpone(position, deadline);
             return true;
         }
-        self.levels.unlink(&mut self.arena, key.index);
-        self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
+        self.relink(key.index, deadline);
         true
+    }
+
+    /// Puts an entry into the slot where it belongs with this deadline.
+    #[inline(never)]
+    fn relink(&mut self, index: u32, deadline: u64) {
+        self.levels.unlink(&mut self.arena, index);
+        self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }
 
     /// Takes the deadline away: the entry stays in the wheel, idle, until it is rescheduled or
@@ -361,7 +386,7 @@ impl<T> Wheel<T> {
         self.drain().for_each(drop);
     }
 
-    /// The number of entries that fit without another allocation.
+    /// The number of entries that fit without another allocation. Looks at each block of 4,096.
     ///
     /// # Examples
     ///
@@ -390,8 +415,8 @@ impl<T> Wheel<T> {
         self.arena.reserve(additional);
     }
 
-    /// Gives back the blocks of memory at the end that hold no entry. Keys stay valid. Costs
-    /// a walk over what was allocated.
+    /// Gives back the blocks of memory that hold no entry. Keys stay valid. Costs a walk over
+    /// the blocks and over all that is scheduled.
     ///
     /// # Examples
     ///
@@ -414,7 +439,7 @@ impl<T> Default for Wheel<T> {
     }
 }
 
-impl<T> fmt::Debug for Wheel<T> {
+impl<T, M: Memory> fmt::Debug for Wheel<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wheel")
             .field("len", &self.len())

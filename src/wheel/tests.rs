@@ -51,7 +51,7 @@ fn lists_do_not_grow_under_endless_churn() {
 fn a_place_whose_generations_are_used_up_is_not_used_again() {
     let mut wheel = Wheel::new();
     let young = wheel.insert(1, 'a');
-    let old = wheel.arena.age(young);
+    let old = wheel.arena.age(young, 0);
     assert_eq!(wheel.remove(old), Some('a'));
     let next = wheel.insert(1, 'b');
     assert_ne!(next.index, old.index);
@@ -210,4 +210,160 @@ fn a_crowded_slot_is_empty_before_the_position_reaches_it() {
     assert_eq!(flow_until(2 * SLOT + SLOT / 4 * 3), 0);
     assert_eq!(flow_until(u64::MAX), 0);
     assert!(wheel.is_empty());
+}
+
+/// What the timers of a shard do to their wheel: one after another, for longer than a slot's
+/// generations last, and a burst now and then. Exhaustion spread once from the slot that had it
+/// to every new one, and all of them stayed.
+#[test]
+fn exhaustion_does_not_spread_to_new_entries() {
+    let mut wheel = Wheel::new();
+    let burst: Vec<_> = (0..10_000).map(|number| wheel.insert(number, ())).collect();
+    let old = wheel.arena.age(burst[0], 0);
+    burst.iter().skip(1).chain([&old]).for_each(|&key| assert!(wheel.remove(key).is_some()));
+    wheel.shrink_to_fit();
+    for number in 0..1_000_000 {
+        let key = wheel.insert(number, ());
+        wheel.remove(key);
+    }
+    assert!(wheel.capacity() <= arena::BLOCK, "{} entries", wheel.capacity());
+    assert!(!wheel.contains(old));
+}
+
+/// Each of a million entries finds its slot near exhaustion.
+#[test]
+fn exhausted_slots_hold_no_memory_and_revive_no_key() {
+    let mut wheel = Wheel::<u32>::giving_back();
+    let mut stale = Vec::new();
+    for number in 0..1_000_000 {
+        let key = wheel.insert(number.into(), number);
+        let key = wheel.arena.age(key, 1 - (number & 1));
+        assert_eq!(wheel.remove(key), Some(number));
+        if number % 10_000 == 0 {
+            stale.push(key);
+        }
+        assert!(wheel.arena.blocks() <= 1);
+    }
+    let standing: Vec<_> = (0..10_000).map(|number| wheel.insert(number.into(), number)).collect();
+    assert!(stale.iter().all(|&key| !wheel.contains(key) && !standing.contains(&key)));
+}
+
+#[test]
+fn memory_goes_back_while_one_entry_is_left() {
+    let count = 100_000;
+    for kept in [0, count / 2, count - 1] {
+        let mut wheel = Wheel::<u64>::giving_back();
+        let keys: Vec<_> = (0..count).map(|number| wheel.insert(number << 10, number)).collect();
+        assert!(wheel.arena.blocks() >= 24 && wheel.levels.blocks() >= 9);
+        for (number, &key) in keys.iter().enumerate() {
+            if number as u64 != kept {
+                wheel.remove(key);
+            }
+        }
+        assert_eq!(wheel.get(keys[kept as usize]), Some(&kept));
+        assert!(wheel.arena.blocks() <= 2, "{} blocks of entries", wheel.arena.blocks());
+        assert!(wheel.levels.blocks() <= 2, "{} blocks of chunks", wheel.levels.blocks());
+        let done = wheel.expire(u64::MAX, 10, |_, _, number| assert_eq!(number, kept));
+        assert_eq!(done.expired, 1);
+        assert_eq!((wheel.arena.blocks(), wheel.levels.blocks()), (1, 1));
+    }
+}
+
+/// Calls `expire` until all that is due is out. Returns the most steps of one call, and the steps
+/// of all but for one a call, which may be to look again at where the last has stopped.
+fn count_steps(wheel: &mut Wheel<()>, now: u64, budget: usize) -> (usize, usize) {
+    let (mut most, mut all) = (0, 0);
+    loop {
+        wheel.levels.steps.set(0);
+        let done = wheel.expire(now, budget, |_, _, ()| ());
+        assert!(done.expired <= budget);
+        most = most.max(wheel.levels.steps.get());
+        all += wheel.levels.steps.get().saturating_sub(1);
+        if !done.more {
+            return (most, all);
+        }
+    }
+}
+
+/// What a call may do: what it hands out, 16 times as much, and the rest of a chunk. An entry
+/// that is linked elsewhere was looked at before.
+fn most_steps(budget: usize) -> usize {
+    budget + 2 * 16 * budget + 12
+}
+
+/// All wait in one slot of level 0, and none belongs there any more.
+#[test]
+fn postponed_entries_of_a_slot_move_within_the_budget() {
+    let count = 100_000;
+    for budget in [1, 10, 1_000] {
+        let mut wheel = Wheel::new();
+        let keys: Vec<_> = (0..count).map(|number| wheel.insert(number % 60_000, ())).collect();
+        keys.iter().for_each(|&key| assert!(wheel.reschedule(key, 1 << 40)));
+        let (most, all) = count_steps(&mut wheel, 60_000, budget);
+        assert!(most <= most_steps(budget), "{most} steps in a call with {budget}");
+        assert!(all <= 2 * count as usize, "{all} steps");
+        assert_eq!(wheel.len(), count as usize);
+    }
+}
+
+/// As many that are not yet due lie on top of those that are, in one slot of level 0.
+#[test]
+fn partly_due_slot_is_walked_once() {
+    let count = 100_000;
+    for budget in [1, 10, 1_000] {
+        let mut wheel = Wheel::new();
+        let mut insert = |deadline| {
+            wheel.insert(deadline, ());
+        };
+        (0..count).for_each(|number| insert(number % 1_000));
+        (0..count).for_each(|number| insert(20_000 + number % 1_000));
+        let (most, all) = count_steps(&mut wheel, 10_000, budget);
+        assert!(most <= most_steps(budget), "{most} steps in a call with {budget}");
+        assert!(all <= 2 * count as usize, "{all} steps");
+        assert_eq!(wheel.len(), count as usize);
+        assert_eq!(wheel.next_deadline(), Some(20_000));
+    }
+}
+
+/// What is crowded is moved ahead of time out of what the call has left.
+#[test]
+fn cascades_ahead_stay_within_the_budget() {
+    for budget in [1, 10, 1_000] {
+        let mut wheel = Wheel::new();
+        for number in 0..200_000_u64 {
+            wheel.insert(number << (number % 24), ());
+        }
+        let (most, _) = count_steps(&mut wheel, 1 << 41, budget);
+        // A chunk that is begun is moved, of each level that is crowded.
+        let most_chunks = 10 * levels::LEVELS;
+        assert!(most <= most_steps(budget) + most_chunks, "{most} steps in a call with {budget}");
+        assert!(wheel.is_empty());
+    }
+}
+
+/// What comes, goes and is moved while a walk has stopped.
+#[test]
+fn stopped_walk_leaves_no_deadline_too_late() {
+    let mut wheel = Wheel::new();
+    let due: Vec<_> = (0..40).map(|number| wheel.insert(100 + number, ())).collect();
+    let later: Vec<_> = (0..40).map(|number| wheel.insert(10_000 + number, ())).collect();
+    // Passes 32 of the later ones.
+    let done = wheel.expire(5_000, 2, |_, _, ()| ());
+    assert_eq!((done.expired, done.more), (0, true));
+    assert_eq!(wheel.next_deadline(), Some(100));
+    // Onto the top, and from there into the place of one that is not walked over yet.
+    let early = wheel.insert(50, ());
+    assert_eq!(wheel.next_deadline(), Some(50));
+    wheel.remove(due[20]);
+    assert_eq!(wheel.deadline(early), Some(50));
+    // What was not walked over goes, from the bottom up.
+    due.iter().for_each(|&key| {
+        wheel.remove(key);
+    });
+    assert_eq!(wheel.next_deadline(), Some(50));
+    let mut out = Vec::new();
+    while wheel.expire(5_000, 2, |key, _, ()| out.push(key)).more {}
+    assert_eq!(out, [early]);
+    assert_eq!(wheel.next_deadline(), Some(10_000));
+    assert_eq!(wheel.len(), later.len());
 }

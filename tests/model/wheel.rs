@@ -220,8 +220,9 @@ impl Pair {
     pub fn finish(mut self) {
         self.iterate();
         self.now = u64::MAX;
-        // Each call hands out one entry or moves 64 of them down one of the eight levels.
-        let most_calls = self.scheduled.len() + self.scheduled.len() * 8 / 64 + 9;
+        // Each call hands out one entry or moves 16. An entry goes down seven times, once more up,
+        // and down from there.
+        let most_calls = self.scheduled.len() + self.scheduled.len() * 15 / 16 + 9;
         for call in 0.. {
             assert!(call < most_calls, "entries never come out: {:?}", self.scheduled);
             let more = self.hand_out(Budget::AtMost(1), false);
