@@ -470,3 +470,5 @@ impl Shard {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timer_tests;
