@@ -34,8 +34,9 @@
 //! 4. **Moving a deadline later is lazy.** The entry stays where it is with its new deadline
 //!    until its slot is opened. A heartbeat that pushes out an idle timeout a thousand times
 //!    touches one entry a thousand times and no list.
-//! 5. **A key is good for one entry only.** Keys carry a generation; a place whose generations
-//!    are used up is never used again.
+//! 5. **A key is good for one entry only.** Keys carry a generation; a slot whose generations are
+//!    used up is never used again, and costs its block at most: 2^51 entries can come and go
+//!    before a wheel is used up, whatever is done.
 //!
 //! # Costs
 //!
@@ -159,7 +160,7 @@ impl<T, M: Memory> Wheel<T, M> {
     ///
     /// # Panics
     ///
-    /// When the wheel holds 2^31 entries already.
+    /// When the wheel holds 2^31 entries already, or is used up: not before 2^51 were inserted.
     ///
     /// # Examples
     ///

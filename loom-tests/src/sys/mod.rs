@@ -10,6 +10,9 @@ pub(crate) use pipe::{Number, Pipe, Raw, Registration};
 pub(crate) use poller::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
 
+/// Where timers' memory comes from concerns no model.
+pub(crate) use crate::wheel::Heap as Pages;
+
 pub(crate) use crate::NESTED;
 
 /// Each registration says for itself.
