@@ -41,7 +41,7 @@ fn burst_of_timers_leaves_no_resident_memory() {
     timers[..10_000].fill_with(|| None);
     let base = resident();
 
-    for kept in [0, BURST / 2, BURST - 1] {
+    for kept in [BURST / 2, BURST - 1] {
         arm(&mut timers, &waker);
         let peak = resident() - base;
         assert!(peak > BURST as isize / 32, "{peak} KiB for all");
