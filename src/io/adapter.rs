@@ -43,7 +43,7 @@ use crate::sys::{Kind, Registration};
 /// the poller will report the change to *ready*. That a driver said `EAGAIN` does not always
 /// make it so: a terminal says it while another process is reading, and nothing is reported
 /// when that ends. So it is trusted only on Linux, for the kinds of descriptors whose drivers
-/// are known (TCP and UDP, Unix sockets, pipes and FIFOs; not for sending on a `UnixDatagram`),
+/// are known (TCP, Unix streams, pipes and FIFOs; receiving on UDP and Unix datagram sockets),
 /// and only if the operation was a system call on the very descriptor: a method of this crate's,
 /// or [`AsyncRead`] and [`AsyncWrite`] where `T` is one of the standard library's own sockets,
 /// pipes or files. In all other cases (terminals and other devices, your own `T`, the closures

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     /// TCP, listening sockets included.
     Tcp,
     Udp,
-    /// Unix stream and sequential-packet sockets, listening ones included.
+    /// Unix stream sockets, listening ones included.
     UnixStream,
     UnixDatagram,
     /// A pipe or FIFO, either end.
@@ -78,10 +78,10 @@ impl Kind {
     }
 
     /// Returns `true` if a write that ends in `EAGAIN` proves that there is no room, so that an
-    /// edge comes with the next. A Unix datagram socket tells with it that *some* receiver is
-    /// full, which is no state of its own.
+    /// edge comes with the next. Datagram sockets say it for what is no state of their own, too:
+    /// a receiver that is full, a port or a key for encryption that is still to be had.
     pub(crate) fn trusts_writes(self) -> bool {
-        KNOWN_SYSTEM && !matches!(self, Kind::Other | Kind::UnixDatagram)
+        KNOWN_SYSTEM && matches!(self, Kind::Tcp | Kind::UnixStream | Kind::Pipe)
     }
 }
 
@@ -110,8 +110,6 @@ mod tests {
         assert_eq!(kind(UdpSocket::bind("127.0.0.1:0").unwrap()), Kind::Udp);
         assert_eq!(kind(UnixStream::pair().unwrap().0), Kind::UnixStream);
         assert_eq!(kind(UnixDatagram::pair().unwrap().0), Kind::UnixDatagram);
-        let packets = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
-        assert_eq!(kind(packets), Kind::UnixStream);
         let path = std::env::temp_dir().join(format!("async-wheel-kind-{}", std::process::id()));
         assert_eq!(kind(UnixListener::bind(&path).unwrap()), Kind::UnixStream);
         std::fs::remove_file(path).unwrap();
@@ -125,12 +123,15 @@ mod tests {
     fn unknown_kinds_are_not_trusted() {
         let terminal = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).unwrap();
         let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None);
-        let others =
-            [terminal, eventfd(0, EventfdFlags::empty()).unwrap(), netlink.unwrap()].map(kind);
+        let packets = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+        let event = eventfd(0, EventfdFlags::empty()).unwrap();
+        let others = [terminal, event, netlink.unwrap(), packets].map(kind);
         for kind in others {
             assert_eq!(kind, Kind::Other);
             assert!(!kind.trusts_reads() && !kind.trusts_writes());
         }
-        assert!(Kind::UnixDatagram.trusts_reads() && !Kind::UnixDatagram.trusts_writes());
+        for kind in [Kind::Udp, Kind::UnixDatagram] {
+            assert!(kind.trusts_reads() && !kind.trusts_writes());
+        }
     }
 }

@@ -9,6 +9,9 @@ pub(crate) use descriptor::{Descriptor, File, Kind, Raw, Registration, Socket};
 pub(crate) use poller::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
 
+/// Where timers' memory comes from concerns no target.
+pub(crate) use crate::wheel::Heap as Pages;
+
 pub(crate) const NESTED: bool = true;
 
 /// Each registration says for itself.
