@@ -77,3 +77,59 @@ impl Registry {
         Ok(())
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    use crate::handoff::Rouser;
+    use crate::sys::{Poller, Polls};
+
+    fn shard(index: usize) -> Ref<Shard> {
+        let poller = crate::sync::share(Poller::new().unwrap());
+        let rouser = crate::sync::share(Rouser::new(poller.clone()));
+        crate::sync::share(Shard::new(index, poller, rouser))
+    }
+
+    /// Keys are counted by each shard for itself.
+    #[test]
+    fn stale_source_is_no_owner_by_an_equal_key() {
+        let (stream, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let stream = crate::Async::new(stream).unwrap();
+        let registration = *stream.source().registration();
+        let (first, second) = (shard(0), shard(1));
+        let registry = Registry::new();
+        let stale = registry.register(&first, registration).unwrap();
+        // As if the descriptor had been closed: the poller does not know it any more.
+        registration.delete(first.poller()).unwrap();
+        let successor = registry.register(&second, registration).unwrap();
+        assert_eq!(successor.shard().index(), 0, "where the number was");
+        registry.deregister(&successor).unwrap();
+        let third = registry.register(&second, registration).unwrap();
+        assert_eq!((third.shard().index(), third.key()), (1, stale.key()));
+        registry.deregister(&stale).unwrap();
+        for shard in [&first, &second] {
+            let again = registry.register(shard, registration).unwrap_err();
+            assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        }
+        registry.deregister(&third).unwrap();
+        assert_eq!((first.source_count(), second.source_count()), (0, 0));
+    }
+
+    #[test]
+    fn registry_shrinks_after_a_crowd_has_gone() {
+        let (stream, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let stream = crate::Async::new(stream).unwrap();
+        let registration = *stream.source().registration();
+        let shard = shard(0);
+        let registry = Registry::new();
+        let source = registry.register(&shard, registration).unwrap();
+        let raw = registration.raw().unwrap();
+        let part = || registry.parts[raw % PARTS].lock();
+        part().extend((1..10_000).map(|other| (raw + other * PARTS, source.clone())));
+        part().retain(|other, _| *other == raw);
+        assert!(part().capacity() >= 10_000);
+        registry.deregister(&source).unwrap();
+        assert!(part().is_empty() && part().capacity() <= 64, "{}", part().capacity());
+    }
+}
