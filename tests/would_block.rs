@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_wheel::{Async, IoSafe, block_on};
 use common::{both_ways, in_time, watchdog};
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -214,5 +214,60 @@ fn datagram_to_full_receiver_is_sent_later() {
         in_time("room", sender.send_to(b"datagram", &path)).await.unwrap();
         receives.join().unwrap();
         std::fs::remove_file(&path).unwrap();
+    });
+}
+
+/// Others see that the source is readable, though the peek said `WouldBlock`.
+#[test]
+fn peek_beyond_the_data_hides_it_from_nobody() {
+    use std::net::UdpSocket;
+    use std::os::fd::AsRawFd;
+    let _watchdog = watchdog();
+    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let own = socket.get_ref();
+    own.connect(own.local_addr().unwrap()).unwrap();
+    let offset: libc::c_int = 100;
+    // SAFETY: the descriptor is open, and the option is an integer.
+    let set = unsafe {
+        libc::setsockopt(
+            own.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEEK_OFF,
+            std::ptr::from_ref(&offset).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0);
+    block_on(async {
+        // Interest in reading is registered from here on.
+        assert!(future::poll_once(socket.readable()).await.is_none());
+        own.send(b"short").unwrap();
+        in_time("the datagram", socket.readable()).await.unwrap();
+        let mut buffer = [0; 16];
+        let mut peek = std::pin::pin!(socket.peek(&mut buffer));
+        // Whether it finds something depends on the system; it must not hide anything.
+        let _ = future::poll_once(peek.as_mut()).await;
+        in_time("the datagram that is still there", socket.readable()).await.unwrap();
+    });
+}
+
+/// Room for a part of a page is none for an atomic write.
+#[test]
+fn pipe_takes_an_atomic_write_once_it_fits() {
+    let _watchdog = watchdog();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let mut writer = Async::new(File::from(writer)).unwrap();
+    let mut reader = File::from(reader);
+    block_on(async {
+        let page = [0; 4096];
+        while future::poll_once(writer.write(&page)).await.is_some() {}
+        for _ in 0..20 {
+            let mut write = std::pin::pin!(writer.write(&page));
+            assert!(future::poll_once(write.as_mut()).await.is_none());
+            reader.read_exact(&mut [0; 2000]).unwrap();
+            assert!(future::poll_once(write.as_mut()).await.is_none());
+            reader.read_exact(&mut [0; 2096]).unwrap();
+            assert_eq!(in_time("room for it", write).await.unwrap(), 4096);
+        }
     });
 }
