@@ -50,10 +50,10 @@ impl Kind {
             Ok(Some(ipproto::UDP)) if datagram => Kind::Udp,
             // A protocol of zero: Unix sockets have no other, and some families have that, too.
             Ok(None) if sockopt::socket_domain(io) == Ok(AddressFamily::UNIX) => {
-                if datagram {
-                    Kind::UnixDatagram
-                } else {
-                    Kind::UnixStream
+                match socket_type {
+                    SocketType::STREAM => Kind::UnixStream,
+                    SocketType::DGRAM => Kind::UnixDatagram,
+                    _ => Kind::Other,
                 }
             }
             _ => Kind::Other,
