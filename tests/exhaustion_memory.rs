@@ -115,7 +115,10 @@ fn what_is_gone_leaves_no_memory_behind() {
             }
         }
         let with_all = live() - before;
-        assert!(with_all > 60_000_000, "{with_all} bytes for a million");
+        // The handles; on Linux the entries are in mappings of their own, which the test
+        // `exhaustion_resident` looks at.
+        let counted = if cfg!(any(target_os = "linux", target_os = "android")) { 40 } else { 60 };
+        assert!(with_all >= counted * 999_000, "{with_all} bytes for a million");
         if fires {
             wakes.wait_for(1_000_000);
         }
