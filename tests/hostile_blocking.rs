@@ -5,6 +5,7 @@
 mod common;
 
 use std::net::UdpSocket;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::{Wake, Waker};
@@ -183,4 +184,65 @@ fn is_blocked_in_block_on(by_timer: bool) -> bool {
     drop(stay);
     thread.join().unwrap();
     hit
+}
+
+/// Its future has always more to do, so that the thread does its rounds without going to sleep.
+#[test]
+fn busy_thread_wakes_outside_its_seat() {
+    /// Drives the shard of the thread that wakes it.
+    struct Drives(AtomicUsize);
+    impl Wake for Drives {
+        fn wake(self: Arc<Self>) {
+            block_on(Timer::after(MS));
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let _watchdog = watchdog();
+    let drives = Arc::new(Drives(AtomicUsize::new(0)));
+    block_on(in_time("a busy thread", async {
+        let waker = Waker::from(drives.clone());
+        let timers: Vec<_> =
+            (0..20).map(|index| armed(&waker, || Timer::after((5 + index) * MS))).collect();
+        while drives.0.load(Ordering::SeqCst) < timers.len() {
+            future::yield_now().await;
+        }
+    }));
+}
+
+/// Threads that share a shard, while nobody but they can drive it: the one who does is ended by a
+/// panic. Another takes over, and the thread counts as asleep.
+#[test]
+fn future_that_panics_hands_the_seat_over() {
+    process::alone("future_that_panics_hands_the_seat_over", || {
+        let _watchdog = watchdog();
+        let blocks = Arc::new(Blocks::default());
+        let timer = armed(&Waker::from(blocks.clone()), || Timer::after(10 * MS));
+        eventually("the fallback is blocked", || blocks.calls.load(Ordering::SeqCst) == 1);
+        let shards = thread::available_parallelism().map_or(1, usize::from);
+        // The first of each shard drives it, and panics while the others are parked.
+        let threads: Vec<_> = (0..3 * shards)
+            .map(|index| {
+                let thread = thread::spawn(move || {
+                    let drives = index < shards;
+                    let call = || {
+                        block_on(in_time("a timer of one that is parked", async {
+                            Timer::after(if drives { 60 * MS } else { 120 * MS }).await;
+                            if drives {
+                                resume_unwind(Box::new("the driver's future"));
+                            }
+                        }));
+                    };
+                    assert_eq!(catch_unwind(call).is_err(), drives);
+                });
+                thread::sleep(2 * MS);
+                thread
+            })
+            .collect();
+        let results: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
+        let awake: usize = diagnostics::shards().iter().map(|shard| shard.awake).sum();
+        blocks.release();
+        assert!(results.iter().all(Result::is_ok), "not all of them ended");
+        assert_eq!(awake, 0, "threads that are gone count as awake");
+        drop(timer);
+    });
 }

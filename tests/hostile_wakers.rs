@@ -343,6 +343,47 @@ fn a_timer_set_again_inside_its_own_wake_goes_on() {
     block_on(in_time("a timer beside it", Timer::after(MS)));
 }
 
+/// The waker is out when its timer goes: the round has to drop it, and not the thread's call to
+/// answer for that.
+#[test]
+fn waker_that_panics_when_dropped_does_not_end_block_on() {
+    struct PanicsWhenGone(Mutex<Option<Timer>>, Arc<AtomicUsize>);
+    impl Wake for PanicsWhenGone {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            let timer = self.0.lock().unwrap().take();
+            drop(timer);
+        }
+    }
+    impl Drop for PanicsWhenGone {
+        fn drop(&mut self) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            resume_unwind(Box::new(FAULT));
+        }
+    }
+    let _watchdog = watchdog();
+    let gone = Arc::new(AtomicUsize::new(0));
+    let call = || {
+        block_on(in_time("a timer beside them", async {
+            for _ in 0..10 {
+                let panics = Arc::new(PanicsWhenGone(Mutex::new(None), gone.clone()));
+                let waker = Waker::from(panics.clone());
+                let timer = armed(&waker, || Timer::after(5 * MS));
+                drop(waker);
+                *panics.0.lock().unwrap() = Some(timer);
+                drop(panics);
+            }
+            while gone.load(Ordering::SeqCst) < 10 {
+                Timer::after(MS).await;
+            }
+        }));
+    };
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_ok(), "a panic came out of block_on");
+}
+
 #[test]
 fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
     let _watchdog = watchdog();
