@@ -112,8 +112,14 @@ fn no_descriptors_when_the_reactor_starts() {
             assert_eq!(descriptors(), before, "{left} left, and some are lost");
             assert!(async_wheel::diagnostics::shards().is_empty());
         }
-        // Two pollers with their descriptors, at least.
-        assert!(started_at.is_some_and(|left| left >= 4), "{started_at:?}");
+        // Two pollers with their descriptors. On Linux each has five, and is not made with fewer: it
+        // would have to do without for good.
+        let least = match cfg!(any(target_os = "linux", target_os = "android")) {
+            true if cfg!(async_wheel_single_shard) => 5,
+            true => 10,
+            false => 4,
+        };
+        assert!(started_at.is_some_and(|left| left >= least), "{started_at:?}");
         everything_works();
     });
 }

@@ -115,6 +115,43 @@ fn a_hang_up_or_an_error_wakes_both_directions() {
     });
 }
 
+/// A pipe, whose ends the system reports as hung up, or as broken, and as nothing else.
+fn pipe() -> [OwnedFd; 2] {
+    let mut fds = [0; 2];
+    // SAFETY: a system call that writes two descriptors to where there is room for them.
+    let made = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) };
+    assert_eq!(made, 0, "{}", io::Error::last_os_error());
+    // SAFETY: they are new, and nobody else's.
+    fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sockets are reported as readable and writable besides; pipes are not.
+#[test]
+fn lone_hang_up_or_error_wakes_pipe() {
+    let _watchdog = watchdog();
+    both_ways(|| async {
+        let [reader, writer] = pipe();
+        let reader = Async::new_nonblocking(reader).unwrap();
+        let close = async {
+            Timer::after(5 * MS).await;
+            drop(writer);
+        };
+        let wait = in_time("the writer is gone", reader.readable());
+        future::zip(wait, close).await.0.unwrap();
+        assert_eq!(rustix::io::read(&reader, &mut [0; 1]).unwrap(), 0);
+
+        let [reader, writer] = pipe();
+        let writer = Async::new_nonblocking(writer).unwrap();
+        while rustix::io::write(&writer, &[0; 4096]).is_ok() {}
+        let close = async {
+            Timer::after(5 * MS).await;
+            drop(reader);
+        };
+        let wait = in_time("the reader is gone", writer.writable());
+        future::zip(wait, close).await.0.unwrap();
+    });
+}
+
 #[test]
 fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
     let _watchdog = watchdog();
@@ -199,6 +236,8 @@ fn an_event_that_somebody_else_has_used_up_is_waited_for_again() {
 fn of_two_threads_that_register_a_source_one_is_refused() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 300;
+    // This thread's home is the first shard, so that the other's is not.
+    block_on(async {});
     let barrier = Arc::new(Barrier::new(3));
     let numbers = Arc::new(std::sync::Mutex::new(-1));
     // Each in its own `block_on`, so on its own shard, and one in none.
