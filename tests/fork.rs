@@ -9,6 +9,7 @@ use std::future::{pending, poll_fn};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Wake, Waker};
@@ -294,7 +295,14 @@ fn a_timer_that_waits_in_the_parent_fires_in_both() {
     let mut interval = Timer::interval_at(due, MS);
     assert!(poll_with(&wakes.waker(), &mut interval.next()).is_pending());
     in_child("a timer of the parent's", || {
-        assert_eq!(block_on(&mut timer), due);
+        let mut polls = 0;
+        let counted = std::future::poll_fn(|cx| {
+            polls += 1;
+            Pin::new(&mut timer).poll(cx)
+        });
+        assert_eq!(block_on(counted), due);
+        // Asleep, and not polling until it is due: it has an entry of the child's.
+        assert!(polls < 10, "{polls} polls");
         assert_eq!(future::block_on(interval.next()), Some(due));
         assert_eq!(block_on(interval.next()), Some(due + MS));
         // Set anew, cleared and dropped.
