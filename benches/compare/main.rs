@@ -4,7 +4,6 @@
 //! JSON. `compare table` runs all of them on all runtimes, each in a process of its own, by turns
 //! and several times, and prints the medians and their ratios.
 
-mod allocator;
 #[path = "../../examples/heartbeats/command_line.rs"]
 mod command_line;
 mod docs;
