@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use futures_lite::stream::Stream;
 
+use self::period::{Period, Turn};
 use crate::clock;
 use crate::driver;
 use crate::reactor::Shard;
 use crate::sync::{self, Ref};
 use crate::wheel::Key;
-use period::Period;
 
 /// A future or stream that tells when its time has come.
 ///
@@ -44,15 +44,13 @@ use period::Period;
 /// missed, because nobody polled, are made up for one after another without waiting.
 ///
 /// A period of zero is allowed, and one too short to keep up with: there is always a tick to make
-/// up for. A task that takes them in a loop must leave others on its thread a turn. So each timer
-/// counts its overdue ticks: those that are yielded in a row while the next tick is due already. In
-/// place of the 1,024th, the poll is `Pending` once, the task is woken with the next timers that are
-/// due, and the count starts anew. It also starts anew when the timer has caught up, and when it is
-/// set or cleared.
-///
-/// A timer that is up to 1,024 ticks behind therefore yields all of them without waiting, whatever
-/// other timers do. Code that takes missed ticks without waiting, until a poll is `Pending`, may find
-/// more ticks later if there were more than that.
+/// up for. An interval therefore gives way now and then, so that a task that takes its ticks in a
+/// loop leaves others on its thread a turn. When it has yielded 1,024 ticks in a row and two more
+/// are overdue, its next poll returns `Pending`. The task is woken with the next timers that are
+/// due, and until then the interval stays pending; then it yields the next 1,024. Each interval
+/// counts its own ticks. It starts anew when it has caught up, and when it is set: code that takes
+/// missed ticks without waiting gets all of them if they are 1,024 or fewer. Ticks of a period of
+/// 2.4 hours (2⁴³ ns) or more are not counted.
 ///
 /// # Without a reactor
 ///
@@ -87,7 +85,7 @@ use period::Period;
 pub struct Timer {
     /// When it is due next. `None`: never.
     when: Option<Instant>,
-    /// The time from one tick to the next, and the count of overdue ticks.
+    /// From one tick to the next, and how many were yielded in a row.
     period: Period,
     /// Where its entry is, from the first poll that had to wait until it has fired for the
     /// last time. The entry keeps the waker, also while the timer has no deadline.
@@ -118,7 +116,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn never() -> Timer {
-        Timer { when: None, period: Period::NEVER, entry: None }
+        Timer { when: None, period: Period::NONE, entry: None }
     }
 
     /// A timer that fires once, when `duration` has passed from now. A duration that the clock
@@ -155,7 +153,7 @@ impl Timer {
     /// ```
     #[must_use]
     pub fn at(instant: Instant) -> Timer {
-        Timer { when: Some(instant), period: Period::NEVER, entry: None }
+        Timer { when: Some(instant), period: Period::NONE, entry: None }
     }
 
     /// A timer that fires each `period`, the first time one period from now. A period that the
@@ -265,7 +263,7 @@ impl Timer {
     /// ```
     pub fn set_at(&mut self, instant: Instant) {
         self.when = Some(instant);
-        self.period.caught_up();
+        self.period.restart();
         if let Some(Entry { shard, key }) = self.entry() {
             shard.reschedule_timer(*key, clock::wheel_time(instant));
         }
@@ -329,7 +327,6 @@ impl Timer {
     /// ```
     pub fn clear(&mut self) {
         self.when = None;
-        self.period.caught_up();
         if let Some(Entry { shard, key }) = self.entry() {
             shard.timers().unschedule(*key);
         }
@@ -360,6 +357,30 @@ impl Timer {
             self.entry = None;
         }
         self.entry.as_ref()
+    }
+
+    /// Returns `true` if a tick that is due has to wait, since many were yielded in a row and
+    /// the one after it is overdue as well.
+    ///
+    /// Once it has given way, it does so until its entry has fired, which is a driver's turn. One
+    /// that yields again at the very next poll would leave no turn to others if its task polls
+    /// several intervals at once: one of them would be ready each time.
+    fn gives_way(&mut self) -> bool {
+        match self.period.turn() {
+            Turn::Goes => return false,
+            Turn::Ends => self.period.give_way(),
+            Turn::GaveWay if self.is_scheduled() => {}
+            Turn::GaveWay => {
+                self.period.restart();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Returns `true` if there is an entry that has still to fire.
+    fn is_scheduled(&mut self) -> bool {
+        self.entry().is_some_and(|Entry { shard, key }| shard.timers().is_scheduled(*key))
     }
 
     /// Gives the entry up.
@@ -397,16 +418,15 @@ impl Stream for Timer {
         };
         let deadline = clock::wheel_time(when);
         let Some(now) = clock::time_if_come(when, deadline) else {
-            self.period.caught_up();
+            self.period.restart();
             self.arm(deadline, cx);
             return Poll::Pending;
         };
         let next = self.period.get().and_then(|period| when.checked_add(period));
-        if next.is_none_or(|next| now < next) {
-            self.period.caught_up();
-        } else if self.period.gives_way() {
-            // By way of the wheel, which has it that it is due: so the driver gets its turn as
-            // well, and the waker is kept like that of any poll that found nothing.
+        let is_overdue = next.is_some_and(|next| next <= now);
+        if is_overdue && self.gives_way() {
+            // The wheel wakes the task: so the driver gets its turn as well, and the waker is kept
+            // like that of any poll that found nothing.
             self.arm(deadline, cx);
             return Poll::Pending;
         }
@@ -414,7 +434,14 @@ impl Stream for Timer {
         match next {
             // Armed at once, so that the task hears of the next tick although it does not
             // poll again after this one.
-            Some(next) => self.arm(clock::wheel_time(next), cx),
+            Some(next) => {
+                if is_overdue {
+                    self.period.count()
+                } else {
+                    self.period.restart()
+                }
+                self.arm(clock::wheel_time(next), cx);
+            }
             None => self.disarm(),
         }
         Poll::Ready(Some(when))
@@ -425,7 +452,7 @@ impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timer")
             .field("when", &self.when)
-            .field("period", &self.period)
+            .field("period", &self.period.get())
             .field("waits", &self.entry.is_some())
             .finish()
     }
@@ -433,10 +460,10 @@ impl fmt::Debug for Timer {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use super::*;
     use crate::clock::hand;
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_timer_takes_forty_bytes() {
@@ -447,7 +474,7 @@ mod tests {
     fn timer_is_due_to_the_nanosecond() {
         hand::set(0);
         let mut timer = Timer::after(Duration::from_nanos(10));
-        let mut cx = Context::from_waker(Waker::noop());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
         for at in [0, 1, 9] {
             hand::set(at);
             assert!(Pin::new(&mut timer).poll(&mut cx).is_pending(), "at {at} ns");
@@ -456,23 +483,97 @@ mod tests {
         assert!(Pin::new(&mut timer).poll(&mut cx).is_ready());
     }
 
-    /// An interval that falls behind now and then, and catches up each time, must not give way
-    /// because of all these ticks together.
+    /// An interval of a minute whose first tick lies `ticks` minutes back, counting itself: as
+    /// many are overdue, by a clock that stands. Nobody drives its entry before the test is over:
+    /// to the fallback, whose clock goes on, it is due in days.
+    fn lagging(ticks: u32) -> Timer {
+        hand::set(clock::wheel_now() + 10 * 1440 * 60_000_000_000);
+        Timer::interval_at(clock::now() - MINUTE * (ticks - 1), MINUTE)
+    }
+
+    /// Takes ticks without waiting, until there is none. Each has to be the next of the grid.
+    fn drain(timer: &mut Timer) -> u32 {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut ticks = 0;
+        let mut due = timer.when;
+        while let Poll::Ready(tick) = Pin::new(&mut *timer).poll_next(&mut cx) {
+            assert_eq!(tick, due, "off the grid");
+            due = due.map(|due| due + MINUTE);
+            ticks += 1;
+        }
+        ticks
+    }
+
+    /// A thread's ticks were counted together once, so that of several intervals each of which is
+    /// a little behind, one ended too early.
     #[test]
-    fn caught_up_interval_counts_overdue_ticks_anew() {
-        const TICKS: u64 = 1_000;
-        const PERIOD: u64 = 1_000;
-        hand::set(0);
-        let mut interval = Timer::interval(Duration::from_nanos(PERIOD));
-        let mut cx = Context::from_waker(Waker::noop());
-        for backlog in 1..=10 {
-            hand::set(backlog * TICKS * PERIOD);
-            for tick in 0..TICKS {
-                let poll = Pin::new(&mut interval).poll_next(&mut cx);
+    fn each_interval_yields_all_of_1024_ticks() {
+        for ticks in [600, 1023, 1024, 1] {
+            assert_eq!(drain(&mut lagging(ticks)), ticks);
+        }
+        for _ in 0..3000 {
+            assert_eq!(drain(&mut lagging(2)), 2);
+        }
+    }
+
+    #[test]
+    fn interval_gives_way_after_1024_ticks() {
+        // Another one that is overdue is yielded as well, if it is the last.
+        assert_eq!(drain(&mut lagging(1025)), 1025);
+        let mut timer = lagging(5000);
+        assert_eq!(drain(&mut timer), 1024);
+        assert!(timer.is_scheduled(), "its task is not woken");
+    }
+
+    #[test]
+    fn interval_stays_pending_until_its_entry_fires() {
+        let mut timer = lagging(5000);
+        drain(&mut timer);
+        assert_eq!((drain(&mut timer), drain(&mut timer)), (0, 0));
+        let Entry { shard, key } = timer.entry().unwrap();
+        // As good as fired, and no other test's timer is touched.
+        shard.timers().unschedule(*key);
+        assert_eq!((drain(&mut timer), drain(&mut timer)), (1024, 0));
+    }
+
+    #[test]
+    fn count_restarts_when_not_due() {
+        let mut timer = lagging(1000);
+        for _ in 0..3 {
+            assert_eq!(drain(&mut timer), 1000);
+            hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+        }
+    }
+
+    /// An interval that falls behind now and then, and catches up each time, must not give way
+    /// because of all these ticks together, though it was never polled when it was not due.
+    #[test]
+    fn count_restarts_when_caught_up() {
+        let mut timer = lagging(1000);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for backlog in 0..10 {
+            for tick in 0..1000 {
+                let poll = Pin::new(&mut timer).poll_next(&mut cx);
                 assert!(poll.is_ready(), "tick {tick} of backlog {backlog}");
             }
-            if backlog % 2 == 0 {
-                assert!(Pin::new(&mut interval).poll_next(&mut cx).is_pending());
+            hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+        }
+    }
+
+    #[test]
+    fn count_restarts_when_set() {
+        let mut timer = lagging(5000);
+        let start = timer.when.unwrap();
+        drain(&mut timer);
+        let setters: [fn(&mut Timer, Instant); 2] =
+            [Timer::set_at, |timer, start| timer.set_interval_at(start, MINUTE)];
+        for set in setters {
+            // One that has given way, and one that has a part of its ticks.
+            for already in [0, 500] {
+                set(&mut timer, start + MINUTE * (5000 - 1024));
+                assert_eq!(drain(&mut timer), 1024);
+                set(&mut timer, start + MINUTE * (5000 - already));
+                assert_eq!(drain(&mut timer), already);
             }
         }
     }

@@ -29,6 +29,11 @@ pub(crate) fn step_back(at: u64, back: Duration) {
     HAND.set(Some(Hand { at: epoch + Duration::from_nanos(at), back }));
 }
 
+/// Returns `true` if the test moves this thread's clock.
+pub(super) fn is_set() -> bool {
+    HAND.get().is_some()
+}
+
 /// The time on this thread.
 pub(super) fn now() -> Instant {
     let Some(Hand { at, back }) = HAND.get() else {

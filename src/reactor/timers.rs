@@ -89,6 +89,11 @@ impl Timers {
         self.reschedule(key, deadline)
     }
 
+    /// Returns `true` if a timer has a deadline at which it has not fired yet.
+    pub(crate) fn is_scheduled(&self, key: Key) -> bool {
+        self.wheel.deadline(key).is_some()
+    }
+
     /// Takes a timer's deadline away; it keeps its waker.
     pub(crate) fn unschedule(&mut self, key: Key) {
         self.wheel.unschedule(key);

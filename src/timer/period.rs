@@ -1,82 +1,101 @@
-//! The period of an interval, with a count of the ticks that it is behind.
+//! An interval's period, and how many ticks it has yielded in a row, in one word.
 //!
-//! Both are in one word, so that a `Timer` stays within 40 bytes:
+//! Both have to be kept for each timer, and a timer is to stay small. A period of less than
+//! 2⁴³ ns, 2.4 hours, leaves the upper bits of the word free, and the count is there. A longer
+//! one is 1,024 ticks behind after 104 days at the earliest, so its ticks are not counted.
 //!
-//! ```text
-//!   bit 63   bits 62..53   bits 52..0
-//!   0        count         period in nanoseconds, below 2^53: 104 days
-//!   1        ----- period in nanoseconds, below 2^63 - 1 -----
-//!   1        ----- all ones: there is no next tick -----------
-//! ```
+//! | Word | Meaning |
+//! |---|---|
+//! | below 1,026 · 2⁴³ | ticks in a row in the bits from 43 on, the period below them |
+//! | up to `u64::MAX - 1` | a long period, plus 1,025 · 2⁴³ |
+//! | `u64::MAX` | no period |
 //!
-//! A longer period has no count. It needs none: to be 1,024 ticks behind, it would have to be
-//! overdue for 292 years.
+//! The long periods lose 104 days of 584 years to the others: what lies beyond is no period.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::clock;
+use crate::clock::{self, NEVER};
 
-const COUNT_SHIFT: u32 = 53;
-const NANOS: u64 = (1 << COUNT_SHIFT) - 1;
-const LONG: u64 = 1 << 63;
+/// Ticks that an interval yields in a row, when more than that are overdue, before it gives way.
+pub(super) const BURST: u64 = 1024;
 
-/// The time from one tick to the next, and how many ticks in a row were overdue.
-#[derive(Clone, Copy)]
+/// The count of one that gave way.
+const GAVE_WAY: u64 = BURST + 1;
+
+const COUNT_SHIFT: u32 = 43;
+/// The first period that is long.
+const LONG: u64 = 1 << COUNT_SHIFT;
+/// What is added to a long period: it begins where the others end.
+const LONG_OFFSET: u64 = GAVE_WAY << COUNT_SHIFT;
+
+/// A period and a count of ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Period(u64);
 
-impl Period {
-    /// There is no next tick.
-    pub(super) const NEVER: Period = Period(u64::MAX);
-
-    /// The number of the tick that gives way, among overdue ticks in a row.
-    const BURST: u64 = 1024;
-
-    /// Creates a period with a count of zero. One of more than 292 years is [`Period::NEVER`].
-    pub(super) fn new(duration: Duration) -> Period {
-        // All ones in what is long is `NEVER` already.
-        match clock::saturating_nanos(duration) {
-            nanos @ ..=NANOS => Period(nanos),
-            nanos @ ..LONG => Period(LONG | nanos),
-            _ => Period::NEVER,
-        }
-    }
-
-    /// Returns the time to the next tick, or `None` if there is none.
-    pub(super) fn get(self) -> Option<Duration> {
-        match self.0 {
-            u64::MAX => None,
-            long @ LONG.. => Some(Duration::from_nanos(long & !LONG)),
-            word => Some(Duration::from_nanos(word & NANOS)),
-        }
-    }
-
-    /// Starts the count anew: the interval has caught up.
-    pub(super) fn caught_up(&mut self) {
-        if self.0 < LONG {
-            self.0 &= NANOS;
-        }
-    }
-
-    /// Counts a tick whose next one is overdue, too. Returns `true` if it is the 1,024th in a
-    /// row: that one gives way, and the count starts anew.
-    pub(super) fn gives_way(&mut self) -> bool {
-        if self.0 >= LONG {
-            return false;
-        }
-        let gives_way = self.0 >> COUNT_SHIFT == Period::BURST - 1;
-        if gives_way {
-            self.caught_up();
-        } else {
-            self.0 += 1 << COUNT_SHIFT;
-        }
-        gives_way
-    }
+/// Whether an interval may yield another overdue tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It may.
+    Goes,
+    /// It has yielded [`BURST`] in a row.
+    Ends,
+    /// It gave way at its last poll.
+    GaveWay,
 }
 
-impl fmt::Debug for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
+impl Period {
+    /// No period: the timer fires once.
+    pub(super) const NONE: Period = Period(NEVER);
+
+    /// A period, with no ticks yielded so far.
+    pub(super) fn new(period: Duration) -> Period {
+        let nanos = clock::saturating_nanos(period);
+        Period(if nanos < LONG { nanos } else { nanos.saturating_add(LONG_OFFSET) })
+    }
+
+    /// Returns the period, unless there is none.
+    pub(super) fn get(self) -> Option<Duration> {
+        let nanos = match self.0 {
+            NEVER => return None,
+            _ if self.is_long() => self.0 - LONG_OFFSET,
+            _ => self.0 % LONG,
+        };
+        Some(Duration::from_nanos(nanos))
+    }
+
+    /// Returns what the count says of the next tick.
+    pub(super) fn turn(self) -> Turn {
+        match self.0 >> COUNT_SHIFT {
+            BURST => Turn::Ends,
+            GAVE_WAY if !self.is_long() => Turn::GaveWay,
+            _ => Turn::Goes,
+        }
+    }
+
+    /// Counts a tick that is yielded.
+    pub(super) fn count(&mut self) {
+        if !self.is_long() {
+            debug_assert_eq!(self.turn(), Turn::Goes);
+            self.0 += LONG;
+        }
+    }
+
+    /// Starts to count anew.
+    pub(super) fn restart(&mut self) {
+        if !self.is_long() {
+            self.0 %= LONG;
+        }
+    }
+
+    /// Notes that the interval gives way after [`BURST`] ticks.
+    pub(super) fn give_way(&mut self) {
+        debug_assert_eq!(self.turn(), Turn::Ends);
+        self.0 += LONG;
+    }
+
+    /// Returns `true` if there is no count in the word: also where there is no period.
+    fn is_long(self) -> bool {
+        self.0 >= LONG + LONG_OFFSET
     }
 }
 
@@ -84,48 +103,54 @@ impl fmt::Debug for Period {
 mod tests {
     use super::*;
 
-    #[test]
-    fn period_is_exact_whatever_its_count() {
-        for nanos in [0, 1, NANOS - 1, NANOS, NANOS + 1, LONG / 2, LONG - 2] {
-            let duration = Duration::from_nanos(nanos);
-            let mut period = Period::new(duration);
-            for _ in 0..3_000 {
-                assert_eq!(period.get(), Some(duration));
-                period.gives_way();
-            }
-            period.caught_up();
-            assert_eq!(period.get(), Some(duration));
-        }
-    }
+    /// Periods at the ends of what is counted, and of what is long.
+    const PERIODS: [u64; 8] =
+        [0, 1, 1_000_000_007, LONG - 1, LONG, LONG + 1, LONG_OFFSET, NEVER - LONG_OFFSET - 1];
 
     #[test]
-    fn period_that_cannot_be_counted_is_never() {
-        for duration in [Duration::from_nanos(LONG - 1), Duration::from_nanos(LONG), Duration::MAX]
-        {
-            let mut period = Period::new(duration);
-            assert_eq!(period.get(), None);
-            assert!(!period.gives_way());
-            period.caught_up();
-            assert_eq!(period.get(), None);
-        }
-    }
-
-    #[test]
-    fn every_1024th_overdue_tick_gives_way() {
-        for nanos in [0, 1, NANOS] {
+    fn period_survives_any_count() {
+        for nanos in PERIODS {
+            let expected = Some(Duration::from_nanos(nanos));
             let mut period = Period::new(Duration::from_nanos(nanos));
-            for tick in 1..=10_240 {
-                assert_eq!(period.gives_way(), tick % 1024 == 0, "tick {tick} of {nanos} ns");
+            for tick in 0..2 * BURST {
+                assert_eq!(period.get(), expected, "{nanos} ns, tick {tick}");
+                if period.turn() == Turn::Ends {
+                    period.give_way();
+                    assert_eq!(period.get(), expected, "{nanos} ns gave way");
+                    assert_eq!(period.turn(), Turn::GaveWay);
+                    period.restart();
+                }
+                period.count();
             }
+            period.restart();
+            assert_eq!(period, Period::new(Duration::from_nanos(nanos)));
         }
     }
 
     #[test]
-    fn catching_up_restarts_the_count() {
-        let mut period = Period::new(Duration::from_nanos(1));
-        for _ in 0..10 {
-            assert!((1..1024).all(|_| !period.gives_way()));
-            period.caught_up();
+    fn only_short_periods_are_counted() {
+        for nanos in PERIODS {
+            let mut period = Period::new(Duration::from_nanos(nanos));
+            let counted = (0..10 * BURST).take_while(|_| {
+                let goes = period.turn() == Turn::Goes;
+                if goes {
+                    period.count();
+                }
+                goes
+            });
+            let expected = if nanos < LONG { BURST } else { 10 * BURST };
+            assert_eq!(counted.count() as u64, expected, "{nanos} ns");
         }
+    }
+
+    #[test]
+    fn centuries_and_more_are_no_period() {
+        // The docs say 584 years.
+        let years = |years: u64| Period::new(Duration::from_secs(years * 31_556_952));
+        assert!(years(584).get().is_some());
+        for endless in [years(585), Period::new(Duration::MAX)] {
+            assert_eq!((endless, endless.get()), (Period::NONE, None));
+        }
+        assert_eq!(Period::new(Duration::from_nanos(NEVER - LONG_OFFSET)), Period::NONE);
     }
 }
