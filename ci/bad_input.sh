@@ -82,8 +82,6 @@ scripts() {
   refuses_if_there fuzz/run.sh 0
   refuses_if_there loom-tests/mutate.sh --no-such-option
   refuses_if_there loom-tests/mutate.sh no-such-thing
-  refuses_if_there simulation/run.sh --no-such-option
-  refuses_if_there simulation/run.sh no-such-thing
 
   bin=$(usual_tools_only)
   for script in .ci/run ci/soak.sh benches/counts.sh; do refuses env PATH="$bin" "$script"; done

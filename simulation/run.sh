@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs what ships of async-wheel on a modelled poller and clock, in random schedules with faults.
+#
+#   simulation/run.sh --seconds 60       as CI does
+#   simulation/run.sh --seconds 3600     an hour
+#   simulation/run.sh --replay RUN       the run again that a failure has named
+#   simulation/run.sh --help             all there is
+#
+# Ends with 1 if a property fails, and with 2 if the arguments are wrong.
+set -euo pipefail
+cd "$(dirname "$0")"
+export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
+cargo build --quiet --release --locked
+exec "${CARGO_TARGET_DIR:-target}/release/simulation" "$@"
