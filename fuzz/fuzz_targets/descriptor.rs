@@ -96,6 +96,7 @@ enum Between {
     Refused,
 }
 
+#[expect(clippy::enum_variant_names, reason = "an operation, polled")]
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Operation {
     /// Registers a new file; or fails, if the number is in use.
