@@ -27,7 +27,7 @@ seconds=$1
 
 if ! cargo +nightly --version > /dev/null 2>&1; then
   echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
-  exit 1
+  exit 2
 fi
 
 cd "$(dirname "$0")"
