@@ -82,6 +82,7 @@ scripts() {
   refuses_if_there fuzz/run.sh 0
   refuses_if_there loom-tests/mutate.sh --no-such-option
   refuses_if_there loom-tests/mutate.sh no-such-thing
+  refuses_if_there simulation/mutate.sh --no-such-option
 
   bin=$(usual_tools_only)
   for script in .ci/run ci/soak.sh benches/counts.sh; do refuses env PATH="$bin" "$script"; done

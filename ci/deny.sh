@@ -22,7 +22,7 @@ deny() { cargo deny --locked "$@"; }
 
 echo "-- what the library is built on"
 deny --exclude-dev --config ci/deny-runtime.toml check bans
-for package in . compat compat/interface fuzz loom-tests; do
+for package in . compat compat/interface fuzz loom-tests simulation; do
   echo "-- $package"
   deny --manifest-path "$package/Cargo.toml" --workspace --config deny.toml check bans licenses sources
 done

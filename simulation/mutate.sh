@@ -60,6 +60,12 @@ built="${CARGO_TARGET_DIR:-$here/target}/mutation"
 [[ ! -d "$built" || -d "$work/1/target/mutation" ]] || cp -a "$built" "$work/1/target/"
 prepare "$work/1/copy"
 build "$work/1" || { cat "$work/1/log" >&2; exit 1; }
+# What ships as it is must pass the schedules that are to find the mutations.
+if ! "$work/1/target/mutation/simulation" --seed 1 --schedules "$schedules" > "$work/1/log" 2>&1; then
+    cat "$work/1/log" >&2
+    echo "without a mutation a property fails already" >&2
+    exit 1
+fi
 for ((job = 2; job <= jobs; job++)); do
     mkdir -p "$work/$job"
     prepare "$work/$job/copy"

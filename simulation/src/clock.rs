@@ -33,10 +33,10 @@ pub(crate) fn wheel_now() -> u64 {
     world::look_at_clock()
 }
 
-/// Whether an instant, which is also given as wheel time, has come.
-pub(crate) fn has_come(at: Instant, wheel_time: u64) -> bool {
+/// Returns the time if an instant, which is also given as wheel time, has come.
+pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
     debug_assert_eq!(self::wheel_time(at), wheel_time);
-    wheel_time <= wheel_now()
+    Some(now()).filter(|now| at <= *now)
 }
 
 /// A duration in nanoseconds, or [`NEVER`].

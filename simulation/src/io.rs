@@ -31,6 +31,17 @@ impl Fd {
         Fd { number, id, edge }
     }
 
+    /// As [`transfer`](Fd::transfer), and what is left to be read.
+    fn transfer_all(&self, interest: Interest) -> (io::Result<Option<u64>>, usize) {
+        sys::file(self.number, |file| {
+            let result = match interest {
+                Interest::Read => file.read(),
+                Interest::Write => file.write(),
+            };
+            (result, file.data)
+        })
+    }
+
     /// Reads or writes a piece; since when it could be, nothing at the end.
     pub(crate) fn transfer(&self, interest: Interest) -> io::Result<Option<u64>> {
         sys::file(self.number, |file| match interest {
@@ -69,17 +80,27 @@ impl Async<Fd> {
         self.own_op(interest, |fd| fd.transfer(interest)).await
     }
 
-    /// As the poll methods do it.
+    /// As the poll methods do it. Reads are those of a stream: one that is known to be drained is
+    /// not tried.
     pub(crate) fn poll_own(
         &self,
         interest: Interest,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Option<u64>>> {
+        let reads = interest == Interest::Read;
         loop {
-            let before = self.source.events(interest);
-            match self.get_ref().transfer(interest) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
+            let before = self.source.begin(interest)?;
+            if !reads || !self.source.is_drained(before) {
+                let (result, left) = self.get_ref().transfer_all(interest);
+                match result {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => {
+                        if reads && left == 0 && matches!(result, Ok(Some(_))) {
+                            self.source.fell_short(before);
+                        }
+                        return Poll::Ready(result);
+                    }
+                }
             }
             match self.source.poll_after_would_block(interest, before, cx) {
                 Poll::Ready(result) => result?,
@@ -154,7 +175,8 @@ impl<T> Async<T> {
     pub(crate) fn check_events(&self) {
         let source = &self.source;
         // What is counted by now was reported before.
-        let counted = [Interest::Read, Interest::Write].map(|interest| source.events(interest));
+        let counted =
+            [Interest::Read, Interest::Write].map(|interest| source.begin(interest).unwrap_or(0));
         let reported = sys::reported(source.shard().poller(), source.key());
         if counted[0] > reported[0] || counted[1] > reported[1] {
             check::fail(Property::AnEventIsItsOwn, || {

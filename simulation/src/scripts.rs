@@ -29,7 +29,7 @@ fn distance() -> u64 {
 
 /// Adds a job of some kind.
 pub(crate) fn add_any(jobs: &mut Jobs) {
-    match world::below(20) {
+    match world::below(22) {
         0..3 => jobs.add(once),
         3 => jobs.add(interval),
         4 => jobs.add(pushed_out),
@@ -46,6 +46,8 @@ pub(crate) fn add_any(jobs: &mut Jobs) {
         16 => jobs.add(operation_of_the_users),
         17 => jobs.add(both_directions),
         18 => jobs.add(abandoned),
+        19 => jobs.add(writer_of_two),
+        20 => jobs.add(stream),
         _ => jobs.add(closed_behind),
     }
 }
@@ -301,6 +303,36 @@ async fn both_directions(bell: Arc<Bell>) {
         }
     };
     futures_lite::future::zip(all(Interest::Read), all(Interest::Write)).await;
+}
+
+/// A stream that is read to its end by the poll methods.
+async fn stream(bell: Arc<Bell>) {
+    world::doing("stream");
+    if !bell.keeps {
+        return;
+    }
+    let source = register(Fd::open(true)).await;
+    deliver(source.get_ref(), Interest::Read, 1 + world::below(4) as usize);
+    let (number, id) = (source.get_ref().number, source.get_ref().id);
+    schedule::deliver(world::now() + distance(), number, id, Happening::End);
+    loop {
+        match poll_fn(|cx| source.poll_own(Interest::Read, cx)).await {
+            Ok(None) => break,
+            Ok(Some(_)) => {}
+            Err(_) => futures_lite::future::yield_now().await,
+        }
+    }
+}
+
+/// Writes to a source that another job reads, on this thread or another.
+async fn writer_of_two(_: Arc<Bell>) {
+    world::doing("writer_of_two");
+    if let Some(source) = schedule::some_source() {
+        deliver(source.get_ref(), Interest::Write, 2);
+        for _ in 0..2 {
+            transfer(&source, Interest::Write, false).await;
+        }
+    }
 }
 
 /// A source that is left to threads of other shards.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
@@ -179,8 +180,19 @@ impl Condvar {
 
     fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, mut deadline: u64) {
         if world::inject(Fault::SpuriousSignal) {
+            if world::one_in(2) {
+                // At once.
+                world::local(|local| local.locks -= 1);
+                drop(guard.guard.take());
+                world::switch();
+                guard.guard = Some(guard.mutex.lock().unwrap_or_else(PoisonError::into_inner));
+                world::local(|local| local.locks += 1);
+                return;
+            }
             deadline = deadline.min(world::now() + world::below(1_000_000));
         }
+        // A signal that is given without the lock comes too soon here.
+        world::switch();
         world::local(|local| local.locks -= 1);
         self.0.sleep_until(deadline, || drop(guard.guard.take()));
         guard.guard = Some(guard.mutex.lock().unwrap_or_else(PoisonError::into_inner));
@@ -251,4 +263,9 @@ impl AtomicU8 {
         }
         result
     }
+}
+
+/// See `src/sync.rs`.
+pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
+    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

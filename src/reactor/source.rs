@@ -60,7 +60,6 @@ pub(crate) enum Interest {
 }
 
 /// Something registered with a shard's poller.
-#[derive(Debug)]
 pub(crate) struct Source {
     registration: Registration,
     shard: Ref<Shard>,
@@ -75,6 +74,20 @@ pub(crate) struct Source {
 
 // Its lock is never poisoned: what it guards is whole whenever user code runs.
 impl std::panic::RefUnwindSafe for Source {}
+
+/// Names the shard instead of showing all that it holds, this source included.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("registration", &self.registration)
+            .field("shard", &self.shard.index())
+            .field("key", &self.key)
+            .field("events", &self.events)
+            .field("drained", &self.drained)
+            .field("state", &self.state)
+            .finish()
+    }
+}
 
 #[derive(Debug, Default)]
 struct Direction {

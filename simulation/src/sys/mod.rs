@@ -12,6 +12,9 @@ pub(crate) use poller::{Events, Poller};
 pub(crate) use polls::{Event, Polls, Until};
 pub(crate) use registration::{Raw, Registration, reported};
 
+/// Where timers' memory comes from concerns no property here.
+pub(crate) use crate::wheel::Heap as Pages;
+
 pub(crate) const NESTED: bool = true;
 
 /// Each registration says for itself.

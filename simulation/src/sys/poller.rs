@@ -154,9 +154,12 @@ impl Poller {
         };
         loop {
             self.collect(events);
-            let notified =
-                kernel::with(|kernel| std::mem::take(&mut kernel.pollers[self.0].notified));
-            if notified || !events.0.is_empty() || world::now() >= deadline {
+            // With what was left for the next wait, this one ends as well, if with nothing.
+            let is_over = kernel::with(|kernel| {
+                let poller = &mut kernel.pollers[self.0];
+                std::mem::take(&mut poller.notified) | !poller.ready.is_empty()
+            });
+            if is_over || !events.0.is_empty() || world::now() >= deadline {
                 return Ok(());
             }
             let sleeper = kernel::with(|kernel| kernel.pollers[self.0].sleeper.clone());
@@ -219,7 +222,8 @@ impl Kernel {
                 if !file.edge {
                     (home.read, home.write) = (false, false);
                 }
-                Some(Event { key: home.key, readable, writable, exceptional: false })
+                let exceptional = readable && file.ended;
+                Some(Event { key: home.key, readable, writable, exceptional })
             }
             Ready::Poller(index) => {
                 let poller = &mut self.pollers[index];

@@ -29,6 +29,14 @@ impl Registration {
         true
     }
 
+    pub(crate) fn trusts_reads(&self) -> bool {
+        self.edge
+    }
+
+    pub(crate) fn trusts_writes(&self) -> bool {
+        self.edge
+    }
+
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
         world::switch();
         if world::inject(Fault::AddFails) {
