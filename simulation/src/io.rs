@@ -187,7 +187,7 @@ impl<T> Async<T> {
 
     /// The waits in its tables.
     pub(crate) fn waits(&self) -> usize {
-        check::table(&format!("{:?}", self.source), "waiters: Slab { len: ")
+        check::table(&format!("{:?}", self.source), "live: ")
     }
 }
 

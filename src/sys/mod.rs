@@ -10,7 +10,7 @@
 mod epoll;
 mod forks;
 mod kind;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(async_wheel_heap)))]
 mod pages;
 mod polls;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -22,15 +22,16 @@ mod waitable;
 use std::time::Duration;
 
 use crate::clock;
-/// Other systems' heaps are taken to give back by themselves what large blocks took.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+/// Other systems' heaps are taken to give back by themselves what large blocks took. And
+/// LeakSanitizer looks into no mapping, so that its users set the cfg.
+#[cfg(any(not(any(target_os = "linux", target_os = "android")), async_wheel_heap))]
 pub(crate) use crate::wheel::Heap as Pages;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
 pub(crate) use forks::{count_forks, forks};
 pub(crate) use kind::Kind;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(async_wheel_heap)))]
 pub(crate) use pages::Pages;
 pub(crate) use polls::{Event, Polls, Until};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
