@@ -6,6 +6,8 @@
 #   loom-tests/mutate.sh             all of them; it prints how long it took
 #   loom-tests/mutate.sh parker      those whose names contain one of the words
 #   loom-tests/mutate.sh --jobs 1    one at a time; by default as many as there are processors
+#   loom-tests/mutate.sh --share 3   every third, as CI does: other ones after each commit, so
+#                                    that three commits cover all
 #
 # MUTATIONS=file takes another list.
 #
@@ -22,7 +24,7 @@ refuse() {
     exit 2
 }
 
-jobs=$(nproc 2> /dev/null || echo 2)
+jobs=$(nproc 2> /dev/null || echo 2) share=1
 words=()
 while [[ $# -gt 0 ]]; do
     case "$1" in
@@ -35,12 +37,19 @@ while [[ $# -gt 0 ]]; do
             shift
             ;;
         --jobs=*) jobs=${1#--jobs=} ;;
+        --share)
+            share=${2-}
+            shift
+            ;;
+        --share=*) share=${1#--share=} ;;
         -*) refuse "unknown option $1; see --help" ;;
         *) words+=("$1") ;;
     esac
     shift || true
 done
 [[ "$jobs" =~ ^[1-9][0-9]?$ ]] || refuse "--jobs: not a number from 1 to 99: '$jobs'"
+[[ "$share" =~ ^[1-9][0-9]?$ ]] || refuse "--share: not a number from 1 to 99: '$share'"
+turn=$(($(git -C "$root" rev-list --count HEAD 2> /dev/null || echo 0) % share)) seen=0
 list=${MUTATIONS:-$here/mutations}
 [[ -f "$list" ]] || list=$here/$list
 [[ -r "$list" && -f "$list" ]] || refuse "$list cannot be read"
@@ -63,7 +72,7 @@ while IFS= read -r line || [[ -n "$line" ]]; do
         '- '*) old+="${old:+$'\n'}${line#- }" ;;
         '+ '*) new+="${new:+$'\n'}${line#+ }" ;;
         '')
-            if [[ -n "$old" ]] && wanted "$name"; then
+            if [[ -n "$old" ]] && wanted "$name" && ((seen++ % share == turn)); then
                 names+=("$name") files+=("$file") models+=("$model") olds+=("$old") news+=("$new")
             fi
             old=""
