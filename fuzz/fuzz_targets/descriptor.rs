@@ -208,6 +208,8 @@ struct Waiting {
     since: usize,
     /// Events of the direction until then.
     seen: usize,
+    /// Whether it waits for an operation of a user's that lies.
+    lies: bool,
 }
 
 type Wait = Pin<Box<dyn Future<Output = Result<usize>>>>;
@@ -412,7 +414,7 @@ impl Slot {
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
-                let waiting = Waiting { task, since: before, seen };
+                let waiting = Waiting { task, since: before, seen, lies: false };
                 side.pending = Some(seen);
                 if let Some(old) = side.waiting.replace(waiting) {
                     if old.task != task {
@@ -497,14 +499,16 @@ impl Slot {
             None => (future(io, direction, manner), None),
         };
         let since = step();
-        NEXT.set((between, manner == Some(Manner::Liar)));
+        // A future that is there already is what it was made for.
+        let lies = before.as_ref().map_or(manner == Some(Manner::Liar), |waiting| waiting.lies);
+        NEXT.set((between, lies));
         let result = wait.as_mut().poll(cx);
         NEXT.set((Between::Nothing, false));
         let seen = seen(self.key, direction);
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
-                let waiting = Waiting { task, since, seen };
+                let waiting = Waiting { task, since, seen, lies };
                 self.sides[direction as usize].futures[place] = Some((wait, waiting));
             }
             Poll::Ready(Ok(READY)) => {

@@ -253,10 +253,10 @@ fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(f)
 }
 
-/// A period that takes longer than wheel time means that there is no next tick.
+/// A period that takes longer than wheel time, less 104 days, means that there is no next tick.
 fn period(span: Span) -> Option<Duration> {
     let period = span.duration();
-    (period.as_nanos() < u128::from(u64::MAX)).then_some(period)
+    (period.as_nanos() < u128::from(u64::MAX) - 1025 * UNCOUNTED).then_some(period)
 }
 
 impl Slot {
