@@ -56,7 +56,8 @@ use crate::sys::{Kind, Registration};
 ///
 /// Any number of tasks can wait in futures. The poll methods (`poll_readable`, `poll_read`, …)
 /// keep one task for each direction: another that comes takes the place, and the one that was
-/// there is woken.
+/// there is woken. A task that polls with a new waker each time is such another to itself, and
+/// wakes itself again and again.
 ///
 /// # Closing
 ///

@@ -1,0 +1,119 @@
+//! What only the inside of a timer shows: its count of ticks, and the clock to the nanosecond.
+
+use super::*;
+use crate::clock::hand;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_timer_takes_forty_bytes() {
+    assert!(size_of::<Timer>() <= 40, "{}", size_of::<Timer>());
+}
+
+#[test]
+fn timer_is_due_to_the_nanosecond() {
+    hand::set(0);
+    let mut timer = Timer::after(Duration::from_nanos(10));
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    for at in [0, 1, 9] {
+        hand::set(at);
+        assert!(Pin::new(&mut timer).poll(&mut cx).is_pending(), "at {at} ns");
+    }
+    hand::set(10);
+    assert!(Pin::new(&mut timer).poll(&mut cx).is_ready());
+}
+
+/// An interval of a minute whose first tick lies `ticks` minutes back, counting itself: as
+/// many are overdue, by a clock that stands. Nobody drives its entry before the test is over:
+/// to the fallback, whose clock goes on, it is due in days.
+fn lagging(ticks: u32) -> Timer {
+    hand::set(clock::wheel_now() + 10 * 1440 * 60_000_000_000);
+    Timer::interval_at(clock::now() - MINUTE * (ticks - 1), MINUTE)
+}
+
+/// Takes ticks without waiting, until there is none. Each has to be the next of the grid.
+fn drain(timer: &mut Timer) -> u32 {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut ticks = 0;
+    let mut due = timer.when;
+    while let Poll::Ready(tick) = Pin::new(&mut *timer).poll_next(&mut cx) {
+        assert_eq!(tick, due, "off the grid");
+        due = due.map(|due| due + MINUTE);
+        ticks += 1;
+    }
+    ticks
+}
+
+/// A thread's ticks were counted together once, so that of several intervals each of which is
+/// a little behind, one ended too early.
+#[test]
+fn each_interval_yields_all_of_1024_ticks() {
+    for ticks in [600, 1023, 1024, 1] {
+        assert_eq!(drain(&mut lagging(ticks)), ticks);
+    }
+    for _ in 0..3000 {
+        assert_eq!(drain(&mut lagging(2)), 2);
+    }
+}
+
+#[test]
+fn interval_gives_way_after_1024_ticks() {
+    // Another one that is overdue is yielded as well, if it is the last.
+    assert_eq!(drain(&mut lagging(1025)), 1025);
+    let mut timer = lagging(5000);
+    assert_eq!(drain(&mut timer), 1024);
+    assert!(timer.is_scheduled(), "its task is not woken");
+}
+
+#[test]
+fn interval_stays_pending_until_its_entry_fires() {
+    let mut timer = lagging(5000);
+    drain(&mut timer);
+    assert_eq!((drain(&mut timer), drain(&mut timer)), (0, 0));
+    let Entry { shard, key } = timer.entry().unwrap();
+    // As good as fired, and no other test's timer is touched.
+    shard.timers().unschedule(*key);
+    assert_eq!((drain(&mut timer), drain(&mut timer)), (1024, 0));
+}
+
+#[test]
+fn count_restarts_when_not_due() {
+    let mut timer = lagging(1000);
+    for _ in 0..3 {
+        assert_eq!(drain(&mut timer), 1000);
+        hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+    }
+}
+
+/// An interval that falls behind now and then, and catches up each time, must not give way
+/// because of all these ticks together, though it was never polled when it was not due.
+#[test]
+fn count_restarts_when_caught_up() {
+    let mut timer = lagging(1000);
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    for backlog in 0..10 {
+        for tick in 0..1000 {
+            let poll = Pin::new(&mut timer).poll_next(&mut cx);
+            assert!(poll.is_ready(), "tick {tick} of backlog {backlog}");
+        }
+        hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+    }
+}
+
+#[test]
+fn count_restarts_when_set() {
+    let mut timer = lagging(5000);
+    let start = timer.when.unwrap();
+    drain(&mut timer);
+    let setters: [fn(&mut Timer, Instant); 2] =
+        [Timer::set_at, |timer, start| timer.set_interval_at(start, MINUTE)];
+    for set in setters {
+        // One that has given way, and one that has a part of its ticks.
+        for already in [0, 500] {
+            set(&mut timer, start + MINUTE * (5000 - 1024));
+            assert_eq!(drain(&mut timer), 1024);
+            set(&mut timer, start + MINUTE * (5000 - already));
+            assert_eq!(drain(&mut timer), already);
+        }
+    }
+}
