@@ -6,27 +6,31 @@
 //!
 //! | Word | Meaning |
 //! |---|---|
-//! | below 1,026 · 2⁴³ | ticks in a row in the bits from 43 on, the period below them |
-//! | up to `u64::MAX - 1` | a long period, plus 1,025 · 2⁴³ |
+//! | below 1,089 · 2⁴³ | ticks in a row in the bits from 43 on, the period below them |
+//! | up to `u64::MAX - 1` | a long period, plus 1,088 · 2⁴³ |
 //! | `u64::MAX` | no period |
 //!
-//! The long periods lose 104 days of 584 years to the others: what lies beyond is no period.
+//! From a count of 1,025 on it is the epoch in which the interval gave way ([`give_way`]).
+//! The long periods lose 111 days of 584 years to the others: what lies beyond is no period.
 
 use std::time::Duration;
 
+use super::give_way::{self, Epoch};
 use crate::clock::{self, NEVER};
 
 /// Ticks that an interval yields in a row, when more than that are overdue, before it gives way.
 pub(super) const BURST: u64 = 1024;
 
-/// The count of one that gave way.
+/// The count of one that gave way in epoch 0.
 const GAVE_WAY: u64 = BURST + 1;
+/// And of one that did in the last epoch.
+const LAST_COUNT: u64 = GAVE_WAY + Epoch::COUNT - 1;
 
 const COUNT_SHIFT: u32 = 43;
 /// The first period that is long.
 const LONG: u64 = 1 << COUNT_SHIFT;
 /// What is added to a long period: it begins where the others end.
-const LONG_OFFSET: u64 = GAVE_WAY << COUNT_SHIFT;
+const LONG_OFFSET: u64 = LAST_COUNT << COUNT_SHIFT;
 
 /// A period and a count of ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +43,8 @@ pub(super) enum Turn {
     Goes,
     /// It has yielded [`BURST`] in a row.
     Ends,
-    /// It gave way at its last poll.
-    GaveWay,
+    /// It gave way at its last poll, in this epoch.
+    GaveWay(Epoch),
 }
 
 impl Period {
@@ -67,7 +71,9 @@ impl Period {
     pub(super) fn turn(self) -> Turn {
         match self.0 >> COUNT_SHIFT {
             BURST => Turn::Ends,
-            GAVE_WAY if !self.is_long() => Turn::GaveWay,
+            count if count >= GAVE_WAY && !self.is_long() => {
+                Turn::GaveWay(Epoch::new(count - GAVE_WAY))
+            }
             _ => Turn::Goes,
         }
     }
@@ -80,17 +86,25 @@ impl Period {
         }
     }
 
-    /// Starts to count anew.
+    /// Starts to count anew, and no longer gives way.
     pub(super) fn restart(&mut self) {
+        if let Turn::GaveWay(epoch) = self.turn() {
+            give_way::end(epoch);
+        }
         if !self.is_long() {
             self.0 %= LONG;
         }
     }
 
-    /// Notes that the interval gives way after [`BURST`] ticks.
-    pub(super) fn give_way(&mut self) {
-        debug_assert_eq!(self.turn(), Turn::Ends);
-        self.0 += LONG;
+    /// Notes that the interval gives way, in this epoch.
+    pub(super) fn give_way(&mut self, epoch: Epoch) {
+        debug_assert!(!self.is_long(), "its ticks are not counted");
+        self.0 = self.0 % LONG + ((GAVE_WAY + epoch.number()) << COUNT_SHIFT);
+    }
+
+    /// Returns `true` if ticks are counted.
+    pub(super) fn is_counted(self) -> bool {
+        !self.is_long()
     }
 
     /// Returns `true` if there is no count in the word: also where there is no period.
@@ -112,12 +126,13 @@ mod tests {
         for nanos in PERIODS {
             let expected = Some(Duration::from_nanos(nanos));
             let mut period = Period::new(Duration::from_nanos(nanos));
-            for tick in 0..2 * BURST {
+            for tick in 0..100 * BURST {
                 assert_eq!(period.get(), expected, "{nanos} ns, tick {tick}");
                 if period.turn() == Turn::Ends {
-                    period.give_way();
+                    let epoch = Epoch::new(tick / BURST);
+                    period.give_way(epoch);
                     assert_eq!(period.get(), expected, "{nanos} ns gave way");
-                    assert_eq!(period.turn(), Turn::GaveWay);
+                    assert_eq!(period.turn(), Turn::GaveWay(epoch));
                     period.restart();
                 }
                 period.count();

@@ -1,5 +1,8 @@
 //! What only the inside of a timer shows: its count of ticks, and the clock to the nanosecond.
 
+use std::sync::Arc;
+use std::task::Wake;
+
 use super::*;
 use crate::clock::hand;
 
@@ -14,7 +17,7 @@ fn a_timer_takes_forty_bytes() {
 fn timer_is_due_to_the_nanosecond() {
     hand::set(0);
     let mut timer = Timer::after(Duration::from_nanos(10));
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     for at in [0, 1, 9] {
         hand::set(at);
         assert!(Pin::new(&mut timer).poll(&mut cx).is_pending(), "at {at} ns");
@@ -28,12 +31,17 @@ fn timer_is_due_to_the_nanosecond() {
 /// to the fallback, whose clock goes on, it is due in days.
 fn lagging(ticks: u32) -> Timer {
     hand::set(clock::wheel_now() + 10 * 1440 * 60_000_000_000);
+    lagging_now(ticks)
+}
+
+/// The same, of less than ten days after the clock was set last.
+fn lagging_now(ticks: u32) -> Timer {
     Timer::interval_at(clock::now() - MINUTE * (ticks - 1), MINUTE)
 }
 
 /// Takes ticks without waiting, until there is none. Each has to be the next of the grid.
 fn drain(timer: &mut Timer) -> u32 {
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     let mut ticks = 0;
     let mut due = timer.when;
     while let Poll::Ready(tick) = Pin::new(&mut *timer).poll_next(&mut cx) {
@@ -70,10 +78,84 @@ fn interval_stays_pending_until_its_entry_fires() {
     let mut timer = lagging(5000);
     drain(&mut timer);
     assert_eq!((drain(&mut timer), drain(&mut timer)), (0, 0));
-    let Entry { shard, key } = timer.entry().unwrap();
-    // As good as fired, and no other test's timer is touched.
-    shard.timers().unschedule(*key);
+    fire(&mut timer);
     assert_eq!((drain(&mut timer), drain(&mut timer)), (1024, 0));
+}
+
+/// Lets the entry fire, or as good as that: no other test's timer is touched.
+fn fire(timer: &mut Timer) {
+    if let Some(Entry { shard, key }) = timer.entry() {
+        shard.timers().unschedule(*key);
+    }
+}
+
+/// A task takes whichever of some intervals is ready, and another thread drives: the entry of each
+/// that is pending fires before it is polled the next time. The task must find all of them pending
+/// some time, whichever it asks first.
+#[test]
+fn task_of_several_overdue_intervals_is_pending_at_times() {
+    for count in [1, 2, 3, 10] {
+        for backwards in [false, true] {
+            let mut intervals: Vec<Timer> = (0..count).map(|_| lagging(10_000)).collect();
+            let waker = Waker::from(Arc::new(Other));
+            let mut cx = Context::from_waker(&waker);
+            for pass in 0..5 {
+                let mut ticks = 0;
+                loop {
+                    let mut order: Vec<&mut Timer> = intervals.iter_mut().collect();
+                    if backwards {
+                        order.reverse();
+                    }
+                    let ready = order.into_iter().any(|timer| {
+                        let ready = Pin::new(&mut *timer).poll_next(&mut cx).is_ready();
+                        if !ready {
+                            assert!(timer.is_scheduled(), "its task is not woken");
+                            fire(timer);
+                        }
+                        ready
+                    });
+                    if !ready {
+                        break;
+                    }
+                    ticks += 1;
+                    assert!(ticks <= 1024, "{count} intervals are never all pending");
+                }
+                // An earlier task at the same address may have left the first pass without any.
+                assert!(ticks > 0 || pass == 0, "{count} intervals stay pending, pass {pass}");
+            }
+        }
+    }
+}
+
+/// An interval that gives way takes those along that its task polls, until it fires, and nobody
+/// else's.
+#[test]
+fn other_tasks_do_not_give_way() {
+    let mut storm = lagging(5000);
+    let (mut same, mut other) = (lagging_now(900), lagging_now(900));
+    drain(&mut storm);
+    let waker = Waker::from(Arc::new(Other));
+    let mut cx = Context::from_waker(&waker);
+    for tick in 0..900 {
+        assert!(Pin::new(&mut other).poll_next(&mut cx).is_ready(), "tick {tick}");
+    }
+    assert_eq!(drain(&mut same), 0);
+    fire(&mut storm);
+    assert_eq!(drain(&mut storm), 1024);
+    // The storm gave way again, and again when this one has fired.
+    fire(&mut same);
+    assert_eq!(drain(&mut same), 0);
+    drop(storm);
+    fire(&mut same);
+    assert_eq!(drain(&mut same), 900);
+    // Nothing is left of it.
+    assert_eq!(drain(&mut lagging(1000)), 1000);
+}
+
+struct Other;
+
+impl Wake for Other {
+    fn wake(self: Arc<Self>) {}
 }
 
 #[test]
@@ -90,7 +172,7 @@ fn count_restarts_when_not_due() {
 #[test]
 fn count_restarts_when_caught_up() {
     let mut timer = lagging(1000);
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     for backlog in 0..10 {
         for tick in 0..1000 {
             let poll = Pin::new(&mut timer).poll_next(&mut cx);
