@@ -4,9 +4,9 @@ use async_wheel::wheel::Wheel;
 
 use crate::measured;
 
-/// What one round of a shard hands out at most; see `src/reactor/timers.rs`.
+/// What one round of a shard hands out at most; see `src/reactor/timers/mod.rs`.
 const BUDGET: usize = 1024;
-/// How long dense timers are gathered; see `src/reactor/pace.rs`.
+/// How long dense timers are gathered; see `src/reactor/timers/coalesce.rs`.
 const GATHERED: u64 = 200_000;
 
 /// What was seen of a wheel.

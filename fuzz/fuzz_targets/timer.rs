@@ -8,7 +8,7 @@
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]
 mod reactor;
-#[path = "../../src/timer.rs"]
+#[path = "../../src/timer/mod.rs"]
 mod timer;
 #[path = "../../src/wheel/mod.rs"]
 mod wheel;

@@ -1,4 +1,4 @@
-//! In place of `src/clock.rs`: a clock that the target moves.
+//! In place of `src/clock/mod.rs`: a clock that the target moves.
 //!
 //! As where the system has a cheap clock beside the exact one, what is far ahead is judged by one
 //! that is behind, by as much as the target says.

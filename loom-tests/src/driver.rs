@@ -6,9 +6,9 @@ use std::io;
 use crate::reactor::Shard;
 use crate::sync::Ref;
 
-#[path = "../../src/driver/core.rs"]
-pub(crate) mod core;
-#[path = "../../src/driver/fallback.rs"]
+#[path = "../../src/driver/run.rs"]
+pub(crate) mod run;
+#[path = "../../src/driver/fallback/mod.rs"]
 pub(crate) mod fallback;
 
 thread_local! {

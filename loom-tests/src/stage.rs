@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::driver::{core, fallback::Fallback};
+use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Rouser;
 use crate::reactor::{Interest, Reactor, Round, Shard, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
@@ -83,7 +83,7 @@ pub(crate) fn block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -
 pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
     let me = Arc::new(Rouser::new(shard.poller_ref()));
     let waker = Waker::from(me.clone());
-    core::run(shard, &me, &waker, &mut Round::new(), pin!(future))
+    run::run(shard, &me, &waker, &mut Round::new(), pin!(future))
 }
 
 /// An event of the user's that one future waits for. It hands the waker over, but does not

@@ -1,4 +1,4 @@
-//! The simulation's stand-in for `src/clock.rs`: virtual time.
+//! The simulation's stand-in for `src/clock/mod.rs`: virtual time.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

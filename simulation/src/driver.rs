@@ -2,24 +2,24 @@
 
 #[path = "../../src/driver/block_on.rs"]
 mod block_on;
-#[path = "../../src/driver/core.rs"]
-mod core;
-#[path = "../../src/driver/fallback.rs"]
+#[path = "../../src/driver/run.rs"]
+mod run;
+#[path = "../../src/driver/fallback/mod.rs"]
 mod fallback;
-#[path = "../../src/driver/local.rs"]
-mod local;
+#[path = "../../src/driver/context.rs"]
+mod context;
 
 pub(crate) use block_on::block_on;
-pub(crate) use local::place;
+pub(crate) use context::place;
 
-/// What `src/driver/global.rs` does, for a schedule.
-pub(crate) mod global {
+/// What `src/driver/process.rs` does, for a schedule.
+pub(crate) mod process {
     use std::cell::RefCell;
     use std::io;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{fallback::Fallback, local};
+    use super::{context, fallback::Fallback};
     use crate::plan::Fault;
     use crate::reactor::Reactor;
     use crate::sync::{self, Ref};
@@ -59,7 +59,7 @@ pub(crate) mod global {
         let fallback = world::spawn("fallback".to_owned(), {
             let reactor = reactor.clone();
             move || {
-                local::be_guest();
+                context::be_guest();
                 let mut fallback = Fallback::new(reactor);
                 while !ends.load(Ordering::SeqCst) {
                     sync::contain(|| fallback.step());

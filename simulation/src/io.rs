@@ -68,7 +68,7 @@ impl Async<Fd> {
     pub(crate) fn new(io: Fd) -> Result<Async<Fd>, Fd> {
         let registration = Registration { number: io.number, edge: io.edge };
         let source = driver::place()
-            .and_then(|shard| driver::global::reactor()?.register(&shard, registration));
+            .and_then(|shard| driver::process::reactor()?.register(&shard, registration));
         match source {
             Ok(source) => Ok(Async { source, io: Some(io) }),
             Err(_) => Err(io),
@@ -166,7 +166,7 @@ impl<T> Async<T> {
     }
 
     fn deregister(&self) {
-        if let Some(reactor) = driver::global::started() {
+        if let Some(reactor) = driver::process::started() {
             let _ = reactor.deregister(&self.source);
         }
     }

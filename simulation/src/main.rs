@@ -35,7 +35,7 @@ macro_rules! thread_local {
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]
 mod reactor;
-#[path = "../../src/timer.rs"]
+#[path = "../../src/timer/mod.rs"]
 mod timer;
 #[path = "../../src/wheel/mod.rs"]
 mod wheel;

@@ -206,9 +206,9 @@ pub(crate) fn run(seed: u64) {
         drop(stage);
     }
     world::rest();
-    if let Some(reactor) = driver::global::started() {
+    if let Some(reactor) = driver::process::started() {
         check_tables(&reactor);
-        driver::global::end();
+        driver::process::end();
     }
     sys::end();
 }

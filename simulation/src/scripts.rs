@@ -103,7 +103,7 @@ async fn interval(bell: Arc<Bell>) {
 
 /// Without a reactor a timer asks to be polled again, which not all jobs do.
 async fn there_is_a_reactor() {
-    while crate::driver::global::reactor().is_err() {
+    while crate::driver::process::reactor().is_err() {
         futures_lite::future::yield_now().await;
     }
 }

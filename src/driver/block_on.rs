@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::core;
-use super::local::Call;
+use super::context::Call;
+use super::run;
 use crate::handoff::Parker;
 
 /// Runs a future to its end on this thread, which drives timers and I/O while it waits.
@@ -51,7 +51,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
             let parts = call.parts();
             let waker = Waker::from(parts.me.clone());
             let future = pin!(future);
-            core::run(&shard, &parts.me, &waker, &mut parts.round, future)
+            run::run(&shard, &parts.me, &waker, &mut parts.round, future)
         }
         Err(_) => block_on_without_reactor(future),
     }

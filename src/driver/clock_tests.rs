@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::fallback::Fallback;
-use crate::clock::{NEVER, hand};
+use crate::clock::{NEVER, manual};
 use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls};
@@ -74,7 +74,7 @@ impl Bench {
 fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away() {
     let mut bench = Bench::new();
     for at in [0, 1, MILLISECOND, 40 * YEAR] {
-        hand::set(at);
+        manual::set(at);
         let due = bench.timer(at);
         let next = bench.timer(at + 1);
         for _ in 0..50 {
@@ -82,7 +82,7 @@ fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away
             bench.turn();
             assert_eq!((due.get(), overdue.get(), next.get()), (1, 1, 0), "at {at}");
         }
-        hand::set(at + 1);
+        manual::set(at + 1);
         bench.turn();
         assert_eq!((due.get(), next.get()), (1, 1), "at {at}");
     }
@@ -91,11 +91,11 @@ fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away
 #[test]
 fn a_clock_that_jumps_ahead_fires_everything_once_in_bounded_rounds() {
     let mut bench = Bench::new();
-    hand::set(HOUR);
+    manual::set(HOUR);
     let timers: Vec<_> =
         (0..10_000).map(|number| bench.timer(HOUR + number * 360 * MILLISECOND)).collect();
     bench.turn();
-    hand::set(3 * HOUR);
+    manual::set(3 * HOUR);
     let fired = || timers.iter().map(|timer| timer.get()).sum::<usize>();
     let mut before = fired();
     // The last round, after which nothing more is due, counts as well.
@@ -118,24 +118,24 @@ fn a_clock_that_steps_back_neither_fires_early_nor_sleeps_through_what_comes_the
     // Many go off, one upon the other, so that wake-ups are gathered.
     let mut now = 2 * HOUR;
     for _ in 0..10_000 {
-        hand::set(now);
+        manual::set(now);
         bench.timer(now);
         bench.turn();
         now += MICROSECOND;
     }
     let before = bench.timer(now + MILLISECOND);
     now -= HOUR;
-    hand::set(now);
+    manual::set(now);
     let after = bench.timer(now + MILLISECOND);
     bench.turn();
     let until = bench.shard.timers().sleep_until();
     assert!(until >= now + MILLISECOND, "it would not sleep");
     assert!(until <= now + 2 * MILLISECOND, "it would sleep for {} µs", (until - now) / 1_000);
     assert_eq!((before.get(), after.get()), (0, 0), "early");
-    hand::set(until);
+    manual::set(until);
     bench.turn();
     assert_eq!((before.get(), after.get()), (0, 1));
-    hand::set(now + HOUR + MILLISECOND);
+    manual::set(now + HOUR + MILLISECOND);
     bench.turn();
     assert_eq!((before.get(), after.get()), (1, 1));
 }
@@ -144,17 +144,17 @@ fn a_clock_that_steps_back_neither_fires_early_nor_sleeps_through_what_comes_the
 fn decades_and_centuries_of_uptime_change_nothing() {
     let mut bench = Bench::new();
     for at in [30 * YEAR, 60 * YEAR, 292 * YEAR, 500 * YEAR, NEVER - HOUR] {
-        hand::set(at);
+        manual::set(at);
         let never = bench.timer(NEVER);
         let timers: Vec<_> = [MICROSECOND, MILLISECOND, HOUR / 2]
             .map(|distance| (at + distance, bench.timer(at + distance)))
             .into();
         for (deadline, timer) in timers {
             assert_eq!(bench.shard.timers().next_deadline(), deadline);
-            hand::set(deadline - 1);
+            manual::set(deadline - 1);
             bench.turn();
             assert_eq!(timer.get(), 0, "early at {deadline}");
-            hand::set(deadline);
+            manual::set(deadline);
             bench.turn();
             assert_eq!(timer.get(), 1, "not at {deadline}");
         }
@@ -170,9 +170,9 @@ fn thirty_years_of_daily_beats_come_each_day_and_keep_their_waker() {
     let daily = bench.shard.insert_timer(DAY, Waker::from(beat.clone()));
     let timeout = bench.shard.insert_timer(2 * DAY, Waker::from(idle.clone()));
     for day in 1..=30 * 365 {
-        hand::set(day * DAY - 1);
+        manual::set(day * DAY - 1);
         bench.turn();
-        hand::set(day * DAY);
+        manual::set(day * DAY);
         bench.turn();
         assert_eq!(beat.get() as u64, day);
         bench.shard.reschedule_timer(daily, (day + 1) * DAY);
@@ -189,7 +189,7 @@ fn the_fallback_survives_a_clock_that_runs_backwards() {
     }
     let bench = Bench::new();
     let mut fallback = Fallback::new(bench.reactor.clone());
-    hand::step_back(HOUR, Duration::from_micros(1));
+    manual::step_back(HOUR, Duration::from_micros(1));
     for _ in 0..10 {
         bench.timer(HOUR / 2);
         // Its sleep ends at once.
@@ -207,7 +207,7 @@ fn the_fallback_survives_the_end_of_time() {
     }
     let bench = Bench::new();
     let mut fallback = Fallback::new(bench.reactor.clone());
-    hand::set(NEVER);
+    manual::set(NEVER);
     bench.shard.is_up();
     for _ in 0..10 {
         // A thread that drives: the fallback will look again after its back-off.

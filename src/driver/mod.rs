@@ -7,16 +7,16 @@
 #![forbid(unsafe_code)]
 
 mod block_on;
-mod core;
+mod context;
 mod fallback;
-mod global;
-mod local;
+mod process;
+mod run;
 
 pub use block_on::block_on;
+pub(crate) use context::place;
 #[cfg(unix)]
-pub(crate) use global::reactor_fd;
-pub(crate) use global::{reactor, started};
-pub(crate) use local::place;
+pub(crate) use process::reactor_fd;
+pub(crate) use process::{reactor, started};
 
 #[cfg(test)]
 mod clock_tests;

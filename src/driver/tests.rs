@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::core;
+use super::run;
 use crate::handoff::Rouser;
 use crate::reactor::{Round, Shard};
 use crate::sync::{self, Ref};
@@ -43,7 +43,7 @@ fn call(shard: &Ref<Shard>) -> (thread::JoinHandle<()>, Arc<AtomicBool>, Waker) 
                 // with all that came before it.
                 if done.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
             }));
-            core::run(&shard, &me, &waker, &mut Round::new(), future);
+            run::run(&shard, &me, &waker, &mut Round::new(), future);
         }
     });
     (thread, done, waker)

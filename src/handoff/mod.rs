@@ -8,9 +8,9 @@
 #![forbid(unsafe_code)]
 
 mod parker;
-mod rouser;
 mod seat;
+mod unparker;
 
 pub(crate) use parker::{Parker, Roused};
-pub(crate) use rouser::Rouser;
 pub(crate) use seat::{Left, Seat, Took};
+pub(crate) use unparker::Rouser;

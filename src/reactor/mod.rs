@@ -5,17 +5,13 @@
 //! of processors. Whoever is in no `block_on` uses shard 0. So a program with one thread in
 //! `block_on`, or none, has one shard, and nothing of the sharding costs it anything.
 
-mod drained;
-mod pace;
-mod placeholder;
+mod batch;
 mod prefetch;
 mod registry;
-mod round;
 mod shard;
 mod source;
 mod table;
 mod timers;
-mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +22,7 @@ use crate::sys::{NESTED, Poller, Polls, Registration};
 
 use registry::Registry;
 
-pub(crate) use round::Round;
+pub(crate) use batch::Round;
 pub(crate) use shard::Shard;
 pub(crate) use source::{Interest, Source, Waiter};
 

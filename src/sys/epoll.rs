@@ -195,7 +195,7 @@ impl Direct {
         let value = Itimerspec {
             it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             // Zero would switch it off.
-            it_value: clock::system::timespec(deadline.max(1)),
+            it_value: clock::linux::timespec(deadline.max(1)),
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
         self.set_to.store(deadline, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Wake;
 
 use super::*;
-use crate::clock::hand;
+use crate::clock::manual;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -15,14 +15,14 @@ fn a_timer_takes_forty_bytes() {
 
 #[test]
 fn timer_is_due_to_the_nanosecond() {
-    hand::set(0);
+    manual::set(0);
     let mut timer = Timer::after(Duration::from_nanos(10));
     let mut cx = Context::from_waker(Waker::noop());
     for at in [0, 1, 9] {
-        hand::set(at);
+        manual::set(at);
         assert!(Pin::new(&mut timer).poll(&mut cx).is_pending(), "at {at} ns");
     }
-    hand::set(10);
+    manual::set(10);
     assert!(Pin::new(&mut timer).poll(&mut cx).is_ready());
 }
 
@@ -30,7 +30,7 @@ fn timer_is_due_to_the_nanosecond() {
 /// many are overdue, by a clock that stands. Nobody drives its entry before the test is over:
 /// to the fallback, whose clock goes on, it is due in days.
 fn lagging(ticks: u32) -> Timer {
-    hand::set(clock::wheel_now() + 10 * 1440 * 60_000_000_000);
+    manual::set(clock::wheel_now() + 10 * 1440 * 60_000_000_000);
     lagging_now(ticks)
 }
 
@@ -163,7 +163,7 @@ fn count_restarts_when_not_due() {
     let mut timer = lagging(1000);
     for _ in 0..3 {
         assert_eq!(drain(&mut timer), 1000);
-        hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+        manual::set(clock::wheel_now() + 1000 * 60_000_000_000);
     }
 }
 
@@ -178,7 +178,7 @@ fn count_restarts_when_caught_up() {
             let poll = Pin::new(&mut timer).poll_next(&mut cx);
             assert!(poll.is_ready(), "tick {tick} of backlog {backlog}");
         }
-        hand::set(clock::wheel_now() + 1000 * 60_000_000_000);
+        manual::set(clock::wheel_now() + 1000 * 60_000_000_000);
     }
 }
 

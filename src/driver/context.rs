@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::sync::Arc;
 
-use super::global;
+use super::process;
 use crate::handoff::Rouser;
 use crate::reactor::{Reactor, Round, Shard};
 use crate::sync::Ref;
@@ -100,7 +100,7 @@ pub(super) struct Call {
 impl Call {
     /// Enters `block_on`.
     pub(super) fn enter() -> io::Result<Call> {
-        let reactor = global::reactor()?;
+        let reactor = process::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
         let entered = LOCAL.try_with(|local| {
             if local.is_guest.get() {
@@ -160,7 +160,7 @@ pub(crate) fn place() -> io::Result<Ref<Shard>> {
     });
     match home {
         Ok(Some(shard)) => Ok(shard),
-        _ => Ok(global::reactor()?.first()),
+        _ => Ok(process::reactor()?.first()),
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread;
 
+use super::context;
 use super::fallback::Fallback;
-use super::local;
 use crate::reactor::Reactor;
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls, count_forks, forks};
@@ -68,7 +68,7 @@ fn start() -> io::Result<Ref<Reactor>> {
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
     let spawned = thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
-            local::be_guest();
+            context::be_guest();
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_inherited() {
                 // It must not end, whatever happens: nobody else would attend to the shards.

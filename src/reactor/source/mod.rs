@@ -35,10 +35,14 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 
 use super::Shard;
-use super::drained::Drained;
-use super::waiting::{WaiterKey, Waiting};
 use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain, is_same_task};
 use crate::sys::{Event, Polls, Registration};
+
+mod short_read;
+mod waiters;
+
+use short_read::Drained;
+use waiters::{WaiterKey, Waiting};
 
 /// How many events in a row may come that nobody waits for before a direction's interest is
 /// withdrawn. One such event is normal (it comes while the task is still busy with the last);

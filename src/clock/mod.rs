@@ -4,10 +4,10 @@
 //! beyond is `u64::MAX`, which means never. What lies before the first look is zero: it was
 //! in the past already then.
 
-#[cfg(test)]
-pub(crate) mod hand;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) mod system;
+pub(crate) mod linux;
+#[cfg(test)]
+pub(crate) mod manual;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub(crate) fn now() -> Instant {
 
 #[cfg(test)]
 pub(crate) fn now() -> Instant {
-    hand::now()
+    manual::now()
 }
 
 /// An instant as wheel time.
@@ -57,7 +57,7 @@ pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_far_ahead(wheel_time: u64) -> bool {
-    wheel_time > system::coarse_wheel_now().saturating_add(system::COARSE_LAG)
+    wheel_time > linux::coarse_wheel_now().saturating_add(linux::COARSE_LAG)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -5,10 +5,7 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
-// With its path, since `loom-tests` and `fuzz` have this file elsewhere in their trees.
-#[path = "timer/give_way.rs"]
 mod give_way;
-#[path = "timer/period.rs"]
 mod period;
 
 use std::fmt;
@@ -466,7 +463,5 @@ impl fmt::Debug for Timer {
     }
 }
 
-// With its path, as above.
 #[cfg(test)]
-#[path = "timer/tests.rs"]
 mod tests;

@@ -270,7 +270,5 @@ impl Fallback {
     }
 }
 
-// With its path, since `loom-tests` has this file elsewhere in its tree.
 #[cfg(test)]
-#[path = "fallback/tests.rs"]
 mod tests;

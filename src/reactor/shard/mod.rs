@@ -22,7 +22,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use super::round::Round;
+use super::batch::Round;
 use super::source::Source;
 use super::timers::{Alarm, Sleeper, Timers};
 use crate::clock::{self, NEVER};

@@ -9,11 +9,15 @@
 use std::mem;
 use std::task::Waker;
 
-use super::pace::Pace;
-use super::placeholder::{placeholder, stamp};
 use crate::clock::NEVER;
 use crate::sys::Pages;
 use crate::wheel::{Key, Wheel};
+
+mod coalesce;
+mod placeholder;
+
+use coalesce::Pace;
+use placeholder::{placeholder, stamp};
 
 /// The most timers that one round hands out, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;

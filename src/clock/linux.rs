@@ -20,7 +20,7 @@ pub(super) const COARSE_LAG: u64 = 100_000_000;
 /// cheaper, since it does not ask the processor's counter.
 pub(super) fn coarse_wheel_now() -> u64 {
     #[cfg(test)]
-    if super::hand::is_set() {
+    if super::manual::is_set() {
         return wheel_now();
     }
     nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(zero())

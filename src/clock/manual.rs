@@ -25,7 +25,7 @@ pub(crate) fn step_back(at: u64, back: Duration) {
     // What is fixed at the first look is fixed by the true clock.
     let epoch = super::epoch();
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = super::system::timespec(0);
+    let _ = super::linux::timespec(0);
     HAND.set(Some(Hand { at: epoch + Duration::from_nanos(at), back }));
 }
 
