@@ -1,9 +1,34 @@
-//! Looks at the compiler: `std::io::PipeReader` and `PipeWriter` came with Rust 1.87.
+//! Names what differs between systems and compilers, once.
 //!
-//! The flag says what is *missing*, so that a build without this script takes the compiler to
-//! be a current one.
+//! - `async_wheel_epoll`: the system's poller is epoll, with its timers and its clocks.
+//! - `async_wheel_kqueue`: it is a kqueue.
+//! - `async_wheel_nested`: a poller can be polled by another one.
+//! - `async_wheel_edge`: it can keep interest registered and report edges.
+//! - `async_wheel_no_pipe`: the compiler has no `std::io::PipeReader` and `PipeWriter`, which came
+//!   with Rust 1.87.
+//!
+//! `async_wheel_single_shard` and `async_wheel_oneshot` take two of them away: with these cfg
+//! variants, what other systems do is tested on this one.
 
 fn main() {
+    cfg_aliases::cfg_aliases! {
+        async_wheel_epoll: { any(target_os = "linux", target_os = "android") },
+        async_wheel_kqueue: {
+            any(
+                target_vendor = "apple",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly"
+            )
+        },
+        async_wheel_nested: {
+            all(any(async_wheel_epoll, async_wheel_kqueue), not(async_wheel_single_shard))
+        },
+        async_wheel_edge: {
+            all(any(async_wheel_epoll, async_wheel_kqueue), not(async_wheel_oneshot))
+        },
+    }
     match autocfg::AutoCfg::new() {
         Ok(compiler) if !compiler.probe_rustc_version(1, 87) => {
             autocfg::emit("async_wheel_no_pipe");

@@ -16,6 +16,9 @@
 //! ```
 
 use crate::driver;
+use crate::handoff::SeatState;
+use crate::reactor::Shard;
+use crate::sync::Ref;
 
 /// A shard of the reactor at some moment. Each field is right for itself; together they may
 /// be of slightly different moments.
@@ -27,15 +30,16 @@ pub struct ShardReport {
     pub timers: usize,
     /// I/O sources that are registered.
     pub sources: usize,
-    /// Threads that have their home here: they were in [`block_on`](crate::block_on) and live.
+    /// Threads whose home shard this is: they were in [`block_on`](crate::block_on), and live.
     pub threads: usize,
-    /// Threads of those that are in `block_on` and not asleep.
+    /// Of those, threads that are in `block_on` and not asleep.
     pub awake: usize,
-    /// Rounds that such threads have driven here so far.
-    pub turns: usize,
-    /// Whether a thread holds the seat: it sleeps in the poller or does a round.
-    pub taken: bool,
-    /// Whether the fallback thread sleeps and counts on the seat as it is.
+    /// Rounds that threads in `block_on` have run here so far. A round expires timers, waits for
+    /// events and dispatches them.
+    pub rounds: usize,
+    /// Whether a thread drives the shard: it sleeps in the poller or runs a round.
+    pub driven: bool,
+    /// Whether the fallback thread sleeps, and is woken when the shard needs it.
     pub watched: bool,
 }
 
@@ -56,17 +60,18 @@ pub fn shards() -> Vec<ShardReport> {
     let Some(reactor) = driver::started() else {
         return Vec::new();
     };
-    let report = |(shard, threads): (crate::sync::Ref<crate::reactor::Shard>, usize)| {
-        let (taken, watched) = shard.seat().describe();
+    let report = |(shard, threads): (Ref<Shard>, usize)| {
+        let succession = shard.succession();
+        let SeatState { held, watched } = succession.seat_state();
         ShardReport {
-            timers: shard.timers().len(),
+            timers: shard.timer_count(),
             sources: shard.source_count(),
             threads,
-            awake: shard.awake(),
-            turns: shard.turns(),
-            taken,
+            awake: succession.awake(),
+            rounds: succession.rounds(),
+            driven: held,
             watched,
         }
     };
-    reactor.residents().into_iter().map(report).collect()
+    reactor.assigned_threads().into_iter().map(report).collect()
 }

@@ -271,7 +271,7 @@ fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
             }));
         });
         let waker = receive.recv().unwrap();
-        let rounds = || diagnostics::shards().iter().map(|shard| shard.turns).sum::<usize>();
+        let rounds = || diagnostics::shards().iter().map(|shard| shard.rounds).sum::<usize>();
         // It goes to sleep in its poller, and the fallback after it.
         thread::sleep(100 * MS);
         let before = rounds();

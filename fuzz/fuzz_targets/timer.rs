@@ -598,7 +598,7 @@ fn run(program: Program) {
     let left = with(|world| std::mem::take(&mut world.slots));
     drop(left);
     for shard in 0..SHARDS {
-        assert_eq!(stage::shard(shard).timers().len(), 0, "entries of timers that are gone");
+        assert_eq!(stage::shard(shard).timer_count(), 0, "entries of timers that are gone");
     }
     stage::end();
     WORLD.set(World::default());

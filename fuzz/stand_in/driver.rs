@@ -6,7 +6,7 @@ use crate::reactor::{Reactor, Shard};
 use crate::stage;
 use crate::sync::Ref;
 
-pub(crate) fn place() -> io::Result<Ref<Shard>> {
+pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
     stage::place()
 }
 

@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-use crate::handoff::{Parker, Took};
-use crate::reactor::{Reactor, Round, Shard};
+use crate::handoff::Parker;
+use crate::reactor::{Batch, Reactor, Shard};
 use crate::sync::{self, Ref};
 use crate::sys::{Event, Poller, Polls};
 
@@ -42,7 +42,7 @@ pub(crate) fn begin(hooks: Hooks) {
     let pollers = [Poller::new().unwrap(), Poller::new().unwrap()];
     let [poller, root] = pollers;
     let reactor = sync::share(Reactor::new(poller, Some(root), SHARDS).unwrap());
-    let shards = (0..SHARDS).map(|_| reactor.move_in()).collect();
+    let shards = (0..SHARDS).map(|_| reactor.assign()).collect();
     STAGE.set(Some(Stage { reactor, shards }));
     CURRENT.set(0);
     REFUSES.set(false);
@@ -138,11 +138,11 @@ pub(crate) fn time_has_passed() {
 /// Rounds of a shard without sleeping, until there is nothing left to do.
 pub(crate) fn turn(index: usize) {
     let shard = shard(index);
-    let mut round = Round::new();
+    let mut batch = Batch::new();
     for _ in 0..1_000 {
-        let turns = shard.turns();
-        shard.turn_if_vacant(&mut round);
-        if shard.turns() == turns || !round.has_more() {
+        let rounds = shard.succession().rounds();
+        shard.run_round_if_vacant(&mut batch);
+        if shard.succession().rounds() == rounds || !batch.has_more() {
             return;
         }
     }
@@ -152,19 +152,19 @@ pub(crate) fn turn(index: usize) {
 /// A round of a shard, asleep until there is something to do.
 pub(crate) fn sleep(index: usize) {
     let shard = shard(index);
-    if shard.seat().try_take() == Took::Seat {
-        let mut round = Round::new();
-        shard.is_up();
-        shard.drive(&Parker::new(), &mut round);
-        assert!(!shard.seat().is_driven(), "the seat is kept after a round");
-        round.wake(&shard);
-        shard.falls_asleep();
+    if let Ok(driving) = shard.try_acquire() {
+        let mut batch = Batch::new();
+        shard.succession().note_awake();
+        driving.park(&Parker::new(), &mut batch);
+        assert!(!shard.succession().is_driven(), "the seat is kept after a round");
+        batch.wake(&shard);
+        shard.succession().note_parked();
     }
 }
 
 /// Whether somebody has the seat of this shard.
 pub(crate) fn is_driven(index: usize) -> bool {
     STAGE.with_borrow(|stage| {
-        stage.as_ref().is_some_and(|stage| stage.shards[index].seat().is_driven())
+        stage.as_ref().is_some_and(|stage| stage.shards[index].succession().is_driven())
     })
 }

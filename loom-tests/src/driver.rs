@@ -6,10 +6,10 @@ use std::io;
 use crate::reactor::Shard;
 use crate::sync::Ref;
 
-#[path = "../../src/driver/run.rs"]
-pub(crate) mod run;
 #[path = "../../src/driver/fallback/mod.rs"]
 pub(crate) mod fallback;
+#[path = "../../src/driver/run.rs"]
+pub(crate) mod run;
 
 thread_local! {
     static PLACE: RefCell<Option<Ref<Shard>>> = const { RefCell::new(None) };
@@ -30,6 +30,6 @@ impl Drop for Placed {
 }
 
 /// In the place of what a thread knows of its home.
-pub(crate) fn place() -> io::Result<Ref<Shard>> {
+pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
     Ok(PLACE.with_borrow(|place| place.clone()).expect("the model has placed its timers"))
 }

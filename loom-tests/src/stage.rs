@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicUsize as Count;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::driver::{fallback::Fallback, run};
-use crate::handoff::Rouser;
-use crate::reactor::{Interest, Reactor, Round, Shard, Source, Waiter};
+use crate::handoff::Unparker;
+use crate::reactor::{Batch, Interest, Reactor, Shard, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread};
@@ -64,7 +64,7 @@ impl Stage {
         if let Some(fallback) = self.fallback.take() {
             world::rest();
             self.ends.store(true, Ordering::SeqCst);
-            self.reactor.fallback().rouse();
+            self.reactor.fallback().unpark();
             fallback.join();
         }
     }
@@ -73,17 +73,17 @@ impl Stage {
 /// A `block_on` call on a thread that is at home in a shard: what `driver::local` does around
 /// the loop, without thread-local state.
 pub(crate) fn block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
-    shard.is_up();
+    shard.succession().note_awake();
     let output = nested_block_on(shard, future);
-    shard.falls_asleep();
+    shard.succession().note_parked();
     output
 }
 
 /// A `block_on` call within another.
 pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
-    let me = Arc::new(Rouser::new(shard.poller_ref()));
+    let me = Arc::new(Unparker::new(shard.poller_ref()));
     let waker = Waker::from(me.clone());
-    run::run(shard, &me, &waker, &mut Round::new(), pin!(future))
+    run::run(shard, &me, &waker, &mut Batch::new(), pin!(future))
 }
 
 /// An event of the user's that one future waits for. It hands the waker over, but does not

@@ -78,7 +78,7 @@ impl Sleeper {
         Sleeper(Arc::new(()))
     }
 
-    /// Sleeps until [`wake`](Sleeper::wake).
+    /// Sleeps until [`unpark`](Sleeper::wake).
     #[track_caller]
     pub(crate) fn sleep(&self) {
         self.sleep_until(NEVER, || {});

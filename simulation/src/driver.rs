@@ -2,15 +2,15 @@
 
 #[path = "../../src/driver/block_on.rs"]
 mod block_on;
-#[path = "../../src/driver/run.rs"]
-mod run;
-#[path = "../../src/driver/fallback/mod.rs"]
-mod fallback;
 #[path = "../../src/driver/context.rs"]
 mod context;
+#[path = "../../src/driver/fallback/mod.rs"]
+mod fallback;
+#[path = "../../src/driver/run.rs"]
+mod run;
 
 pub(crate) use block_on::block_on;
-pub(crate) use context::place;
+pub(crate) use context::current_shard;
 
 /// What `src/driver/process.rs` does, for a schedule.
 pub(crate) mod process {
@@ -59,7 +59,7 @@ pub(crate) mod process {
         let fallback = world::spawn("fallback".to_owned(), {
             let reactor = reactor.clone();
             move || {
-                context::be_guest();
+                context::be_helper();
                 let mut fallback = Fallback::new(reactor);
                 while !ends.load(Ordering::SeqCst) {
                     sync::contain(|| fallback.step());
@@ -76,7 +76,7 @@ pub(crate) mod process {
     pub(crate) fn end() {
         if let Some(Started { reactor, ends, fallback }) = STARTED.take() {
             ends.store(true, Ordering::SeqCst);
-            reactor.fallback().rouse();
+            reactor.fallback().unpark();
             fallback.expect("it was started with the reactor").join();
         }
     }

@@ -67,7 +67,7 @@ impl Async<Fd> {
     /// Fails as the poller does, and then gives the file back.
     pub(crate) fn new(io: Fd) -> Result<Async<Fd>, Fd> {
         let registration = Registration { number: io.number, edge: io.edge };
-        let source = driver::place()
+        let source = driver::current_shard()
             .and_then(|shard| driver::process::reactor()?.register(&shard, registration));
         match source {
             Ok(source) => Ok(Async { source, io: Some(io) }),

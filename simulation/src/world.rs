@@ -241,7 +241,7 @@ impl Sleeper {
         Sleeper(Arc::new(()))
     }
 
-    /// Sleeps until [`wake`](Sleeper::wake) or until it is as late as `deadline`. Does `before`
+    /// Sleeps until [`unpark`](Sleeper::wake) or until it is as late as `deadline`. Does `before`
     /// when it is down as asleep; nobody runs between the caller's last look and that.
     pub(crate) fn sleep_until(&self, deadline: u64, before: impl FnOnce()) {
         self.fall_asleep(deadline, false, before);

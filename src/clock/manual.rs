@@ -24,7 +24,7 @@ pub(crate) fn set(at: u64) {
 pub(crate) fn step_back(at: u64, back: Duration) {
     // What is fixed at the first look is fixed by the true clock.
     let epoch = super::epoch();
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(async_wheel_epoll)]
     let _ = super::linux::timespec(0);
     HAND.set(Some(Hand { at: epoch + Duration::from_nanos(at), back }));
 }

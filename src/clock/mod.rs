@@ -4,7 +4,7 @@
 //! beyond is `u64::MAX`, which means never. What lies before the first look is zero: it was
 //! in the past already then.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(async_wheel_epoll)]
 pub(crate) mod linux;
 #[cfg(test)]
 pub(crate) mod manual;
@@ -55,12 +55,12 @@ pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
     Some(now()).filter(|now| at <= *now)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(async_wheel_epoll)]
 fn is_far_ahead(wheel_time: u64) -> bool {
     wheel_time > linux::coarse_wheel_now().saturating_add(linux::COARSE_LAG)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(async_wheel_epoll))]
 fn is_far_ahead(_: u64) -> bool {
     false
 }

@@ -51,7 +51,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
             let parts = call.parts();
             let waker = Waker::from(parts.me.clone());
             let future = pin!(future);
-            run::run(&shard, &parts.me, &waker, &mut parts.round, future)
+            run::run(&shard, &parts.me, &waker, &mut parts.batch, future)
         }
         Err(_) => block_on_without_reactor(future),
     }
@@ -65,7 +65,7 @@ fn block_on_without_reactor<T>(future: impl Future<Output = T>) -> T {
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             // It never enters a poller, so that there is nothing left to do.
-            let _ = self.0.wake();
+            let _ = self.0.unpark();
         }
     }
     let me = Arc::new(Unpark(Parker::new()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fallback::Fallback;
 use crate::clock::{NEVER, manual};
-use crate::reactor::{Reactor, Round, Shard};
+use crate::reactor::{Batch, Reactor, Shard};
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls};
 
@@ -41,7 +41,7 @@ impl Wake for Count {
 struct Bench {
     reactor: Ref<Reactor>,
     shard: Ref<Shard>,
-    round: Round,
+    batch: Batch,
 }
 
 impl Bench {
@@ -51,7 +51,7 @@ impl Bench {
         let root = NESTED.then(|| Poller::new().unwrap());
         let reactor = sync::share(Reactor::new(Poller::new().unwrap(), root, 1).unwrap());
         KEPT.lock().push(reactor.clone());
-        Bench { shard: reactor.first(), reactor, round: Round::new() }
+        Bench { shard: reactor.first(), reactor, batch: Batch::new() }
     }
 
     /// A timer, and the count of its wakes.
@@ -63,9 +63,9 @@ impl Bench {
 
     /// A round; whether the wheel may have more.
     fn turn(&mut self) -> bool {
-        self.shard.turn(&mut self.round);
-        let more = self.round.has_more();
-        self.round.wake(&self.shard);
+        self.shard.try_acquire().unwrap().run_round(&mut self.batch);
+        let more = self.batch.has_more();
+        self.batch.wake(&self.shard);
         more
     }
 }
@@ -128,7 +128,7 @@ fn a_clock_that_steps_back_neither_fires_early_nor_sleeps_through_what_comes_the
     manual::set(now);
     let after = bench.timer(now + MILLISECOND);
     bench.turn();
-    let until = bench.shard.timers().sleep_until();
+    let until = bench.shard.with_timers(|timers| timers.sleep_until());
     assert!(until >= now + MILLISECOND, "it would not sleep");
     assert!(until <= now + 2 * MILLISECOND, "it would sleep for {} µs", (until - now) / 1_000);
     assert_eq!((before.get(), after.get()), (0, 0), "early");
@@ -150,7 +150,7 @@ fn decades_and_centuries_of_uptime_change_nothing() {
             .map(|distance| (at + distance, bench.timer(at + distance)))
             .into();
         for (deadline, timer) in timers {
-            assert_eq!(bench.shard.timers().next_deadline(), deadline);
+            assert_eq!(bench.shard.with_timers(|timers| timers.next_deadline()), deadline);
             manual::set(deadline - 1);
             bench.turn();
             assert_eq!(timer.get(), 0, "early at {deadline}");
@@ -182,11 +182,8 @@ fn thirty_years_of_daily_beats_come_each_day_and_keep_their_waker() {
 }
 
 #[test]
-fn the_fallback_survives_a_clock_that_runs_backwards() {
-    if !NESTED {
-        // There it looks at no clock.
-        return;
-    }
+#[cfg_attr(not(async_wheel_nested), ignore = "pollers cannot be nested")]
+fn fallback_survives_a_clock_that_steps_back() {
     let bench = Bench::new();
     let mut fallback = Fallback::new(bench.reactor.clone());
     manual::step_back(HOUR, Duration::from_micros(1));
@@ -194,24 +191,22 @@ fn the_fallback_survives_a_clock_that_runs_backwards() {
         bench.timer(HOUR / 2);
         // Its sleep ends at once.
         bench.reactor.root().notify();
-        bench.reactor.fallback().rouse();
+        bench.reactor.fallback().unpark();
         fallback.step();
         fallback.step();
     }
 }
 
 #[test]
-fn the_fallback_survives_the_end_of_time() {
-    if !NESTED {
-        return;
-    }
+#[cfg_attr(not(async_wheel_nested), ignore = "pollers cannot be nested")]
+fn fallback_survives_the_end_of_time() {
     let bench = Bench::new();
     let mut fallback = Fallback::new(bench.reactor.clone());
     manual::set(NEVER);
-    bench.shard.is_up();
+    bench.shard.succession().note_awake();
     for _ in 0..10 {
         // A thread that drives: the fallback will look again after its back-off.
-        bench.shard.turn_if_vacant(&mut Round::new());
+        bench.shard.run_round_if_vacant(&mut Batch::new());
         bench.reactor.root().notify();
         fallback.step();
     }

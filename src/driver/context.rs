@@ -1,33 +1,33 @@
-//! What a thread knows of itself: its home shard, how deep it is in `block_on`, and the parts
-//! of a `block_on` call that the next one can use again.
+//! The context of a thread: its home shard, how deep it is in `block_on`, and the parts of a
+//! `block_on` call that the next one can use again.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::sync::Arc;
 
 use super::process;
-use crate::handoff::Rouser;
-use crate::reactor::{Reactor, Round, Shard};
+use crate::handoff::Unparker;
+use crate::reactor::{Batch, Reactor, Shard};
 use crate::sync::Ref;
 use crate::sys::forks;
 
 thread_local! {
-    static LOCAL: Local = const {
-        Local {
+    static CONTEXT: Context = const {
+        Context {
             depth: Cell::new(0),
-            is_guest: Cell::new(false),
+            is_helper: Cell::new(false),
             home: OnceCell::new(),
             spare: RefCell::new(None),
         }
     };
 }
 
-struct Local {
+struct Context {
     /// `block_on` calls that this thread is in.
     depth: Cell<usize>,
-    /// Whether it gets no home: the fallback thread, which stays for ever and is in `block_on`
-    /// only if a waker calls that.
-    is_guest: Cell<bool>,
+    /// Whether it is assigned to no shard: the fallback thread, which stays for ever and is in
+    /// `block_on` only if a waker calls that.
+    is_helper: Cell<bool>,
     home: OnceCell<Home>,
     /// What the last outermost call left.
     spare: RefCell<Option<Parts>>,
@@ -39,13 +39,13 @@ struct Home {
     shard: Ref<Shard>,
 }
 
-impl Local {
+impl Context {
     /// This thread's home, which its first call gets.
     fn home(&self, reactor: &Ref<Reactor>) -> &Home {
         if self.home.get().is_none() {
             // A subscriber of `tracing` may call `block_on` meanwhile: then that call's stays, and
             // this one is given up.
-            let home = Home { shard: reactor.move_in(), reactor: reactor.clone() };
+            let home = Home { shard: reactor.assign(), reactor: reactor.clone() };
             let _ = self.home.set(home);
         }
         self.home.get().expect("it was set just now")
@@ -55,25 +55,29 @@ impl Local {
 impl Drop for Home {
     fn drop(&mut self) {
         if !self.shard.is_inherited() {
-            self.reactor.move_out(self.shard.index());
+            self.reactor.unassign(self.shard.index());
         }
     }
 }
 
 /// What a `block_on` call needs.
 pub(super) struct Parts {
-    pub(super) me: Arc<Rouser>,
-    pub(super) round: Round,
+    pub(super) me: Arc<Unparker>,
+    pub(super) batch: Batch,
     /// The forks before this process, which tells those of the parent's.
     forks: usize,
 }
 
 impl Parts {
     fn new(shard: &Shard) -> Parts {
-        Parts { me: Arc::new(Rouser::new(shard.poller_ref())), round: Round::new(), forks: forks() }
+        Parts {
+            me: Arc::new(Unparker::new(shard.poller_ref())),
+            batch: Batch::new(),
+            forks: forks(),
+        }
     }
 
-    /// Whether they were made in this process: the parent's rouse the parent.
+    /// Whether they were made in this process: the parent's unpark the parent.
     fn are_ours(&self) -> bool {
         self.forks == forks()
     }
@@ -82,7 +86,7 @@ impl Parts {
     /// leaves it to whoever kept it: a notification of its must not reach the next call.
     fn are_free(&mut self) -> bool {
         Arc::get_mut(&mut self.me).is_some_and(|me| {
-            *me = Rouser::new(me.poller());
+            *me = Unparker::new(me.poller());
             true
         })
     }
@@ -102,23 +106,23 @@ impl Call {
     pub(super) fn enter() -> io::Result<Call> {
         let reactor = process::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
-        let entered = LOCAL.try_with(|local| {
-            if local.is_guest.get() {
-                let depth = local.depth.replace(local.depth.get() + 1);
-                return (reactor.first(), depth == 0, local.spare.take().filter(Parts::are_ours));
+        let entered = CONTEXT.try_with(|context| {
+            if context.is_helper.get() {
+                let depth = context.depth.replace(context.depth.get() + 1);
+                return (reactor.first(), depth == 0, context.spare.take().filter(Parts::are_ours));
             }
-            let home = local.home(&reactor);
-            let depth = local.depth.replace(local.depth.get() + 1);
+            let home = context.home(&reactor);
+            let depth = context.depth.replace(context.depth.get() + 1);
             if home.shard.is_inherited() {
                 // Forked: the home and the calls that are going on are the parent's.
                 return (reactor.first(), true, None);
             }
-            (home.shard.clone(), depth == 0, local.spare.take().filter(Parts::are_ours))
+            (home.shard.clone(), depth == 0, context.spare.take().filter(Parts::are_ours))
         });
         let (shard, outermost, spare) = entered.unwrap_or_else(|_| (reactor.first(), true, None));
         let parts = spare.unwrap_or_else(|| Parts::new(&shard));
         if outermost {
-            shard.is_up();
+            shard.succession().note_awake();
         }
         Ok(Call { shard, outermost, parts: Some(parts) })
     }
@@ -131,31 +135,31 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if self.outermost {
-            self.shard.falls_asleep();
+            self.shard.succession().note_parked();
         }
         let parts = self.parts.take().filter(|_| self.outermost);
-        let _ = LOCAL.try_with(|local| {
-            local.depth.set(local.depth.get() - 1);
+        let _ = CONTEXT.try_with(|context| {
+            context.depth.set(context.depth.get() - 1);
             if let Some(mut parts) = parts {
                 if parts.are_free() {
-                    local.spare.replace(Some(parts));
+                    context.spare.replace(Some(parts));
                 }
             }
         });
     }
 }
 
-/// Says that this thread is to have no home.
-pub(super) fn be_guest() {
-    let _ = LOCAL.try_with(|local| local.is_guest.set(true));
+/// Notes that this thread is to be assigned to no shard.
+pub(super) fn be_helper() {
+    let _ = CONTEXT.try_with(|context| context.is_helper.set(true));
 }
 
-/// The shard for a timer or a source that this thread makes: its home while it is in
+/// Returns the shard for a timer or a source that this thread makes: its home shard while it is in
 /// `block_on`, the first shard otherwise.
-pub(crate) fn place() -> io::Result<Ref<Shard>> {
-    let home = LOCAL.try_with(|local| {
-        let in_block_on = local.depth.get() > 0;
-        let home = local.home.get().filter(|home| in_block_on && !home.shard.is_inherited());
+pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
+    let home = CONTEXT.try_with(|context| {
+        let in_block_on = context.depth.get() > 0;
+        let home = context.home.get().filter(|home| in_block_on && !home.shard.is_inherited());
         home.map(|home| home.shard.clone())
     });
     match home {
@@ -171,7 +175,7 @@ mod tests {
     use super::*;
 
     fn depth() -> usize {
-        LOCAL.with(|local| local.depth.get())
+        CONTEXT.with(|context| context.depth.get())
     }
 
     #[test]
@@ -228,9 +232,9 @@ mod tests {
         let _here = Call::enter().unwrap();
         thread::spawn(|| {
             let call = Call::enter().unwrap();
-            assert_eq!(place().unwrap().index(), call.shard.index());
+            assert_eq!(current_shard().unwrap().index(), call.shard.index());
             drop(call);
-            assert_eq!(place().unwrap().index(), 0);
+            assert_eq!(current_shard().unwrap().index(), 0);
         })
         .join()
         .unwrap();

@@ -1,8 +1,8 @@
 //! Who drives the shards: threads in [`block_on`], and the one fallback thread.
 //!
-//! `core` is the loop of a `block_on` call and `fallback` that of the fallback, both without
-//! any global state, as the models run them. `local` is what a thread knows of itself;
-//! `global` is the process's one reactor.
+//! `run` is the loop of a `block_on` call and `fallback` that of the fallback thread, both without
+//! any global state, as the models run them. `context` is what a thread knows of itself; `process`
+//! has the process's one reactor.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ mod process;
 mod run;
 
 pub use block_on::block_on;
-pub(crate) use context::place;
+pub(crate) use context::current_shard;
 #[cfg(unix)]
 pub(crate) use process::reactor_fd;
 pub(crate) use process::{reactor, started};

@@ -68,7 +68,7 @@ fn start() -> io::Result<Ref<Reactor>> {
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
     let spawned = thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
-            context::be_guest();
+            context::be_helper();
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_inherited() {
                 // It must not end, whatever happens: nobody else would attend to the shards.

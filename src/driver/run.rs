@@ -4,16 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::handoff::{Rouser, Took};
-use crate::reactor::{Round, Shard};
+use crate::handoff::{Busy, Unparker};
+use crate::reactor::{Batch, Shard};
 
-/// Polls the future whenever `me` is roused, and drives the shard in between, or sleeps while
-/// somebody else drives it. The waker has to rouse `me`.
+/// Polls the future whenever `me` is unparked, and drives the shard in between, or parks while
+/// somebody else drives it. The waker has to unpark `me`.
 pub(crate) fn run<F: Future>(
     shard: &Shard,
-    me: &Rouser,
+    me: &Unparker,
     waker: &Waker,
-    round: &mut Round,
+    batch: &mut Batch,
     mut future: Pin<&mut F>,
 ) -> F::Output {
     let cx = &mut Context::from_waker(waker);
@@ -27,9 +27,9 @@ pub(crate) fn run<F: Future>(
         if me.parker.take() {
             // The future has more to do. I/O and timers get a round in between, so that one
             // that always has more to do starves nobody.
-            shard.turn_if_vacant(round);
+            shard.run_round_if_vacant(batch);
         } else {
-            rest(shard, me, waker, round);
+            wait(shard, me, waker, batch);
         }
     }
 }
@@ -37,41 +37,45 @@ pub(crate) fn run<F: Future>(
 /// The end of a call, by a panic too.
 struct End<'a> {
     shard: &'a Shard,
-    /// Whether it had to wait: others may have parked because of it, or it was to take over.
+    /// Whether it had to wait: then others may follow it, or it was promoted.
     has_waited: bool,
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
         if self.has_waited && !self.shard.is_inherited() {
-            self.shard.hand_over();
+            self.shard.succession().promote();
         }
     }
 }
 
-/// Returns when `me` was roused, driving the shard until then or sleeping.
-fn rest(shard: &Shard, me: &Rouser, waker: &Waker, round: &mut Round) {
+/// Returns when `me` was unparked, driving the shard until then or parked.
+fn wait(shard: &Shard, me: &Unparker, waker: &Waker, batch: &mut Batch) {
+    let succession = shard.succession();
     loop {
-        match shard.seat().try_take() {
-            Took::Seat => {
-                let notified = shard.drive(&me.parker, round);
-                round.wake(shard);
+        match shard.try_acquire() {
+            Ok(driving) => {
+                let notified = driving.park(&me.parker, batch);
+                batch.wake(shard);
                 shard.must_not_be_inherited();
                 if notified || me.parker.take() {
                     return;
                 }
             }
-            Took::AskFallback if !shard.ask(waker) => {}
-            Took::AskFallback => return park(shard, me),
-            Took::Nothing => {
-                // Whoever has the seat, or the fallback after it, notices what this call
-                // waits for; or hands the seat over.
-                let place = shard.line_up(waker);
-                let is_driven = shard.seat().is_driven();
+            Err(Busy::Preemptible) => {
+                if succession.request(waker) {
+                    return park(shard, me);
+                }
+            }
+            Err(Busy::Held) => {
+                // The driver, or the fallback after it, notices what this call waits for; or
+                // this call is promoted.
+                let key = succession.enqueue(waker);
+                let is_driven = succession.is_driven();
                 if is_driven {
                     park(shard, me);
                 }
-                shard.step_out(place);
+                succession.dequeue(key);
                 if is_driven {
                     return;
                 }
@@ -80,9 +84,9 @@ fn rest(shard: &Shard, me: &Rouser, waker: &Waker, round: &mut Round) {
     }
 }
 
-/// Sleeps until `me` is roused, while somebody else drives.
-fn park(shard: &Shard, me: &Rouser) {
-    shard.falls_asleep();
+/// Parks until `me` is unparked, while somebody else drives.
+fn park(shard: &Shard, me: &Unparker) {
+    shard.succession().note_parked();
     me.parker.park();
-    shard.is_up();
+    shard.succession().note_awake();
 }

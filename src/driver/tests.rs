@@ -9,16 +9,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::run;
-use crate::handoff::Rouser;
-use crate::reactor::{Round, Shard};
+use crate::handoff::{SeatState, Unparker};
+use crate::reactor::{Batch, Shard};
 use crate::sync::{self, Ref};
 use crate::sys::{Poller, Polls};
+
+const VACANT: SeatState = SeatState { held: false, watched: false };
+const HELD: SeatState = SeatState { held: true, watched: false };
 
 /// A shard that no reactor knows, with somebody's parker in the place of the fallback's.
 fn shard() -> Ref<Shard> {
     let root = sync::share(Poller::new().unwrap());
     let poller = sync::share(Poller::new().unwrap());
-    sync::share(Shard::new(0, poller, sync::share(Rouser::new(root))))
+    sync::share(Shard::new(0, poller, sync::share(Unparker::new(root))))
 }
 
 /// Waits for something that another thread brings about.
@@ -32,9 +35,9 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Runs a `block_on` call on a thread of its own, until the flag is set and the waker woken.
 fn call(shard: &Ref<Shard>) -> (thread::JoinHandle<()>, Arc<AtomicBool>, Waker) {
-    let me = Arc::new(Rouser::new(shard.poller_ref()));
+    let me = Arc::new(Unparker::new(shard.poller_ref()));
     let (done, waker) = (Arc::new(AtomicBool::new(false)), Waker::from(me.clone()));
-    shard.is_up();
+    shard.succession().note_awake();
     let thread = thread::spawn({
         let (shard, done, waker) = (shard.clone(), done.clone(), waker.clone());
         move || {
@@ -43,32 +46,31 @@ fn call(shard: &Ref<Shard>) -> (thread::JoinHandle<()>, Arc<AtomicBool>, Waker) 
                 // with all that came before it.
                 if done.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
             }));
-            run::run(&shard, &me, &waker, &mut Round::new(), future);
+            run::run(&shard, &me, &waker, &mut Batch::new(), future);
         }
     });
     (thread, done, waker)
 }
 
 #[test]
-fn who_finds_the_seat_lent_sleeps_until_the_fallback_has_left_it_and_takes_it() {
+fn preemptible_seat_is_requested_and_then_acquired() {
     let shard = shard();
-    assert!(shard.seat().try_take_lent());
+    let succession = shard.succession();
+    let driving = shard.try_acquire_preemptible().unwrap();
     let (thread, done, waker) = call(&shard);
-    until("it sleeps", || shard.awake() == 0);
-    assert!(shard.leave(), "it has asked");
-    until("it has the seat and sleeps", || {
-        shard.seat().describe() == (true, false) && shard.awake() == 0
-    });
+    until("it is parked", || succession.awake() == 0);
+    assert!(driving.release(), "it has requested the seat");
+    until("it drives and is parked", || succession.seat_state() == HELD && succession.awake() == 0);
     done.store(true, Ordering::Relaxed);
     waker.wake();
     thread.join().unwrap();
-    assert_eq!(shard.awake(), 1);
-    assert_eq!(shard.seat().describe(), (false, false));
+    assert_eq!(succession.awake(), 1);
+    assert_eq!(succession.seat_state(), VACANT);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_source_in_the_place_of_another_has_a_key_of_its_own() {
+fn successor_of_a_source_has_another_key() {
     use std::os::fd::AsRawFd;
 
     use crate::sys::{Kind, Registration};

@@ -1,60 +1,42 @@
-//! The seat of a shard: who drives it, and who must be told when nobody does any more.
-//!
-//! One word of bits. Whoever sets *taken* alone may wait in the shard's poller, change its
-//! timeout and hand out its timers, until it leaves.
-//!
-//! | bit       | meaning                                                                  |
-//! |-----------|--------------------------------------------------------------------------|
-//! | *taken*   | somebody sits here                                                       |
-//! | *watched* | the fallback sleeps and counts on the seat as it is                      |
-//! | *lent*    | with *taken*: it is the fallback that sits, and it gets up when asked    |
-//! | *asked*   | with *lent*: a `block_on` thread has asked, and waits to be woken        |
-//!
-//! | state             | who notices the shard's next event or deadline                      |
-//! |-------------------|---------------------------------------------------------------------|
-//! | vacant            | the fallback, which is awake or sleeps for a bounded time           |
-//! | vacant, watched   | the fallback, asleep: the shard's poller is armed in its own, and   |
-//! |                   | its sleep ends at the shard's deadline                              |
-//! | taken             | the holder; when it leaves, the fallback as for *vacant*            |
-//! | taken, watched    | the holder; when it leaves, it tells the fallback                   |
-//! | taken, lent       | the fallback, in a round or (where pollers cannot be nested) asleep |
-//! |                   | in the shard's poller                                               |
-//!
-//! A `block_on` thread that finds its seat lent asks for it before it sleeps. Otherwise it
-//! would be asleep because of a round that is over in a moment, and the fallback would have
-//! the shard from then on: two threads woken for each event instead of one.
-//!
-//! Taking a vacant seat keeps *watched*: the fallback sleeps on, and whoever took the seat
-//! tells it on leaving. Leaving clears everything. So a leave is free unless *watched*, and
-//! whatever the fallback counted on when it went to sleep, it hears of the end of it.
+//! The seat: the driver lock of a shard. The [module above](super) has its states and
+//! transitions.
 
 use crate::sync::{AtomicU8, Ordering};
 
-const TAKEN: u8 = 1;
+/// There is a driver.
+const HELD: u8 = 1;
+/// The fallback sleeps and counts on the seat as it is: a release unparks it. Set by the fallback
+/// only, cleared by a release only.
 const WATCHED: u8 = 2;
-const LENT: u8 = 4;
-const ASKED: u8 = 8;
+/// The driver is the fallback, which releases on request. Never without [`HELD`].
+const PREEMPTIBLE: u8 = 4;
+/// A `block_on` thread waits to be woken on release. Never without [`PREEMPTIBLE`].
+const REQUESTED: u8 = 8;
 
-/// How an attempt to take a seat ended.
+/// Why a seat could not be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Took {
-    /// The seat is the caller's.
-    Seat,
-    /// Somebody else has it.
-    Nothing,
-    /// The fallback sits in it and would leave if asked.
-    AskFallback,
+pub(crate) enum Busy {
+    /// A `block_on` thread holds it.
+    Held,
+    /// The fallback holds it and would release it on request.
+    Preemptible,
 }
 
-/// What the one who left a seat has to do.
+/// What is left to do after a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) struct Left {
-    /// Tell the fallback.
+pub(crate) struct Released {
+    /// Unpark the fallback.
     pub(crate) watched: bool,
-    /// Wake those who asked for the seat.
-    pub(crate) asked: bool,
+    /// Wake those who requested the seat.
+    pub(crate) requested: bool,
+}
+
+/// A seat as a report shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeatState {
+    pub(crate) held: bool,
+    pub(crate) watched: bool,
 }
 
 /// See the [module documentation](self).
@@ -66,31 +48,32 @@ impl Seat {
         Seat(AtomicU8::new(0))
     }
 
-    /// Takes the seat if it is vacant. For `block_on` threads.
-    pub(crate) fn try_take(&self) -> Took {
-        match self.take_as(TAKEN) {
-            Ok(()) => Took::Seat,
-            Err(state) if state & LENT == 0 => Took::Nothing,
-            Err(_) => Took::AskFallback,
-        }
+    /// Acquires the seat if it is vacant. For `block_on` threads.
+    pub(crate) fn try_acquire(&self) -> Result<(), Busy> {
+        self.acquire_as(HELD)
+            .map_err(|state| if state & PREEMPTIBLE == 0 { Busy::Held } else { Busy::Preemptible })
     }
 
-    /// Takes the seat if it is vacant, to leave it when asked. For the fallback.
-    pub(crate) fn try_take_lent(&self) -> bool {
-        self.take_as(TAKEN | LENT).is_ok()
+    /// Acquires the seat if it is vacant, to release it on request. For the fallback.
+    pub(crate) fn try_acquire_preemptible(&self) -> bool {
+        self.acquire_as(HELD | PREEMPTIBLE).is_ok()
     }
 
-    fn take_as(&self, bits: u8) -> Result<(), u8> {
-        // Ordering: Acquire, with the Release in `leave` and `leave_watched`: the last
-        // holder's view of the poller is ours. Relaxed before that: the exchange checks it.
+    fn acquire_as(&self, bits: u8) -> Result<(), u8> {
+        // Ordering: Acquire, with the Release in `release` and `release_watched`: the last
+        // driver's view of the poller is this one's.
+        self.set_if(bits, Ordering::Acquire, |state| state & HELD == 0)
+    }
+
+    /// Sets bits as long as the state allows it, and returns the state that does not.
+    fn set_if(&self, bits: u8, success: Ordering, allows: impl Fn(u8) -> bool) -> Result<(), u8> {
+        // Ordering: Relaxed for the look and for a failure: the exchange checks the state again,
+        // and a caller that is refused reads nothing of the driver's.
         let mut state = self.0.load(Ordering::Relaxed);
-        while state & TAKEN == 0 {
-            match self.0.compare_exchange_weak(
-                state,
-                state | bits,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+        while allows(state) {
+            let exchange =
+                self.0.compare_exchange_weak(state, state | bits, success, Ordering::Relaxed);
+            match exchange {
                 Ok(_) => return Ok(()),
                 Err(now) => state = now,
             }
@@ -98,97 +81,70 @@ impl Seat {
         Err(state)
     }
 
-    /// Leaves the seat. Holder only.
-    pub(crate) fn leave(&self) -> Left {
-        // Ordering: Release, with the Acquire in `take_as`: the next holder sees what this one
+    /// Releases the seat. Driver only.
+    pub(crate) fn release(&self) -> Released {
+        // Ordering: Release, with the Acquire in `acquire_as`: the next driver sees what this one
         // did with the poller. Nothing is read through the bits, so no Acquire: a fallback that
-        // set *watched* is told through its parker, and those who asked through their list.
+        // set `WATCHED` is told through its parker, and those who requested through their list.
         let state = self.0.swap(0, Ordering::Release);
-        Left { watched: state & WATCHED != 0, asked: state & ASKED != 0 }
+        Released { watched: state & WATCHED != 0, requested: state & REQUESTED != 0 }
     }
 
-    /// Leaves the seat vacant and watched: from now on whoever takes it tells the fallback on
-    /// leaving. Holder only, and only the fallback. Whether somebody had asked for the seat.
+    /// Releases the seat and leaves it watched: from now on the release of whoever acquires it
+    /// unparks the fallback. Driver only, and only the fallback. Returns `true` if the seat was
+    /// requested.
     #[must_use]
-    pub(crate) fn leave_watched(&self) -> bool {
-        // Ordering: Release, with the Acquire in `take_as`, as in `leave`. A swap, since those
-        // who find the seat lent may set *asked* until this.
-        self.0.swap(WATCHED, Ordering::Release) & ASKED != 0
+    pub(crate) fn release_watched(&self) -> bool {
+        // Ordering: Release, with the Acquire in `acquire_as`, as in `release`. A swap, since
+        // those who find the seat preemptible may set `REQUESTED` until this.
+        self.0.swap(WATCHED, Ordering::Release) & REQUESTED != 0
     }
 
-    /// Marks a taken seat watched. `false`, and nothing done, if it is vacant. Fallback only.
+    /// Marks a held seat watched. Returns `false`, with nothing done, if it is vacant. Fallback
+    /// only.
     pub(crate) fn watch(&self) -> bool {
-        // Ordering: Relaxed. That the holder tells rests on this one word's order of changes:
-        // its leave comes before this, which then finds the seat vacant, or after, and sees
-        // the bit. The fallback reads nothing of the holder's.
-        let mut state = self.0.load(Ordering::Relaxed);
-        while state & TAKEN != 0 {
-            match self.0.compare_exchange_weak(
-                state,
-                state | WATCHED,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
-        false
+        // Ordering: Relaxed. That the driver unparks the fallback rests on this one word's order of
+        // changes: its release comes before this, which then finds the seat vacant, or after, and
+        // sees the bit. The fallback reads nothing of the driver's.
+        self.set_if(WATCHED, Ordering::Relaxed, |state| state & HELD != 0).is_ok()
     }
 
-    /// Whether the seat is vacant and still as [`leave_watched`](Seat::leave_watched) left it.
+    /// Requests the seat of the fallback. Returns `true` if its release will tell; if not, it was
+    /// released already, and [`try_acquire`](Seat::try_acquire) is worth another try.
+    pub(crate) fn request(&self) -> bool {
+        // Ordering: Relaxed. The caller put itself on the list of those to be woken before, under
+        // that list's lock, and the fallback takes the lock after it has released the seat: this
+        // one word's order of changes says whether it saw the bit then.
+        self.set_if(REQUESTED, Ordering::Relaxed, |state| state & PREEMPTIBLE != 0).is_ok()
+    }
+
+    /// Returns `true` if the seat is vacant and still as
+    /// [`release_watched`](Seat::release_watched) left it.
     pub(crate) fn is_vacant_and_watched(&self) -> bool {
-        // Ordering: Relaxed; the partner is the swap in `leave_watched`, the caller's own. If the
-        // seat changed hands since, whoever took it tells the fallback in `leave`.
+        // Ordering: Relaxed; the partner is the swap in `release_watched`, the caller's own. If the
+        // seat changed hands since, whoever acquired it unparks the fallback on `release`.
         self.0.load(Ordering::Relaxed) == WATCHED
     }
 
-    /// Whether somebody has asked for the seat.
-    pub(crate) fn is_asked(&self) -> bool {
-        // Ordering: Relaxed: advice. Whoever asks after this look is found by the leave.
-        self.0.load(Ordering::Relaxed) & ASKED != 0
+    /// Returns `true` if the seat was requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        // Ordering: Relaxed: advice. A request after this look is found by the release.
+        self.0.load(Ordering::Relaxed) & REQUESTED != 0
     }
 
-    /// Asks the fallback for the seat. Whether it is to be told; if not, it has left already,
-    /// and [`try_take`](Seat::try_take) is worth another try.
-    pub(crate) fn ask(&self) -> bool {
-        // Ordering: Relaxed. The asker put itself on the list of those to be woken before,
-        // under that list's lock, and the fallback takes the lock after it has left the seat:
-        // this one word's order of changes says whether it saw the bit then.
-        let mut state = self.0.load(Ordering::Relaxed);
-        while state & LENT != 0 {
-            match self.0.compare_exchange_weak(
-                state,
-                state | ASKED,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
-        false
-    }
-
-    /// Whether a `block_on` thread sits here. For those who are about to sleep because of it, or
-    /// to wake somebody if there is none.
+    /// Returns `true` if a `block_on` thread drives. For those who are about to park because of
+    /// it, or to promote a follower if there is none.
     pub(crate) fn is_driven(&self) -> bool {
-        // Ordering: Relaxed. Both put themselves on the list of those who are parked, or look at
-        // it, under its lock before or after this, which orders their looks at this one word:
-        // see `Shard::line_up` and `Shard::hand_over`.
-        self.0.load(Ordering::Relaxed) & (TAKEN | LENT) == TAKEN
+        // Ordering: Relaxed. Both enter or read the wait queue under its lock before or after this,
+        // which orders their looks at this one word: see `Succession::enqueue` and
+        // `Succession::promote`.
+        self.0.load(Ordering::Relaxed) & (HELD | PREEMPTIBLE) == HELD
     }
 
-    /// Whether the fallback sits here. For the fallback.
-    pub(crate) fn is_lent(&self) -> bool {
-        // Ordering: Relaxed: nobody else sets or clears it.
-        self.0.load(Ordering::Relaxed) & LENT != 0
-    }
-
-    /// The bits in words, for reports.
-    pub(crate) fn describe(&self) -> (bool, bool) {
+    /// Returns the state, for reports.
+    pub(crate) fn state(&self) -> SeatState {
         // Ordering: Relaxed: a look from outside, out of date when it is read.
         let state = self.0.load(Ordering::Relaxed);
-        (state & TAKEN != 0, state & WATCHED != 0)
+        SeatState { held: state & HELD != 0, watched: state & WATCHED != 0 }
     }
 }

@@ -1,48 +1,48 @@
-//! A parker with the poller that its owner sleeps in.
+//! A parker with the poller that its owner parks in.
 
 use crate::sync::Ref;
 use crate::sys::{Poller, Polls, forks};
 
-use super::{Parker, Roused};
+use super::{Parker, UnparkAction};
 
-/// Gets one thread up, wherever it sleeps: a `block_on` call, or the fallback.
+/// Unparks one thread, wherever it is parked: a `block_on` call, or the fallback.
 #[derive(Debug)]
-pub(crate) struct Rouser {
+pub(crate) struct Unparker {
     pub(crate) parker: Parker,
-    /// The poller that the owner goes into. It is fixed, so that a wake that finds the owner
-    /// polling knows where without asking.
+    /// The poller that the owner parks in. It is fixed, so that an unpark that finds the owner there
+    /// knows it without asking.
     poller: Ref<Poller>,
     /// The process's forks when this was made.
     forks: usize,
 }
 
-impl Rouser {
-    /// The poller that the owner goes into.
+impl Unparker {
+    /// Returns the poller that the owner parks in.
     pub(crate) fn poller(&self) -> Ref<Poller> {
         self.poller.clone()
     }
 
-    pub(crate) fn new(poller: Ref<Poller>) -> Rouser {
-        Rouser { parker: Parker::new(), poller, forks: forks() }
+    pub(crate) fn new(poller: Ref<Poller>) -> Unparker {
+        Unparker { parker: Parker::new(), poller, forks: forks() }
     }
 
-    /// Wakes the owner. Any thread; a system call only if the owner sleeps.
+    /// Unparks the owner. For any thread; costs a system call only if the owner is parked.
     ///
     /// In the child of a fork, what was made before it has no owner: its poller is the parent's.
-    pub(crate) fn rouse(&self) {
-        if self.forks == forks() && self.parker.wake() == Roused::InPoller {
+    pub(crate) fn unpark(&self) {
+        if self.forks == forks() && self.parker.unpark() == UnparkAction::NotifyPoller {
             self.poller.notify();
         }
     }
 }
 
 /// The waker of a `block_on` call. This crate's own code, all of it: it never blocks.
-impl std::task::Wake for Rouser {
+impl std::task::Wake for Unparker {
     fn wake(self: std::sync::Arc<Self>) {
-        self.rouse();
+        self.unpark();
     }
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        self.rouse();
+        self.unpark();
     }
 }

@@ -232,7 +232,7 @@ impl<T: AsSocket> Async<T> {
 impl<T> Async<T> {
     /// Wraps an I/O type by what the poller knows it by.
     pub(crate) fn register(registration: Registration, io: T) -> io::Result<Async<T>> {
-        let source = driver::reactor()?.register(&driver::place()?, registration)?;
+        let source = driver::reactor()?.register(&driver::current_shard()?, registration)?;
         #[cfg(feature = "tracing")]
         tracing::trace!(?registration, shard = source.shard().index(), "source registered");
         Ok(Async { source, io: Some(io) })

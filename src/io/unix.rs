@@ -307,7 +307,7 @@ impl TryFrom<UnixDatagram> for Async<UnixDatagram> {
 
 /// A path as an address; a leading zero byte means an abstract name, where there are such.
 fn address(path: &Path) -> io::Result<SocketAddrUnix> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(async_wheel_epoll)]
     {
         use std::os::unix::ffi::OsStrExt;
         if let [0, name @ ..] = path.as_os_str().as_bytes() {

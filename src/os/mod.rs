@@ -1,12 +1,6 @@
 //! What only some systems have.
 
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-))]
+#[cfg(async_wheel_kqueue)]
 pub mod kqueue;
 #[cfg(unix)]
 pub mod unix;

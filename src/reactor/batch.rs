@@ -12,9 +12,9 @@ use crate::sys::Events;
 const KEPT: usize = 1024;
 
 /// The buffers of whoever drives a shard. Filled while the seat is held; emptied, by
-/// [`Round::wake`], after it was left.
+/// [`Batch::wake`], after it was left.
 #[derive(Debug)]
-pub(crate) struct Round {
+pub(crate) struct Batch {
     pub(super) events: Events,
     /// Those who waited for I/O.
     pub(super) wakers: Vec<Waker>,
@@ -24,9 +24,9 @@ pub(crate) struct Round {
     pub(super) more: bool,
 }
 
-impl Round {
-    pub(crate) fn new() -> Round {
-        Round { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }
+impl Batch {
+    pub(crate) fn new() -> Batch {
+        Batch { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }
     }
 
     /// Whether there is nobody to wake and nothing left that is due.
@@ -64,7 +64,7 @@ impl Round {
                     return;
                 }
             }
-            shard.timers().put_back(&mut self.fired, &mut again);
+            shard.put_back(&mut self.fired, &mut again);
             for spare in self.fired.drain(..) {
                 contain(|| drop(spare));
             }
@@ -89,7 +89,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
-    use crate::handoff::Rouser;
+    use crate::handoff::Unparker;
     use crate::reactor::timers::Timers;
     use crate::sys::{Poller, Polls};
 
@@ -97,28 +97,28 @@ mod tests {
     #[test]
     fn buffer_of_a_crowd_is_given_back() {
         let poller = crate::sync::share(<crate::sys::Poller as crate::sys::Polls>::new().unwrap());
-        let rouser = crate::sync::share(crate::handoff::Rouser::new(poller.clone()));
-        let shard = Shard::new(0, poller, rouser);
-        let mut round = Round::new();
-        round.wakers.extend((0..100_000).map(|_| Waker::noop().clone()));
-        round.wake(&shard);
-        assert!(round.wakers.is_empty() && round.wakers.capacity() <= 2 * KEPT);
+        let unparker = crate::sync::share(crate::handoff::Unparker::new(poller.clone()));
+        let shard = Shard::new(0, poller, unparker);
+        let mut batch = Batch::new();
+        batch.wakers.extend((0..100_000).map(|_| Waker::noop().clone()));
+        batch.wake(&shard);
+        assert!(batch.wakers.is_empty() && batch.wakers.capacity() <= 2 * KEPT);
     }
 
     #[test]
     fn a_round_is_idle_only_if_nobody_is_to_be_woken_and_nothing_is_due() {
-        let mut round = Round::new();
-        assert!(round.is_idle() && !round.has_more());
-        round.more = true;
-        assert!(!round.is_idle() && round.has_more());
-        round.more = false;
-        round.wakers.push(Waker::noop().clone());
-        assert!(!round.is_idle());
-        round.wakers.clear();
+        let mut batch = Batch::new();
+        assert!(batch.is_idle() && !batch.has_more());
+        batch.more = true;
+        assert!(!batch.is_idle() && batch.has_more());
+        batch.more = false;
+        batch.wakers.push(Waker::noop().clone());
+        assert!(!batch.is_idle());
+        batch.wakers.clear();
         let mut timers = Timers::new();
         let _ = timers.insert(0, Waker::noop().clone());
-        round.more = timers.fire(1, &mut round.fired);
-        assert!(!round.is_idle() && !round.has_more());
+        batch.more = timers.fire(1, &mut batch.fired);
+        assert!(!batch.is_idle() && !batch.has_more());
     }
 
     /// A waker that counts and panics when it is woken or dropped.
@@ -149,20 +149,20 @@ mod tests {
     #[test]
     fn panic_in_dropped_waker_does_not_end_batch() {
         let poller = || crate::sync::share(Poller::new().unwrap());
-        let fallback = crate::sync::share(Rouser::new(poller()));
+        let fallback = crate::sync::share(Unparker::new(poller()));
         let shard = Shard::new(0, poller(), fallback);
         let woken = Arc::new(AtomicUsize::new(0));
-        let mut round = Round::new();
+        let mut batch = Batch::new();
         let waker = |at_wake| Waker::from(Arc::new(Panics { woken: woken.clone(), at_wake }));
         for at_wake in [false, true, false] {
             let key = shard.insert_timer(0, waker(at_wake));
-            let _ = shard.timers().fire(u64::MAX - 1, &mut round.fired);
+            let _ = shard.with_timers(|timers| timers.fire(u64::MAX - 1, &mut batch.fired));
             shard.remove_timer(key);
-            round.wakers.push(waker(at_wake));
+            batch.wakers.push(waker(at_wake));
         }
-        round.wake(&shard);
+        batch.wake(&shard);
         // Ordering: Relaxed: a count, on one thread.
         assert_eq!(woken.load(Ordering::Relaxed), 6);
-        assert!(round.is_idle());
+        assert!(batch.is_idle());
     }
 }

@@ -82,13 +82,13 @@ impl Registry {
 mod tests {
     use super::*;
 
-    use crate::handoff::Rouser;
+    use crate::handoff::Unparker;
     use crate::sys::{Poller, Polls};
 
     fn shard(index: usize) -> Ref<Shard> {
         let poller = crate::sync::share(Poller::new().unwrap());
-        let rouser = crate::sync::share(Rouser::new(poller.clone()));
-        crate::sync::share(Shard::new(index, poller, rouser))
+        let unparker = crate::sync::share(Unparker::new(poller.clone()));
+        crate::sync::share(Shard::new(index, poller, unparker))
     }
 
     /// Keys are counted by each shard for itself.

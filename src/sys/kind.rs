@@ -27,11 +27,11 @@ pub(crate) enum Kind {
 }
 
 /// Only Linux's drivers were read.
-const KNOWN_SYSTEM: bool = cfg!(any(target_os = "linux", target_os = "android"));
+const KNOWN_SYSTEM: bool = cfg!(async_wheel_epoll);
 
 impl Kind {
     /// Returns the kind of an open descriptor. Takes two or three system calls.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(async_wheel_epoll)]
     pub(crate) fn of(io: Borrowed<'_>) -> Kind {
         use rustix::fs::{FileType, fstat};
         use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
@@ -61,7 +61,7 @@ impl Kind {
     }
 
     /// Returns [`Kind::Other`]: nothing is trusted here, so that there is nothing to ask.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[cfg(not(async_wheel_epoll))]
     pub(crate) fn of(_: Borrowed<'_>) -> Kind {
         Kind::Other
     }
@@ -85,7 +85,7 @@ impl Kind {
     }
 }
 
-#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+#[cfg(all(test, async_wheel_epoll))]
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::os::fd::{AsFd, OwnedFd};

@@ -6,14 +6,14 @@
 //!
 //! What a poller promises, and who may call what, says [`Polls`].
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(async_wheel_epoll)]
 mod epoll;
 mod forks;
 mod kind;
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(async_wheel_heap)))]
+#[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 mod pages;
 mod polls;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(async_wheel_epoll))]
 mod portable;
 mod registration;
 mod socket;
@@ -24,39 +24,28 @@ use std::time::Duration;
 use crate::clock;
 /// Other systems' heaps are taken to give back by themselves what large blocks took. And
 /// LeakSanitizer looks into no mapping, so that its users set the cfg.
-#[cfg(any(not(any(target_os = "linux", target_os = "android")), async_wheel_heap))]
+#[cfg(any(not(async_wheel_epoll), async_wheel_heap))]
 pub(crate) use crate::wheel::Heap as Pages;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(async_wheel_epoll)]
 pub(crate) use epoll::{Events, Poller};
 pub(crate) use forks::{count_forks, forks};
 pub(crate) use kind::Kind;
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(async_wheel_heap)))]
+#[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 pub(crate) use pages::Pages;
 pub(crate) use polls::{Event, Polls, Until};
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(async_wheel_epoll))]
 pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};
 pub(crate) use socket::Socket;
 pub(crate) use waitable::Waitable;
 
-/// Whether the system's poller is epoll or a kqueue.
-const EPOLL_OR_KQUEUE: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-));
-
 /// Whether one poller can be polled by another. Where it cannot, there is one shard, and the
 /// fallback sits in its seat instead of watching from outside.
-pub(crate) const NESTED: bool = EPOLL_OR_KQUEUE && !cfg!(async_wheel_single_shard);
+pub(crate) const NESTED: bool = cfg!(async_wheel_nested);
 
 /// Whether the system's poller can keep interest registered and report edges.
-pub(crate) const EDGE: bool = EPOLL_OR_KQUEUE && !cfg!(async_wheel_oneshot);
+pub(crate) const EDGE: bool = cfg!(async_wheel_edge);
 
 /// The largest key that a source may have. The keys above it are the pollers' own.
 pub(crate) const MAX_KEY: usize = usize::MAX - 8;

@@ -24,14 +24,7 @@ pub(crate) enum Registration {
     Socket(RawSocket, Kind),
     /// Anything else.
     #[cfg_attr(
-        not(any(
-            windows,
-            target_vendor = "apple",
-            target_os = "freebsd",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "dragonfly",
-        )),
+        not(any(windows, async_wheel_kqueue)),
         expect(dead_code, reason = "there is nothing else here")
     )]
     Waitable(Waitable),
@@ -93,7 +86,7 @@ impl Registration {
 
     /// The socket, where there is a cheaper way to it than the standard library's.
     pub(crate) fn socket(&self) -> Option<Socket<'_>> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(async_wheel_epoll)]
         if let Registration::Socket(socket, _) = *self {
             // SAFETY: open until `delete` was called, by the contract of `new`.
             return Some(Socket(unsafe { Borrowed::borrow_raw(socket) }));
@@ -130,7 +123,7 @@ impl Registration {
             Registration::Socket(socket, _) => {
                 // SAFETY: open until `delete` was called, by the contract of `new`.
                 let socket = unsafe { Borrowed::borrow_raw(socket) };
-                #[cfg(any(target_os = "linux", target_os = "android"))]
+                #[cfg(async_wheel_epoll)]
                 if self.keeps_interest() {
                     return poller.set_edges(socket, interest);
                 }

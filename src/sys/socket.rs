@@ -4,7 +4,7 @@
 //! than one thread, and with a reactor every process is one, each call changes an atomic word
 //! twice for that. Elsewhere the standard library does it.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(async_wheel_epoll)]
 mod system {
     use std::io;
     use std::os::fd::BorrowedFd;
@@ -29,7 +29,7 @@ mod system {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(async_wheel_epoll))]
 mod system {
     use std::convert::Infallible;
     use std::io;

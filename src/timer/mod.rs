@@ -328,7 +328,7 @@ impl Timer {
     pub fn clear(&mut self) {
         self.when = None;
         if let Some(Entry { shard, key }) = self.entry() {
-            shard.timers().unschedule(*key);
+            shard.unschedule_timer(*key);
         }
     }
 
@@ -339,7 +339,7 @@ impl Timer {
             return;
         }
         let waker = cx.waker().clone();
-        match driver::place() {
+        match driver::current_shard() {
             Ok(shard) => {
                 let key = shard.insert_timer(deadline, waker);
                 self.entry = Some(Entry { shard, key });
@@ -385,7 +385,7 @@ impl Timer {
 
     /// Returns `true` if there is an entry that has still to fire.
     fn is_scheduled(&mut self) -> bool {
-        self.entry().is_some_and(|Entry { shard, key }| shard.timers().is_scheduled(*key))
+        self.entry().is_some_and(|Entry { shard, key }| shard.is_timer_scheduled(*key))
     }
 
     /// Gives the entry up.

@@ -85,7 +85,7 @@ fn interval_stays_pending_until_its_entry_fires() {
 /// Lets the entry fire, or as good as that: no other test's timer is touched.
 fn fire(timer: &mut Timer) {
     if let Some(Entry { shard, key }) = timer.entry() {
-        shard.timers().unschedule(*key);
+        shard.unschedule_timer(*key);
     }
 }
 

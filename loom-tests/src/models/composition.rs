@@ -15,7 +15,7 @@ struct Cast {
 /// timer that is still to be inserted, the second for data that is still to arrive.
 fn cast() -> Cast {
     let mut stage = Stage::without_fallback();
-    let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
+    let shards = [stage.reactor.assign(), stage.reactor.assign()];
     let io = Io::new(&stage, &shards[1], true);
     let rings = Flag::default();
     stage.start_fallback();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::reactor::Round;
+use crate::reactor::Batch;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{moves, now, rest, spawn};
 
@@ -23,7 +23,7 @@ pub(super) fn an_event_meets_the_arming() {
 /// Events at two vacant shards at once, while the fallback sleeps: both are noticed at once.
 pub(super) fn two_pollers_go_off() {
     let mut stage = Stage::without_fallback();
-    let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
+    let shards = [stage.reactor.assign(), stage.reactor.assign()];
     let ios = shards.each_ref().map(|shard| Io::new(&stage, shard, true));
     let tasks = [Task::new(), Task::new()];
     for (io, task) in ios.iter().zip(&tasks) {
@@ -49,13 +49,13 @@ pub(super) fn an_event_at_a_busy_threads_shard() {
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
     let task = Task::new();
-    shard.is_up();
-    shard.turn_if_vacant(&mut Round::new());
+    shard.succession().note_awake();
+    shard.run_round_if_vacant(&mut Batch::new());
     assert!(io.poll_readable(&task.waker()).is_pending());
     io.pipe.arrive();
     // Waiting without driving stands for computing.
     assert!(task.wait() <= TWO_BACKOFFS);
-    shard.falls_asleep();
+    shard.succession().note_parked();
     io.end(&stage);
     stage.end();
 }
@@ -68,13 +68,13 @@ pub(super) fn an_event_at_a_thread_that_is_up_again() {
     let io = Io::new(&stage, &shard, true);
     let task = Task::new();
     assert!(io.poll_readable(&task.waker()).is_pending());
-    shard.is_up();
-    shard.turn_if_vacant(&mut Round::new());
-    shard.falls_asleep();
+    shard.succession().note_awake();
+    shard.run_round_if_vacant(&mut Batch::new());
+    shard.succession().note_parked();
     io.pipe.arrive();
-    shard.is_up();
+    shard.succession().note_awake();
     assert!(task.wait() <= TWO_BACKOFFS);
-    shard.falls_asleep();
+    shard.succession().note_parked();
     io.end(&stage);
     stage.end();
 }
@@ -84,11 +84,11 @@ pub(super) fn a_timer_at_a_busy_threads_shard() {
     let stage = Stage::new();
     let shard = stage.shard();
     let task = Task::new();
-    shard.is_up();
-    shard.turn_if_vacant(&mut Round::new());
+    shard.succession().note_awake();
+    shard.run_round_if_vacant(&mut Batch::new());
     shard.insert_timer(50, task.waker());
     assert!(task.wait() <= 50 + TWO_BACKOFFS);
-    shard.falls_asleep();
+    shard.succession().note_parked();
     stage.end();
 }
 
@@ -96,8 +96,8 @@ pub(super) fn a_timer_at_a_busy_threads_shard() {
 pub(super) fn a_shard_is_added() {
     let stage = Stage::new();
     // Somebody is at home in the first shard.
-    assert_eq!(stage.reactor.move_in().index(), 0);
-    let shard = stage.reactor.move_in();
+    assert_eq!(stage.reactor.assign().index(), 0);
+    let shard = stage.reactor.assign();
     assert_eq!(shard.index(), 1);
     let io = Io::new(&stage, &shard, true);
     let task = Task::new();
@@ -143,11 +143,11 @@ pub(super) fn a_busy_thread_takes_turns() {
     let busy = spawn("busy", {
         let shard = shard.clone();
         move || {
-            shard.is_up();
-            let mut round = Round::new();
-            shard.turn_if_vacant(&mut round);
-            shard.turn_if_vacant(&mut round);
-            shard.falls_asleep();
+            shard.succession().note_awake();
+            let mut batch = Batch::new();
+            shard.run_round_if_vacant(&mut batch);
+            shard.run_round_if_vacant(&mut batch);
+            shard.succession().note_parked();
         }
     });
     shard.insert_timer(50, task.waker());

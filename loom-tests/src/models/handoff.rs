@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use loom::cell::UnsafeCell;
 
-use crate::handoff::{Seat, Took};
-use crate::reactor::Round;
+use crate::handoff::Busy;
+use crate::handoff::seat::Seat;
+use crate::reactor::Batch;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
 
@@ -15,15 +16,15 @@ use crate::world::{now, rest, spawn};
 /// if the fallback found it vacant.
 pub(super) fn watch_meets_leave() {
     let seat = Arc::new(Seat::new());
-    assert_eq!(seat.try_take(), Took::Seat);
+    assert_eq!(seat.try_acquire(), Ok(()));
     let told = Arc::new(AtomicUsize::new(0));
     let holder = spawn("holder", {
         let (seat, told) = (seat.clone(), told.clone());
         move || {
-            told.fetch_add(usize::from(seat.leave().watched), Ordering::SeqCst);
+            told.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
             // Comes back, as a call does that was woken.
-            assert_eq!(seat.try_take(), Took::Seat);
-            told.fetch_add(usize::from(seat.leave().watched), Ordering::SeqCst);
+            assert_eq!(seat.try_acquire(), Ok(()));
+            told.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
         }
     });
     let watched = seat.watch();
@@ -35,9 +36,9 @@ pub(super) fn watch_meets_leave() {
 /// tell the fallback.
 pub(super) fn a_watched_seat_is_told_of_once() {
     let seat = Arc::new(Seat::new());
-    assert_eq!(seat.try_take(), Took::Seat);
-    assert!(!seat.leave_watched());
-    let visit = |seat: &Seat| (seat.try_take() == Took::Seat).then(|| seat.leave().watched);
+    assert_eq!(seat.try_acquire(), Ok(()));
+    assert!(!seat.release_watched());
+    let visit = |seat: &Seat| seat.try_acquire().is_ok().then(|| seat.release().watched);
     let told = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let threads = ["first", "second"].map(|name| {
         let (seat, told) = (seat.clone(), told.clone());
@@ -65,20 +66,20 @@ pub(super) fn a_lent_seat_is_asked_for_and_left_watched() {
 
 fn lend_and_leave(watched: bool) {
     let seat = Arc::new(Seat::new());
-    assert!(seat.try_take_lent());
+    assert!(seat.try_acquire_preemptible());
     let counts_on_it = Arc::new(AtomicBool::new(false));
     let asker = spawn("asker", {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
         move || {
-            if seat.is_lent() {
-                counts_on_it.store(seat.ask(), Ordering::SeqCst);
+            if seat.try_acquire() == Err(Busy::Preemptible) {
+                counts_on_it.store(seat.request(), Ordering::SeqCst);
             }
         }
     });
-    let asked = if watched { seat.leave_watched() } else { seat.leave().asked };
+    let asked = if watched { seat.release_watched() } else { seat.release().requested };
     // A call takes it meanwhile, which nobody asks: it does not leave for others' sake.
-    assert_eq!(seat.try_take(), Took::Seat);
-    assert!(!seat.leave().asked);
+    assert_eq!(seat.try_acquire(), Ok(()));
+    assert!(!seat.release().requested);
     asker.join();
     assert_eq!(asked, counts_on_it.load(Ordering::SeqCst));
 }
@@ -96,13 +97,13 @@ unsafe impl Sync for Guarded {}
 impl Guarded {
     /// One turn in the seat, if it is vacant.
     fn visit(&self, watched: bool) {
-        if self.seat.try_take() == Took::Seat {
+        if self.seat.try_acquire().is_ok() {
             // SAFETY: as above.
             self.value.with_mut(|value| unsafe { *value += 1 });
             if watched {
-                let _ = self.seat.leave_watched();
+                let _ = self.seat.release_watched();
             } else {
-                let _ = self.seat.leave();
+                let _ = self.seat.release();
             }
         }
     }
@@ -187,11 +188,11 @@ pub(super) fn a_sibling_takes_over_after_a_round() {
     let fallback = spawn("fallback", {
         let shard = shard.clone();
         move || {
-            if shard.seat().try_take_lent() {
-                let mut round = Round::new();
-                shard.turn(&mut round);
-                shard.leave();
-                round.wake(&shard);
+            if let Some(driving) = shard.try_acquire_preemptible() {
+                let mut batch = Batch::new();
+                driving.run_round(&mut batch);
+                drop(driving);
+                batch.wake(&shard);
             }
         }
     });
@@ -261,7 +262,7 @@ pub(super) fn who_asks_gets_the_seat() {
         move || block_on(&shard, flag.wait())
     });
     rest();
-    assert_eq!(shard.seat().try_take(), Took::Nothing);
+    assert_eq!(shard.try_acquire().err(), Some(Busy::Held));
     flag.set();
     call.join();
     stage.end();

@@ -1,10 +1,10 @@
-//! The parker and the rouser by themselves, and `block_on` calls without a fallback.
+//! The parker and the unparker by themselves, and `block_on` calls without a fallback.
 
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::handoff::{Parker, Roused, Rouser};
+use crate::handoff::{Parker, UnparkAction, Unparker};
 use crate::stage::{Flag, Stage, block_on, nested_block_on};
 use crate::sync::{self, AtomicU8, Ordering};
 use crate::sys::{Events, Poller, Polls, Until};
@@ -39,7 +39,7 @@ pub(super) fn wake_meets_park() {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
-            assert_eq!(parker.wake(), Roused::Done);
+            assert_eq!(parker.unpark(), UnparkAction::None);
         }
     });
     if !parker.take() {
@@ -58,7 +58,7 @@ pub(super) fn wake_meets_a_limited_park() {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
-            assert_eq!(parker.wake(), Roused::Done);
+            assert_eq!(parker.unpark(), UnparkAction::None);
         }
     });
     if !parker.park_for(Duration::from_nanos(10)) {
@@ -77,7 +77,7 @@ pub(super) fn a_spurious_signal_ends_no_park() {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
-            assert_eq!(parker.wake(), Roused::Done);
+            assert_eq!(parker.unpark(), UnparkAction::None);
         }
     });
     let noise = spawn("noise", sync::signal_spuriously);
@@ -96,7 +96,7 @@ pub(super) fn a_spurious_signal_meets_a_limited_park() {
         let (parker, fact) = (parker.clone(), fact.share());
         move || {
             fact.establish();
-            assert_eq!(parker.wake(), Roused::Done);
+            assert_eq!(parker.unpark(), UnparkAction::None);
         }
     });
     let noise = spawn("noise", sync::signal_spuriously);
@@ -114,21 +114,21 @@ pub(super) fn a_spurious_signal_meets_a_limited_park() {
 /// gets it out, and what came before the wake is seen.
 pub(super) fn wake_meets_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
-    let (rouser, fact) = (Arc::new(Rouser::new(poller.clone())), Fact::new());
+    let (unparker, fact) = (Arc::new(Unparker::new(poller.clone())), Fact::new());
     let waker = spawn("waker", {
-        let (rouser, fact) = (rouser.clone(), fact.share());
+        let (unparker, fact) = (unparker.clone(), fact.share());
         move || {
             fact.establish();
-            rouser.rouse();
+            unparker.unpark();
         }
     });
-    if rouser.parker.enter_poller() {
+    if unparker.parker.enter_poller() {
         poller.wait(&mut Events::new(), Until::Notified).unwrap();
-        assert!(rouser.parker.leave_poller());
+        assert!(unparker.parker.leave_poller());
     }
     assert!(fact.holds());
     waker.join();
-    assert!(!rouser.parker.take());
+    assert!(!unparker.parker.take());
 }
 
 /// Two wakes at once: the owner does not sleep before it has seen what came before either.
@@ -139,7 +139,7 @@ pub(super) fn two_wakes_meet_park() {
         let (parker, fact) = (parker.clone(), fact.share());
         spawn(name, move || {
             fact.establish();
-            let _ = parker.wake();
+            let _ = parker.unpark();
         })
     });
     while !facts.iter().all(Fact::holds) {
@@ -151,19 +151,19 @@ pub(super) fn two_wakes_meet_park() {
 /// Two wakes at once, while the owner goes in and out of its poller.
 pub(super) fn two_wakes_meet_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
-    let rouser = Arc::new(Rouser::new(poller.clone()));
+    let unparker = Arc::new(Unparker::new(poller.clone()));
     let facts = [Fact::new(), Fact::new()];
     let wakers = [("first", &facts[0]), ("second", &facts[1])].map(|(name, fact)| {
-        let (rouser, fact) = (rouser.clone(), fact.share());
+        let (unparker, fact) = (unparker.clone(), fact.share());
         spawn(name, move || {
             fact.establish();
-            rouser.rouse();
+            unparker.unpark();
         })
     });
     while !facts.iter().all(Fact::holds) {
-        if rouser.parker.enter_poller() {
+        if unparker.parker.enter_poller() {
             poller.wait(&mut Events::new(), Until::Notified).unwrap();
-            rouser.parker.leave_poller();
+            unparker.parker.leave_poller();
         }
     }
     wakers.into_iter().for_each(|waker| waker.join());

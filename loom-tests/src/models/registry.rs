@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use crate::reactor::{Interest, Round, Shard, Source};
+use crate::reactor::{Batch, Interest, Shard, Source};
 use crate::stage::{Stage, Task};
 use crate::sync::Ref;
 use crate::sys::{Pipe, Registration};
@@ -15,7 +15,7 @@ const NUMBER: usize = 7;
 
 fn stage() -> (Stage, [Ref<Shard>; 2]) {
     let stage = Stage::without_fallback();
-    let shards = [stage.reactor.move_in(), stage.reactor.move_in()];
+    let shards = [stage.reactor.assign(), stage.reactor.assign()];
     assert_eq!(shards.each_ref().map(|shard| shard.index()), [0, 1]);
     (stage, shards)
 }
@@ -35,7 +35,7 @@ fn hears(source: &Source, pipe: &Arc<Pipe>) {
     let cx = &mut Context::from_waker(&waker);
     assert!(source.poll_event(Interest::Read, cx).is_pending());
     pipe.arrive();
-    source.shard().turn_if_vacant(&mut Round::new());
+    source.shard().run_round_if_vacant(&mut Batch::new());
     assert!(source.poll_event(Interest::Read, cx).is_ready());
     assert!(pipe.read());
 }

@@ -9,7 +9,7 @@ use futures_lite::stream::Stream;
 
 use crate::clock::instant;
 use crate::driver::{Placed, place_in};
-use crate::reactor::Round;
+use crate::reactor::Batch;
 use crate::stage::{Stage, Task};
 use crate::timer::Timer;
 use crate::world::{Thread, now, rest, set_now, spawn};
@@ -23,7 +23,7 @@ fn stage() -> (Stage, Placed) {
 /// A round of somebody's who drives.
 fn driver(stage: &Stage) -> Thread {
     let shard = stage.shard();
-    spawn("driver", move || shard.turn_if_vacant(&mut Round::new()))
+    spawn("driver", move || shard.run_round_if_vacant(&mut Batch::new()))
 }
 
 fn poll(timer: &mut Timer, task: &Task) -> Option<std::time::Instant> {
@@ -48,7 +48,7 @@ fn fires_at(timer: &mut Timer, task: &Task, due: u64) {
 /// Asserts that the timer takes its entry with it.
 fn end(stage: Stage, timer: Timer) {
     drop(timer);
-    assert_eq!(stage.shard().timers().len(), 0);
+    assert_eq!(stage.shard().timer_count(), 0);
     stage.end();
 }
 

@@ -20,7 +20,7 @@ impl Watch {
         let root = crate::sync::share(Poller::new().unwrap());
         let poller = crate::sync::share(Poller::new().unwrap());
         let shard =
-            Box::leak(Box::new(Shard::new(0, poller, crate::sync::share(Rouser::new(root)))));
+            Box::leak(Box::new(Shard::new(0, poller, crate::sync::share(Unparker::new(root)))));
         Arc::new(Watch { shard, offences: Mutex::default(), calls: AtomicUsize::new(0) })
     }
 
@@ -31,7 +31,7 @@ impl Watch {
         let shard = self.shard;
         let (taken, wait) = mpsc::channel();
         std::thread::spawn(move || {
-            drop(shard.timers());
+            drop(shard.timers.lock());
             let _ = taken.send(());
         });
         if wait.recv_timeout(Duration::from_secs(2)).is_err() {
@@ -101,21 +101,21 @@ fn timers_wakers_never_run_under_the_lock() {
     assert_eq!(watch.calls(), 0);
 
     // It fires, and the waker is put back.
-    let mut round = Round::new();
-    shard.turn(&mut round);
-    assert_eq!((round.fired.len(), watch.calls()), (1, 0));
-    round.wake(shard);
+    let mut batch = Batch::new();
+    shard.try_acquire().unwrap().run_round(&mut batch);
+    assert_eq!((batch.fired.len(), watch.calls()), (1, 0));
+    batch.wake(shard);
     assert_eq!(watch.calls(), 1, "it is woken by reference");
 
     // Replaced while it is out: nobody wants it back.
     shard.reschedule_timer(key, 1);
-    shard.turn(&mut round);
+    shard.try_acquire().unwrap().run_round(&mut batch);
     shard.refresh_timer(key, 1, &first);
     assert_eq!(watch.calls(), 1, "one is cloned");
     // Fires again meanwhile, and both are out.
-    let mut other = Round::new();
-    shard.turn(&mut other);
-    round.wake(shard);
+    let mut other = Batch::new();
+    shard.try_acquire().unwrap().run_round(&mut other);
+    batch.wake(shard);
     assert_eq!(watch.calls(), 2, "one is woken and dropped");
     // Removed while it is out.
     shard.remove_timer(key);

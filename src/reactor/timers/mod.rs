@@ -36,7 +36,7 @@ pub(crate) enum Sleeper {
 /// Whom an insert has to wake, outside the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Alarm {
+pub(crate) enum WakeTarget {
     None,
     Driver,
     Fallback,
@@ -75,20 +75,20 @@ impl Timers {
     }
 
     /// Adds a timer.
-    pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> (Key, Alarm) {
+    pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> (Key, WakeTarget) {
         let key = self.wheel.insert(deadline, waker);
         (key, self.alarm(deadline))
     }
 
     /// Gives a timer another deadline; it keeps its waker.
-    pub(crate) fn reschedule(&mut self, key: Key, deadline: u64) -> Alarm {
-        if self.wheel.reschedule(key, deadline) { self.alarm(deadline) } else { Alarm::None }
+    pub(crate) fn reschedule(&mut self, key: Key, deadline: u64) -> WakeTarget {
+        if self.wheel.reschedule(key, deadline) { self.alarm(deadline) } else { WakeTarget::None }
     }
 
     /// Schedules a timer for a deadline unless it is.
-    pub(crate) fn ensure(&mut self, key: Key, deadline: u64) -> Alarm {
+    pub(crate) fn ensure(&mut self, key: Key, deadline: u64) -> WakeTarget {
         if self.wheel.deadline(key) == Some(deadline) {
-            return Alarm::None;
+            return WakeTarget::None;
         }
         self.reschedule(key, deadline)
     }
@@ -125,15 +125,15 @@ impl Timers {
 
     /// Whom to wake because of a deadline that has just come in, if it is earlier than what
     /// the sleeper counts on. The sleeper is told once.
-    fn alarm(&mut self, deadline: u64) -> Alarm {
+    fn alarm(&mut self, deadline: u64) -> WakeTarget {
         let (until, alarm) = match self.sleeper {
-            Sleeper::Nobody => return Alarm::None,
-            Sleeper::Driver { until } => (until, Alarm::Driver),
-            Sleeper::Fallback { until } => (until, Alarm::Fallback),
+            Sleeper::Nobody => return WakeTarget::None,
+            Sleeper::Driver { until } => (until, WakeTarget::Driver),
+            Sleeper::Fallback { until } => (until, WakeTarget::Fallback),
         };
         // Where timers are dense, a sleep for this one would last as long.
         if self.pace.put_off(deadline) >= until {
-            return Alarm::None;
+            return WakeTarget::None;
         }
         self.sleeper = Sleeper::Nobody;
         alarm
@@ -237,11 +237,11 @@ mod tests {
     fn only_an_earlier_deadline_rouses_the_sleeper_and_only_once() {
         let mut timers = Timers::new();
         timers.set_sleeper(Sleeper::Driver { until: 100 });
-        assert_eq!(timers.insert(100, waker()).1, Alarm::None);
-        assert_eq!(timers.insert(99, waker()).1, Alarm::Driver);
-        assert_eq!(timers.insert(98, waker()).1, Alarm::None);
+        assert_eq!(timers.insert(100, waker()).1, WakeTarget::None);
+        assert_eq!(timers.insert(99, waker()).1, WakeTarget::Driver);
+        assert_eq!(timers.insert(98, waker()).1, WakeTarget::None);
         timers.set_sleeper(Sleeper::Fallback { until: NEVER });
-        assert_eq!(timers.insert(1_000, waker()).1, Alarm::Fallback);
+        assert_eq!(timers.insert(1_000, waker()).1, WakeTarget::Fallback);
     }
 
     #[test]
@@ -257,11 +257,11 @@ mod tests {
         let until = timers.sleep_until();
         assert!(until > next + 100_000);
         timers.set_sleeper(Sleeper::Driver { until });
-        assert_eq!(timers.insert(next + 1, waker()).1, Alarm::None);
-        assert_eq!(timers.insert(next - 1, waker()).1, Alarm::None);
+        assert_eq!(timers.insert(next + 1, waker()).1, WakeTarget::None);
+        assert_eq!(timers.insert(next - 1, waker()).1, WakeTarget::None);
         assert_eq!(timers.sleep_until(), until);
         // A deadline that has passed by more than timers are put off.
-        assert_eq!(timers.insert(1, waker()).1, Alarm::Driver);
+        assert_eq!(timers.insert(1, waker()).1, WakeTarget::Driver);
     }
 
     #[test]

@@ -4,40 +4,14 @@
 
 #[cfg(windows)]
 mod iocp;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-))]
+#[cfg(async_wheel_kqueue)]
 mod kqueue;
-#[cfg(not(any(
-    windows,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-)))]
+#[cfg(not(any(windows, async_wheel_kqueue)))]
 mod none;
 
 #[cfg(windows)]
 pub(crate) use iocp::Waitable;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-))]
+#[cfg(async_wheel_kqueue)]
 pub(crate) use kqueue::Waitable;
-#[cfg(not(any(
-    windows,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-)))]
+#[cfg(not(any(windows, async_wheel_kqueue)))]
 pub(crate) use none::Waitable;

@@ -1,0 +1,126 @@
+//! What the driver of a shard does: the methods of the guard.
+//!
+//! A round expires due timers, waits in the poller, dispatches its events, and expires again. The
+//! wakers are collected into a [`Batch`] and woken when the seat has been released, since waking
+//! runs user code, which may do anything: block, or call `block_on`, which would want the seat. A
+//! round is bounded, in timers and in events.
+
+use std::io;
+
+use super::Shard;
+use crate::clock::{self, NEVER};
+use crate::handoff::{Driving, Parker};
+use crate::reactor::Batch;
+use crate::reactor::timers::Sleeper;
+use crate::sys::{Poller, Polls, Until};
+
+impl Driving<'_, Shard> {
+    /// Runs a round without sleeping.
+    pub(crate) fn run_round(&self, batch: &mut Batch) {
+        batch.more = false;
+        self.wait(batch, Until::Now);
+        self.dispatch(batch);
+    }
+
+    /// Runs a round, parked in the poller until there is something to do, and releases the seat.
+    /// Returns `true` if the owner of the parker was notified, which is then consumed. For
+    /// `block_on` threads.
+    pub(crate) fn park(self, parker: &Parker, batch: &mut Batch) -> bool {
+        batch.more = false;
+        let until = self.expire(batch);
+        let mut notified = false;
+        if until == Until::Now {
+            self.wait(batch, until);
+            self.dispatch(batch);
+        } else if parker.enter_poller() {
+            self.succession().note_parked();
+            self.wait(batch, until);
+            self.succession().note_awake();
+            notified = parker.leave_poller();
+            self.dispatch(batch);
+        } else {
+            self.shard().timers.lock().set_sleeper(Sleeper::Nobody);
+            return true;
+        }
+        self.release_after_round();
+        notified
+    }
+
+    /// Runs a round, parked in the poller until there is something to do or the seat is requested,
+    /// and releases the seat. Returns `true` if it was requested. For the fallback.
+    pub(crate) fn park_preemptibly(self, batch: &mut Batch) -> bool {
+        batch.more = false;
+        let until = self.expire(batch);
+        let parker = &self.succession().fallback().parker;
+        if until == Until::Now {
+            self.wait(batch, until);
+        } else if parker.enter_poller() {
+            self.wait(batch, until);
+            parker.leave_poller();
+        }
+        self.dispatch(batch);
+        self.release()
+    }
+
+    /// Releases the seat and leaves it watched: arms the shard's poller in the fallback's own, and
+    /// writes down until when the fallback will sleep, which it returns. On an error the seat is
+    /// released and not watched.
+    pub(crate) fn arm_and_release_watched(self, root: &Poller) -> io::Result<u64> {
+        let shard = self.shard();
+        // Armed after the round, so that what came since then makes it ready at once.
+        root.arm_poller(&shard.poller, shard.index)?;
+        let mut timers = shard.timers.lock();
+        let until = timers.sleep_until();
+        timers.set_sleeper(Sleeper::Fallback { until });
+        drop(timers);
+        self.release_watched();
+        Ok(until)
+    }
+
+    /// Expires due timers and returns how long there is until the next.
+    ///
+    /// If that is not now, the caller is written down as asleep until then.
+    fn expire(&self, batch: &mut Batch) -> Until {
+        let mut timers = self.shard().timers.lock();
+        let next = timers.next_deadline();
+        if next != NEVER {
+            let now = clock::wheel_now();
+            if next <= now {
+                batch.more = timers.fire(now, &mut batch.fired);
+                if !batch.is_idle() {
+                    return Until::Now;
+                }
+            }
+        }
+        let until = timers.sleep_until();
+        timers.set_sleeper(Sleeper::Driver { until });
+        Until::deadline(until)
+    }
+
+    /// Waits in the poller.
+    fn wait(&self, batch: &mut Batch, until: Until) {
+        if self.shard().poller.wait(&mut batch.events, until).is_err() {
+            // Timers go on, looked at each millisecond; and the poller gets another chance.
+            batch.events.clear();
+            if until != Until::Now {
+                crate::sync::pause();
+            }
+        }
+    }
+
+    /// Collects the wakers that the events are for, and those of timers that are due after the
+    /// wait.
+    fn dispatch(&self, batch: &mut Batch) {
+        let Batch { events, wakers, fired, more } = batch;
+        let mut events = events.iter().peekable();
+        if events.peek().is_some() {
+            let sources = self.shard().sources.lock();
+            events.for_each(|event| sources.on_event(event, wakers));
+        }
+        let mut timers = self.shard().timers.lock();
+        timers.set_sleeper(Sleeper::Nobody);
+        if fired.is_empty() && timers.next_deadline() != NEVER {
+            *more = timers.fire(clock::wheel_now(), fired);
+        }
+    }
+}
