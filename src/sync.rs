@@ -112,7 +112,7 @@ pub(crate) fn pause() {
 
 /// Runs code of the user's and keeps a panic of its to itself. The models let it through: there
 /// it is a finding.
-pub(crate) fn contain(code: impl FnOnce()) {
+pub(crate) fn catch_panic(code: impl FnOnce()) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         // What it panicked with is the user's as well and may panic when it is dropped, with
@@ -144,7 +144,7 @@ mod tests {
     fn panic_in_panics_payload_is_caught() {
         let mut after = 0;
         for depth in 0..3 {
-            contain(|| resume_unwind(Box::new(PanicsInDrop(depth))));
+            catch_panic(|| resume_unwind(Box::new(PanicsInDrop(depth))));
             after += 1;
         }
         assert_eq!(after, 3);

@@ -165,7 +165,7 @@ fn an_event_is_used_up_even_if_the_operation_did_nothing() {
     wakes.wait_for(1);
     assert!(ours.poll_readable(cx).is_ready());
     drain(ours.get_ref());
-    // Drained: a `Ready` that stuck would make the task spin.
+    // ShortRead: a `Ready` that stuck would make the task spin.
     assert!(ours.poll_readable(cx).is_pending());
     thread::sleep(20 * MS);
     assert!(ours.poll_readable(cx).is_pending());

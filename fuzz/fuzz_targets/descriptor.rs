@@ -203,7 +203,7 @@ enum OnWake {
 
 /// Somebody who was told `Pending`.
 #[derive(Clone, Copy)]
-struct Waiting {
+struct Waiters {
     task: usize,
     since: usize,
     /// Events of the direction until then.
@@ -217,10 +217,10 @@ type Wait = Pin<Box<dyn Future<Output = Result<usize>>>>;
 #[derive(Default)]
 struct Side {
     /// Who waits in the poll methods.
-    waiting: Option<Waiting>,
+    waiting: Option<Waiters>,
     /// Events when a poll method last said `Pending`, unless `poll_event` was ready since.
     pending: Option<usize>,
-    futures: [Option<(Wait, Waiting)>; FUTURES],
+    futures: [Option<(Wait, Waiters)>; FUTURES],
 }
 
 struct Slot {
@@ -414,7 +414,7 @@ impl Slot {
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
-                let waiting = Waiting { task, since: before, seen, lies: false };
+                let waiting = Waiters { task, since: before, seen, lies: false };
                 side.pending = Some(seen);
                 if let Some(old) = side.waiting.replace(waiting) {
                     if old.task != task {
@@ -508,7 +508,7 @@ impl Slot {
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
-                let waiting = Waiting { task, since, seen, lies };
+                let waiting = Waiters { task, since, seen, lies };
                 self.sides[direction as usize].futures[place] = Some((wait, waiting));
             }
             Poll::Ready(Ok(READY)) => {

@@ -132,13 +132,13 @@ impl Pipe {
 }
 
 /// Somebody who was told `Pending`.
-struct Waiting {
+struct Waiters {
     task: Arc<Task>,
     /// Its wakes before that.
     wakes: usize,
 }
 
-impl Waiting {
+impl Waiters {
     async fn woken(&self, driving: bool, what: &str) {
         self.task.woken_more_than(self.wakes, driving, what).await;
     }
@@ -157,10 +157,10 @@ type Wait = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
 struct Side {
     tasks: Tasks,
     /// Who waits in the poll methods.
-    waiting: Option<Waiting>,
+    waiting: Option<Waiters>,
     /// Whether the poll methods have said `Pending` since `poll_event` last said ready.
     pending: bool,
-    futures: [Option<(Wait, Waiting)>; FUTURES],
+    futures: [Option<(Wait, Waiters)>; FUTURES],
     future_tasks: [Tasks; FUTURES],
 }
 
@@ -179,7 +179,7 @@ impl Side {
     /// place.
     async fn poll<T>(&mut self, task: u8, on: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let task = &self.tasks[usize::from(task) % TASKS];
-        let waiting = Waiting { task: task.clone(), wakes: task.wakes() };
+        let waiting = Waiters { task: task.clone(), wakes: task.wakes() };
         let waker: Waker = task.waker();
         let result = on(&mut Context::from_waker(&waker));
         if result.is_pending() {
@@ -352,7 +352,7 @@ impl Pair {
         let side = there.side(direction);
         let index = usize::from(place) % FUTURES;
         let task = &side.future_tasks[index][usize::from(task) % TASKS];
-        let waiting = Waiting { task: task.clone(), wakes: task.wakes() };
+        let waiting = Waiters { task: task.clone(), wakes: task.wakes() };
         let (mut wait, first) = match side.futures[index].take() {
             Some((wait, _)) => (wait, false),
             None => {

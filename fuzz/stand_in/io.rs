@@ -59,7 +59,7 @@ pub(crate) fn poll_own(
     let source = io.source();
     loop {
         let before = source.begin(interest)?;
-        let result = if wanted.is_some() && source.is_drained(before) {
+        let result = if wanted.is_some() && source.is_known_empty(before) {
             Err(Error::from(ErrorKind::WouldBlock))
         } else {
             operation(io.get_ref())
@@ -69,7 +69,7 @@ pub(crate) fn poll_own(
             result => {
                 if wanted.is_some_and(|wanted| result.as_ref().is_ok_and(|&n| 0 < n && n < wanted))
                 {
-                    source.fell_short(before);
+                    source.note_short_read(before);
                 }
                 return Poll::Ready(result);
             }

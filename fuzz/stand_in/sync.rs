@@ -124,7 +124,7 @@ pub(crate) fn pause() {
 }
 
 /// Runs code of the user's and keeps a panic of its to itself, as the shipped one does.
-pub(crate) fn contain(code: impl FnOnce()) {
+pub(crate) fn catch_panic(code: impl FnOnce()) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     CONTAINED.set(CONTAINED.get() + 1);
     let _ = catch_unwind(AssertUnwindSafe(code));

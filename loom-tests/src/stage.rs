@@ -242,10 +242,10 @@ impl Io {
     pub(crate) fn poll_read_stream(&self, cx: &mut Context<'_>) -> Poll<usize> {
         loop {
             let before = self.source.begin(Interest::Read).unwrap();
-            if !self.source.is_drained(before) {
+            if !self.source.is_known_empty(before) {
                 if let Some(pieces) = self.pipe.read_all() {
                     if pieces > 0 {
-                        self.source.fell_short(before);
+                        self.source.note_short_read(before);
                     }
                     return Poll::Ready(pieces);
                 }

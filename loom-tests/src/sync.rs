@@ -49,7 +49,7 @@ pub(crate) fn pause() {
 }
 
 /// What the shipped code catches are panics of wakers. Here they are loom's findings.
-pub(crate) fn contain(f: impl FnOnce()) {
+pub(crate) fn catch_panic(f: impl FnOnce()) {
     f();
 }
 

@@ -62,7 +62,7 @@ pub(crate) mod process {
                 context::be_helper();
                 let mut fallback = Fallback::new(reactor);
                 while !ends.load(Ordering::SeqCst) {
-                    sync::contain(|| fallback.step());
+                    sync::catch_panic(|| fallback.step());
                 }
             }
         });

@@ -90,13 +90,13 @@ impl Async<Fd> {
         let reads = interest == Interest::Read;
         loop {
             let before = self.source.begin(interest)?;
-            if !reads || !self.source.is_drained(before) {
+            if !reads || !self.source.is_known_empty(before) {
                 let (result, left) = self.get_ref().transfer_all(interest);
                 match result {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => {
                         if reads && left == 0 && matches!(result, Ok(Some(_))) {
-                            self.source.fell_short(before);
+                            self.source.note_short_read(before);
                         }
                         return Poll::Ready(result);
                     }

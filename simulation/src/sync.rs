@@ -57,7 +57,7 @@ pub(crate) fn pause() {
 /// the run.
 pub(crate) struct Injected;
 
-pub(crate) fn contain(code: impl FnOnce()) {
+pub(crate) fn catch_panic(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         drop::<Box<dyn Any + Send>>(payload);
     }

@@ -9,7 +9,7 @@ use super::process;
 use crate::handoff::Unparker;
 use crate::reactor::{Batch, Reactor, Shard};
 use crate::sync::Ref;
-use crate::sys::forks;
+use crate::sys::fork_generation;
 
 thread_local! {
     static CONTEXT: Context = const {
@@ -54,7 +54,7 @@ impl Context {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        if !self.shard.is_inherited() {
+        if !self.shard.is_from_parent() {
             self.reactor.unassign(self.shard.index());
         }
     }
@@ -64,8 +64,8 @@ impl Drop for Home {
 pub(super) struct Parts {
     pub(super) me: Arc<Unparker>,
     pub(super) batch: Batch,
-    /// The forks before this process, which tells those of the parent's.
-    forks: usize,
+    /// The fork generation of the process that made them.
+    generation: usize,
 }
 
 impl Parts {
@@ -73,13 +73,13 @@ impl Parts {
         Parts {
             me: Arc::new(Unparker::new(shard.poller_ref())),
             batch: Batch::new(),
-            forks: forks(),
+            generation: fork_generation(),
         }
     }
 
     /// Whether they were made in this process: the parent's unpark the parent.
     fn are_ours(&self) -> bool {
-        self.forks == forks()
+        self.generation == fork_generation()
     }
 
     /// Whether nobody else holds the waker any more. A call whose waker was kept somewhere
@@ -113,7 +113,7 @@ impl Call {
             }
             let home = context.home(&reactor);
             let depth = context.depth.replace(context.depth.get() + 1);
-            if home.shard.is_inherited() {
+            if home.shard.is_from_parent() {
                 // Forked: the home and the calls that are going on are the parent's.
                 return (reactor.first(), true, None);
             }
@@ -159,7 +159,7 @@ pub(super) fn be_helper() {
 pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
     let home = CONTEXT.try_with(|context| {
         let in_block_on = context.depth.get() > 0;
-        let home = context.home.get().filter(|home| in_block_on && !home.shard.is_inherited());
+        let home = context.home.get().filter(|home| in_block_on && !home.shard.is_from_parent());
         home.map(|home| home.shard.clone())
     });
     match home {

@@ -9,7 +9,7 @@ use super::context;
 use super::fallback::Fallback;
 use crate::reactor::Reactor;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Polls, count_forks, forks};
+use crate::sys::{NESTED, Poller, Polls, count_forks, fork_generation};
 
 /// The reactor of a process.
 struct Process {
@@ -30,7 +30,7 @@ const MOST_FORKS: usize = 64;
 
 /// This process's place, unless too many have gone before.
 fn this_process() -> Option<&'static Process> {
-    PROCESSES.get(forks())
+    PROCESSES.get(fork_generation())
 }
 
 /// The reactor, if anything has needed it yet.
@@ -70,9 +70,9 @@ fn start() -> io::Result<Ref<Reactor>> {
         if let Ok(reactor) = receive.recv() {
             context::be_helper();
             let mut fallback = Fallback::new(reactor);
-            while !fallback.is_inherited() {
+            while !fallback.is_from_parent() {
                 // It must not end, whatever happens: nobody else would attend to the shards.
-                sync::contain(|| fallback.step());
+                sync::catch_panic(|| fallback.step());
             }
         }
     });

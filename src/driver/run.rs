@@ -22,7 +22,7 @@ pub(crate) fn run<F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return output;
         }
-        shard.must_not_be_inherited();
+        shard.assert_not_from_parent();
         end.has_waited = true;
         if me.parker.take() {
             // The future has more to do. I/O and timers get a round in between, so that one
@@ -43,7 +43,7 @@ struct End<'a> {
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        if self.has_waited && !self.shard.is_inherited() {
+        if self.has_waited && !self.shard.is_from_parent() {
             self.shard.succession().promote();
         }
     }
@@ -57,7 +57,7 @@ fn wait(shard: &Shard, me: &Unparker, waker: &Waker, batch: &mut Batch) {
             Ok(driving) => {
                 let notified = driving.park(&me.parker, batch);
                 batch.wake(shard);
-                shard.must_not_be_inherited();
+                shard.assert_not_from_parent();
                 if notified || me.parker.take() {
                     return;
                 }

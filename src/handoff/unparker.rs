@@ -1,7 +1,7 @@
 //! A parker with the poller that its owner parks in.
 
 use crate::sync::Ref;
-use crate::sys::{Poller, Polls, forks};
+use crate::sys::{Poller, Polls, fork_generation};
 
 use super::{Parker, UnparkAction};
 
@@ -12,8 +12,8 @@ pub(crate) struct Unparker {
     /// The poller that the owner parks in. It is fixed, so that an unpark that finds the owner there
     /// knows it without asking.
     poller: Ref<Poller>,
-    /// The process's forks when this was made.
-    forks: usize,
+    /// The fork generation of the process that made this.
+    generation: usize,
 }
 
 impl Unparker {
@@ -23,14 +23,16 @@ impl Unparker {
     }
 
     pub(crate) fn new(poller: Ref<Poller>) -> Unparker {
-        Unparker { parker: Parker::new(), poller, forks: forks() }
+        Unparker { parker: Parker::new(), poller, generation: fork_generation() }
     }
 
     /// Unparks the owner. For any thread; costs a system call only if the owner is parked.
     ///
     /// In the child of a fork, what was made before it has no owner: its poller is the parent's.
     pub(crate) fn unpark(&self) {
-        if self.forks == forks() && self.parker.unpark() == UnparkAction::NotifyPoller {
+        if self.generation == fork_generation()
+            && self.parker.unpark() == UnparkAction::NotifyPoller
+        {
             self.poller.notify();
         }
     }

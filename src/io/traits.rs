@@ -49,12 +49,12 @@ macro_rules! poll_read_op {
         let tcp = is_tcp_stream::<T>();
         loop {
             let before = $io.source().begin(Interest::Read)?;
-            if !(tcp && $io.source().is_drained(before)) {
+            if !(tcp && $io.source().is_known_empty(before)) {
                 match $op {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => {
                         if tcp && result.as_ref().is_ok_and(|&read| 0 < read && read < wanted) {
-                            $io.source().fell_short(before);
+                            $io.source().note_short_read(before);
                         }
                         return Poll::Ready(result);
                     }

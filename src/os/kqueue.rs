@@ -15,7 +15,7 @@ use crate::{Async, Readable};
 /// Something that kqueue tells of besides readable and writable descriptors: a signal, or the
 /// end of a child process.
 ///
-/// Each event is told once. Waiting again waits for the next.
+/// Each event is told once. Waiters again waits for the next.
 ///
 /// # Examples
 ///

@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::Shard;
 use super::prefetch::{AHEAD, prefetch};
 use super::timers::Fired;
-use crate::sync::contain;
+use crate::sync::catch_panic;
 use crate::sys::Events;
 
 /// The most wakers that a buffer keeps room for. A round may have any number of them.
@@ -45,10 +45,10 @@ impl Batch {
     /// In the child of a waker that forks it ends there: all that is left is the parent's.
     pub(crate) fn wake(&mut self, shard: &Shard) {
         #[cfg(feature = "tracing")]
-        contain(|| self.trace(shard));
+        catch_panic(|| self.trace(shard));
         for waker in self.wakers.drain(..) {
-            contain(|| waker.wake());
-            if shard.is_inherited() {
+            catch_panic(|| waker.wake());
+            if shard.is_from_parent() {
                 return;
             }
         }
@@ -59,14 +59,14 @@ impl Batch {
                 if let Some(later) = self.fired.get(index + AHEAD) {
                     prefetch(&later.waker);
                 }
-                contain(|| fired.waker.wake_by_ref());
-                if shard.is_inherited() {
+                catch_panic(|| fired.waker.wake_by_ref());
+                if shard.is_from_parent() {
                     return;
                 }
             }
             shard.put_back(&mut self.fired, &mut again);
             for spare in self.fired.drain(..) {
-                contain(|| drop(spare));
+                catch_panic(|| drop(spare));
             }
             std::mem::swap(&mut self.fired, &mut again);
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::table::give_back;
 use super::{Shard, Source};
-use crate::sync::{Mutex, Ref, contain};
+use crate::sync::{Mutex, Ref, catch_panic};
 use crate::sys::{Raw, Registration};
 
 /// Parts with a lock each, so that threads that open and close connections meet rarely. A
@@ -51,13 +51,13 @@ impl Registry {
         let predecessor = part.insert(raw, source.clone());
         drop(part);
         // Those who wait for it are told that it is stale. A panic of one's stays its own.
-        wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
+        wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
         drop(predecessor);
         Ok(source)
     }
 
     pub(super) fn deregister(&self, source: &Source) -> io::Result<()> {
-        if source.shard().is_inherited() {
+        if source.shard().is_from_parent() {
             // The registration is the parent's, who may still need it.
             return Ok(());
         }

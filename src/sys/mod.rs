@@ -8,7 +8,7 @@
 
 #[cfg(async_wheel_epoll)]
 mod epoll;
-mod forks;
+mod fork;
 mod kind;
 #[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 mod pages;
@@ -29,7 +29,7 @@ pub(crate) use crate::wheel::Heap as Pages;
 
 #[cfg(async_wheel_epoll)]
 pub(crate) use epoll::{Events, Poller};
-pub(crate) use forks::{count_forks, forks};
+pub(crate) use fork::{count_forks, fork_generation};
 pub(crate) use kind::Kind;
 #[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 pub(crate) use pages::Pages;

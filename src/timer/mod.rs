@@ -353,7 +353,7 @@ impl Timer {
 
     /// The entry. One that was made before a fork is the parent's and is forgotten here.
     fn entry(&mut self) -> Option<&Entry> {
-        if self.entry.as_ref().is_some_and(|entry| entry.shard.is_inherited()) {
+        if self.entry.as_ref().is_some_and(|entry| entry.shard.is_from_parent()) {
             self.entry = None;
         }
         self.entry.as_ref()
@@ -390,7 +390,7 @@ impl Timer {
 
     /// Gives the entry up.
     fn disarm(&mut self) {
-        let entry = self.entry.take().filter(|entry| !entry.shard.is_inherited());
+        let entry = self.entry.take().filter(|entry| !entry.shard.is_from_parent());
         if let Some(Entry { shard, key }) = entry {
             shard.remove_timer(key);
         }

@@ -18,7 +18,7 @@ pub(crate) const NESTED: bool = true;
 pub(crate) const EDGE: bool = true;
 
 /// No input forks.
-pub(crate) fn forks() -> usize {
+pub(crate) fn fork_generation() -> usize {
     0
 }
 

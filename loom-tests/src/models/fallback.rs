@@ -53,7 +53,7 @@ pub(super) fn an_event_at_a_busy_threads_shard() {
     shard.run_round_if_vacant(&mut Batch::new());
     assert!(io.poll_readable(&task.waker()).is_pending());
     io.pipe.arrive();
-    // Waiting without driving stands for computing.
+    // Waiters without driving stands for computing.
     assert!(task.wait() <= TWO_BACKOFFS);
     shard.succession().note_parked();
     io.end(&stage);

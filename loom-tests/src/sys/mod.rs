@@ -19,7 +19,7 @@ pub(crate) use crate::NESTED;
 pub(crate) const EDGE: bool = true;
 
 /// Models do not fork.
-pub(crate) fn forks() -> usize {
+pub(crate) fn fork_generation() -> usize {
     0
 }
 

@@ -21,7 +21,7 @@ pub(crate) const NESTED: bool = true;
 pub(crate) const EDGE: bool = true;
 
 /// Nothing forks here.
-pub(crate) fn forks() -> usize {
+pub(crate) fn fork_generation() -> usize {
     0
 }
 

@@ -119,18 +119,18 @@ impl Fallback {
 
     /// Returns `true` if this is the copy in a child that was forked by a waker. It has nothing to
     /// do: all that it knows is the parent's.
-    pub(crate) fn is_inherited(&self) -> bool {
-        self.reactor.first().is_inherited()
+    pub(crate) fn is_from_parent(&self) -> bool {
+        self.reactor.first().is_from_parent()
     }
 
-    /// Runs one scan and one sleep. To be repeated as long as it is not inherited.
+    /// Runs one scan and one sleep. To be repeated as long as it is not the parent's.
     pub(crate) fn step(&mut self) {
         if std::mem::replace(&mut self.steps, true) {
             self.recover();
         }
         self.add_new_shards();
         let scan = self.scan();
-        if !scan.again && !self.is_inherited() {
+        if !scan.again && !self.is_from_parent() {
             self.adapt_backoff(&scan);
             self.sleep(&scan);
         }
@@ -150,7 +150,7 @@ impl Fallback {
         for index in 0..self.shards.len() {
             let state = &mut self.shards[index];
             let shard = state.shard.clone();
-            if shard.is_inherited() {
+            if shard.is_from_parent() {
                 return scan;
             }
             let driven = state.was_driven();

@@ -21,7 +21,7 @@ use super::source::Source;
 use super::timers::{Fired, Sleeper, Timers, WakeTarget};
 use crate::handoff::{Busy, Driving, Succession, Unparker};
 use crate::sync::{Mutex, Ref};
-use crate::sys::{Poller, Polls, Registration, forks};
+use crate::sys::{Poller, Polls, Registration, fork_generation};
 use crate::wheel::Key;
 
 mod drive;
@@ -34,8 +34,8 @@ use sources::Sources;
 pub(crate) struct Shard {
     /// Which shard this is: its key in the fallback's poller.
     index: usize,
-    /// The process's forks when this was made.
-    forks: usize,
+    /// The fork generation of the process that made this.
+    generation: usize,
     poller: Ref<Poller>,
     succession: Succession,
     timers: Mutex<Timers>,
@@ -49,7 +49,7 @@ impl Shard {
     pub(crate) fn new(index: usize, poller: Ref<Poller>, fallback: Ref<Unparker>) -> Shard {
         Shard {
             index,
-            forks: forks(),
+            generation: fork_generation(),
             poller,
             succession: Succession::new(fallback),
             timers: Mutex::new(Timers::new()),
@@ -64,16 +64,16 @@ impl Shard {
     /// Returns `true` if this is a shard of the process that this one was forked from. Then nothing
     /// may be touched: neither the poller, which is the parent's too, nor a lock, whose holder may
     /// not exist here.
-    pub(crate) fn is_inherited(&self) -> bool {
-        self.forks != forks()
+    pub(crate) fn is_from_parent(&self) -> bool {
+        self.generation != fork_generation()
     }
 
     /// # Panics
     ///
     /// In the child of a fork, if the shard is the parent's.
-    pub(crate) fn must_not_be_inherited(&self) {
+    pub(crate) fn assert_not_from_parent(&self) {
         assert!(
-            !self.is_inherited(),
+            !self.is_from_parent(),
             "the process was forked inside block_on: the child cannot go on with that call",
         );
     }
@@ -126,7 +126,7 @@ impl Shard {
         // Cloned without the lock: that is the task's code.
         drop(timers);
         let waker = waker.clone();
-        if self.is_inherited() {
+        if self.is_from_parent() {
             // It forked: the task is to poll again, and finds that the entry is the parent's.
             return waker.wake();
         }

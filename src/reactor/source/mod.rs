@@ -4,7 +4,7 @@
 //!
 //! To the user a source is level-triggered: whoever waits is told if the source is ready, no
 //! matter since when. The poller, where it can, reports edges only: a change to *ready*. The
-//! two meet in one fact for each direction, [`Direction::certain`]: *if the source is ready
+//! two meet in one fact for each direction, [`Direction::edge_guaranteed`]: *if the source is ready
 //! now or becomes so, an event will come*. A wait needs no system call while that holds, and
 //! re-arms the registration otherwise, which makes the poller look at the source again.
 //!
@@ -17,11 +17,11 @@
 //! # Who waits
 //!
 //! Two kinds for each direction. The poll methods (`poll_readable`, `AsyncRead`, …) share one
-//! place: another task that comes replaces the waker, which is woken. Futures (`readable()`,
-//! `read_with`, …) have a place each.
+//! waker: another task that comes replaces it, and it is woken. Futures (`readable()`,
+//! `read_with`, …) are *waiters*, each with a waker of its own.
 //!
-//! An event counter for each direction tells what is fresh: a waiter remembers the counter and
-//! is done when it has moved on.
+//! The *tick* of a direction counts its events: a wait remembers the tick and is over when it has
+//! moved on.
 //!
 //! # Stale sources
 //!
@@ -32,29 +32,29 @@
 //! ([`Source::succeed`]), and a stale source, which its counters tell, never calls the poller.
 
 use std::io;
+use std::mem;
 use std::task::{Context, Poll, Waker};
 
 use super::Shard;
-use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, contain, is_same_task};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic, is_same_task};
 use crate::sys::{Event, Polls, Registration};
 
 mod short_read;
 mod waiters;
 
-use short_read::Drained;
-use waiters::{WaiterKey, Waiting};
+use short_read::ShortRead;
+use waiters::{WaiterKey, Waiters};
 
 /// How many events in a row may come that nobody waits for before a direction's interest is
 /// withdrawn. One such event is normal (it comes while the task is still busy with the last);
 /// a source that nobody reads must not wake a thread for each packet.
 const UNCLAIMED: u8 = 8;
 
-/// The event counter of a stale source, which events never reach.
+/// The tick of a stale source, which events never reach.
 const STALE: usize = usize::MAX;
 
-/// The last value of an event counter before it begins anew. Below what [`Drained`] has of its
-/// own as well.
-const LAST: usize = usize::MAX - 2;
+/// The last tick before they begin anew. Below what [`ShortRead`] has of its own as well.
+const LAST_TICK: usize = usize::MAX - 2;
 
 /// A direction of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,10 @@ pub(crate) struct Source {
     shard: Ref<Shard>,
     /// The key in the shard's poller.
     key: usize,
-    /// Events so far, for each direction. Written under the lock.
-    events: [AtomicUsize; 2],
-    /// Whether there is nothing to read, as far as reads that fell short tell.
-    drained: Drained,
+    /// The tick of each direction. Written under the lock.
+    ticks: [AtomicUsize; 2],
+    /// Whether there is nothing to read, as far as short reads tell.
+    short_read: ShortRead,
     state: Mutex<[Direction; 2]>,
 }
 
@@ -86,25 +86,34 @@ impl std::fmt::Debug for Source {
             .field("registration", &self.registration)
             .field("shard", &self.shard.index())
             .field("key", &self.key)
-            .field("events", &self.events)
-            .field("drained", &self.drained)
+            .field("ticks", &self.ticks)
+            .field("short_read", &self.short_read)
             .field("state", &self.state)
             .finish()
     }
+}
+
+/// The waker that another one took the place of: woken or dropped outside the lock.
+enum Replaced {
+    Nothing,
+    /// That of another task, which is woken.
+    Task(Waker),
+    /// An earlier one of the same waiter.
+    Waiter(Waker),
 }
 
 #[derive(Debug, Default)]
 struct Direction {
     /// The task of the poll methods.
     waker: Option<Waker>,
-    /// The event counter when that task was told `Pending`, until it is told `Ready`.
+    /// The tick when that task got `Pending`, until it gets `Ready`.
     since: Option<usize>,
     /// The futures that wait.
-    waiters: Waiting,
+    waiters: Waiters,
     /// Whether interest in this direction is registered.
     armed: bool,
     /// See the module documentation.
-    certain: bool,
+    edge_guaranteed: bool,
     /// Events in a row that nobody waited for.
     unclaimed: u8,
 }
@@ -119,7 +128,7 @@ impl Direction {
         let before = wakers.len();
         wakers.extend(self.waker.take());
         self.waiters.take_all(wakers);
-        self.certain = false;
+        self.edge_guaranteed = false;
         self.unclaimed = if wakers.len() > before { 0 } else { self.unclaimed.saturating_add(1) };
     }
 }
@@ -127,13 +136,13 @@ impl Direction {
 impl Source {
     pub(crate) fn new(registration: Registration, shard: Ref<Shard>, key: usize) -> Source {
         let exceptions = registration.keeps_interest() && shard.poller().reports_exceptions();
-        let drained = Drained::new(exceptions && registration.is_tcp());
+        let short_read = ShortRead::new(exceptions && registration.is_tcp());
         Source {
             registration,
             shard,
             key,
-            events: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            drained,
+            ticks: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            short_read,
             state: Mutex::new([Direction::default(), Direction::default()]),
         }
     }
@@ -157,8 +166,8 @@ impl Source {
     /// # Errors
     ///
     /// In the child of a fork, if the source was registered by the parent.
-    fn must_not_be_inherited(&self) -> io::Result<()> {
-        if self.shard.is_inherited() {
+    fn check_not_from_parent(&self) -> io::Result<()> {
+        if self.shard.is_from_parent() {
             return Err(io::Error::other(
                 "the source was registered by the process that this one was forked from",
             ));
@@ -166,43 +175,41 @@ impl Source {
         Ok(())
     }
 
-    /// Returns the event counter, to be read before an operation is tried.
+    /// Returns the tick, to be read before an operation is tried.
     ///
     /// # Errors
     ///
     /// If the source is stale: the operation would be done to a stranger's descriptor.
     pub(crate) fn begin(&self, interest: Interest) -> io::Result<usize> {
-        match self.events(interest) {
+        match self.tick(interest) {
             STALE => Err(stale()),
-            events => Ok(events),
+            tick => Ok(tick),
         }
     }
 
-    /// Returns the event counter.
-    fn events(&self, interest: Interest) -> usize {
+    fn tick(&self, interest: Interest) -> usize {
         // Ordering: Acquire, with the Release in `on_event`: the operation that follows comes
         // after the event that was counted. If it were done before this look, it could find
         // nothing, the event come and be counted here, and the wait count on an event that is
         // over. A value that is out of date only makes the operation be tried again.
-        self.events[interest as usize].load(Ordering::Acquire)
+        self.ticks[interest as usize].load(Ordering::Acquire)
     }
 
-    /// Whether a read is known to find nothing, when the event counter is `events`: it can be
-    /// left out and is as good as one that ended in `WouldBlock`.
+    /// Returns `true` if a read at this tick is known to find nothing: it can be left out and is as
+    /// good as one that ended in `WouldBlock`.
     ///
     /// Only while interest in reading is registered. Without it, no event tells of what has come
     /// since, and who tries a read from time to time without waiting would never find it.
-    pub(crate) fn is_drained(&self, events: usize) -> bool {
+    pub(crate) fn is_known_empty(&self, tick: usize) -> bool {
         // In the child of a fork the events are the parent's.
-        self.drained.since(events)
-            && !self.shard.is_inherited()
+        self.short_read.since(tick)
+            && !self.shard.is_from_parent()
             && self.state.lock()[Interest::Read as usize].armed
     }
 
-    /// Notes that a read fell short of what it was asked for, before which the event counter
-    /// was `before`.
-    pub(crate) fn fell_short(&self, before: usize) {
-        self.drained.note(before);
+    /// Notes a short read, which began at tick `before`.
+    pub(crate) fn note_short_read(&self, before: usize) {
+        self.short_read.note(before);
     }
 
     /// `poll_readable` and `poll_writable`: ready if there was an event since the last
@@ -215,8 +222,8 @@ impl Source {
         self.poll(interest, cx, None)
     }
 
-    /// For a system call of this crate's own on this descriptor that ended in `WouldBlock`, and
-    /// before which the event counter was `before`. Ready if it is to be tried again at once.
+    /// Waits after a system call of this crate's own on this descriptor that began at tick `before`
+    /// and ended in `WouldBlock`. Ready if it is to be tried again at once.
     pub(crate) fn poll_after_would_block(
         &self,
         interest: Interest,
@@ -232,31 +239,55 @@ impl Source {
         cx: &mut Context<'_>,
         would_block: Option<usize>,
     ) -> Poll<io::Result<()>> {
-        // Cloned before the lock: that is the task's code, and might even fork.
-        let waker = cx.waker().clone();
-        self.must_not_be_inherited()?;
-        let mut state = self.state.lock();
-        let events = self.begin(interest)?;
-        let direction = &mut state[interest as usize];
-        match would_block {
-            Some(before) if before != events => return Poll::Ready(Ok(())),
-            Some(_) => direction.certain |= direction.armed && self.trusts(interest),
-            None if direction.since.is_some_and(|since| since != events) => {
-                direction.since = None;
-                return Poll::Ready(Ok(()));
+        self.wait(interest, cx, |direction, tick, waker, trusted| {
+            match would_block {
+                Some(before) if before != tick => return None,
+                Some(_) => direction.edge_guaranteed |= direction.armed && trusted,
+                None if direction.since.is_some_and(|since| since != tick) => {
+                    direction.since = None;
+                    return None;
+                }
+                None => {}
             }
-            None => {}
-        }
-        direction.since = Some(events);
-        let stays = direction.waker.as_ref().is_some_and(|old| is_same_task(old, &waker));
-        let (replaced, spare) =
-            if stays { (None, Some(waker)) } else { (direction.waker.replace(waker), None) };
+            direction.since = Some(tick);
+            let stays = direction
+                .waker
+                .as_ref()
+                .zip(waker.as_ref())
+                .is_some_and(|(old, new)| is_same_task(old, new));
+            let replaced =
+                if stays { None } else { mem::replace(&mut direction.waker, waker.take()) };
+            Some(replaced.map_or(Replaced::Nothing, Replaced::Task))
+        })
+    }
+
+    /// Leaves the task's waker in a direction and ensures that an event comes. `enter` puts it
+    /// there, or returns `None` if there is nothing to wait for. It is told the tick and whether
+    /// the system's `WouldBlock` is trusted.
+    fn wait(
+        &self,
+        interest: Interest,
+        cx: &mut Context<'_>,
+        enter: impl FnOnce(&mut Direction, usize, &mut Option<Waker>, bool) -> Option<Replaced>,
+    ) -> Poll<io::Result<()>> {
+        // Cloned before the lock: that is the task's code, and might even fork. What is left of it
+        // is dropped after the lock.
+        let mut waker = Some(cx.waker().clone());
+        self.check_not_from_parent()?;
+        let mut state = self.state.lock();
+        let tick = self.begin(interest)?;
+        let trusted = self.trusts(interest);
+        let direction = &mut state[interest as usize];
+        let Some(replaced) = enter(direction, tick, &mut waker, trusted) else {
+            return Poll::Ready(Ok(()));
+        };
         let armed = self.arm(&mut state, interest);
         drop(state);
-        drop(spare);
-        if let Some(replaced) = replaced {
-            // Another task waited here and is told, so that it can try and wait again.
-            contain(|| replaced.wake());
+        match replaced {
+            // Another task waited here: it can try and wait again.
+            Replaced::Task(waker) => catch_panic(|| waker.wake()),
+            Replaced::Waiter(waker) => drop(waker),
+            Replaced::Nothing => {}
         }
         match armed {
             Ok(()) => Poll::Pending,
@@ -270,7 +301,7 @@ impl Source {
         match interest {
             Interest::Read => {
                 self.registration.trusts_reads()
-                    && !(self.registration.is_tcp() && self.drained.is_given_up())
+                    && !(self.registration.is_tcp() && self.short_read.is_given_up())
             }
             Interest::Write => self.registration.trusts_writes(),
         }
@@ -289,19 +320,19 @@ impl Source {
         for direction in state.iter_mut() {
             direction.claim(wakers);
         }
-        for events in &self.events {
+        for tick in &self.ticks {
             // Ordering: Release, as in `on_event`; who reads it with Acquire before an operation
             // does not do that to the successor, unless it had begun before.
-            events.store(STALE, Ordering::Release);
+            tick.store(STALE, Ordering::Release);
         }
         Ok(())
     }
 
-    /// Sees to it that an event comes if the source is ready or becomes so.
+    /// Ensures that an event comes if the source is ready or becomes so.
     fn arm(&self, state: &mut [Direction; 2], interest: Interest) -> io::Result<()> {
         let direction = &mut state[interest as usize];
         direction.unclaimed = 0;
-        if direction.armed && direction.certain {
+        if direction.armed && direction.edge_guaranteed {
             return Ok(());
         }
         direction.armed = true;
@@ -316,8 +347,8 @@ impl Source {
     fn register(&self, state: &mut [Direction; 2]) -> io::Result<()> {
         let [read, write] = state;
         self.registration.modify(self.shard.poller(), self.key, read.armed, write.armed)?;
-        read.certain = read.armed;
-        write.certain = write.armed;
+        read.edge_guaranteed = read.armed;
+        write.edge_guaranteed = write.armed;
         Ok(())
     }
 
@@ -325,23 +356,23 @@ impl Source {
     /// them, whatever happens.
     pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
-        if self.events(Interest::Read) == STALE {
+        if self.tick(Interest::Read) == STALE {
             // It may be that its old file lives on elsewhere.
             return;
         }
         let keeps_interest = self.registration.keeps_interest();
         if event.exceptional {
-            self.drained.give_up();
+            self.short_read.give_up();
         }
         for (interest, happened) in
             [(Interest::Write, event.writable), (Interest::Read, event.readable)]
         {
             if happened {
-                let next =
-                    if self.events(interest) == LAST { 0 } else { self.events(interest) + 1 };
-                // Ordering: Release, with the Acquire in `events`. It does not race: it is
-                // written under the lock.
-                self.events[interest as usize].store(next, Ordering::Release);
+                let tick = self.tick(interest);
+                let next = if tick == LAST_TICK { 0 } else { tick + 1 };
+                // Ordering: Release, with the Acquire in `tick`. It does not race: it is written
+                // under the lock.
+                self.ticks[interest as usize].store(next, Ordering::Release);
                 state[interest as usize].claim(wakers);
             }
         }
@@ -358,7 +389,7 @@ impl Source {
             // The poller has forgotten all interest with the event.
             for direction in state.iter_mut() {
                 direction.armed = direction.is_waited_for();
-                direction.certain = false;
+                direction.edge_guaranteed = false;
             }
             if !state.iter().any(|direction| direction.armed) {
                 return;
@@ -380,26 +411,18 @@ impl Source {
         waiter: &mut Waiter,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let waker = cx.waker().clone();
-        self.must_not_be_inherited()?;
-        let mut state = self.state.lock();
-        let events = self.begin(interest)?;
-        let direction = &mut state[interest as usize];
-        if waiter.since.is_some_and(|since| since != events) {
-            return Poll::Ready(Ok(()));
-        }
-        if waiter.would_block {
-            direction.certain |= direction.armed && self.trusts(interest);
-        }
-        waiter.since = Some(events);
-        let replaced = direction.waiters.put(&mut waiter.key, waker);
-        let armed = self.arm(&mut state, interest);
-        drop(state);
-        drop(replaced);
-        match armed {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.wait(interest, cx, |direction, tick, waker, trusted| {
+            if waiter.since.is_some_and(|since| since != tick) {
+                return None;
+            }
+            if waiter.would_block {
+                direction.edge_guaranteed |= direction.armed && trusted;
+            }
+            waiter.since = Some(tick);
+            let replaced =
+                waker.take().and_then(|waker| direction.waiters.put(&mut waiter.key, waker));
+            Some(replaced.map_or(Replaced::Nothing, Replaced::Waiter))
+        })
     }
 
     /// How long the list of waiting futures is, and for how many it has memory.
@@ -411,7 +434,7 @@ impl Source {
     /// Ends a future's wait.
     pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
         let key = waiter.key.take();
-        if let Some(key) = key.filter(|_| !self.shard.is_inherited()) {
+        if let Some(key) = key.filter(|_| !self.shard.is_from_parent()) {
             let waker = self.state.lock()[interest as usize].waiters.remove(key);
             drop(waker);
         }
@@ -432,7 +455,7 @@ fn stale() -> io::Error {
 pub(crate) struct Waiter {
     /// What its waker is known by, once it was polled.
     key: Option<WaiterKey>,
-    /// The event counter that an event must differ from.
+    /// The tick that it waits to end.
     since: Option<usize>,
     /// Whether it began with an operation of this crate's that ended in `WouldBlock`.
     would_block: bool,
@@ -444,8 +467,8 @@ impl Waiter {
         Waiter::default()
     }
 
-    /// Waits after an operation of this crate's that ended in `WouldBlock`, and before which
-    /// the event counter was `before`.
+    /// Waits after an operation of this crate's own that began at tick `before` and ended in
+    /// `WouldBlock`.
     pub(crate) fn after_would_block(before: usize) -> Waiter {
         Waiter { key: None, since: Some(before), would_block: true }
     }

@@ -27,13 +27,13 @@ const NEVER: usize = usize::MAX;
 
 /// [`UNKNOWN`], [`NEVER`], or one more than the event counter at which the source was drained.
 #[derive(Debug)]
-pub(super) struct Drained(AtomicUsize);
+pub(super) struct ShortRead(AtomicUsize);
 
-impl Drained {
+impl ShortRead {
     /// For a source whose short reads tell that it is drained, as long as its poller reports
     /// nothing exceptional, or for another.
-    pub(super) fn new(possible: bool) -> Drained {
-        Drained(AtomicUsize::new(if possible { UNKNOWN } else { NEVER }))
+    pub(super) fn new(possible: bool) -> ShortRead {
+        ShortRead(AtomicUsize::new(if possible { UNKNOWN } else { NEVER }))
     }
 
     /// Whether the source is known to have been drained after event number `events`.
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn it_holds_until_the_next_event() {
-        let drained = Drained::new(true);
+        let drained = ShortRead::new(true);
         assert!(!drained.since(0));
         drained.note(0);
         assert!(drained.since(0));
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn once_given_up_it_is_never_known_again() {
-        for give_up in [(|| Drained::new(false)) as fn() -> Drained, || {
-            let drained = Drained::new(true);
+        for give_up in [(|| ShortRead::new(false)) as fn() -> ShortRead, || {
+            let drained = ShortRead::new(true);
             drained.note(0);
             drained.give_up();
             drained

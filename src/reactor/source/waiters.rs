@@ -15,7 +15,7 @@ const SPARE: usize = 16;
 pub(crate) type WaiterKey = u64;
 
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct Waiters {
     /// By key, ascending. `None`: removed.
     list: Vec<(WaiterKey, Option<Waker>)>,
     /// Those in the list that are not removed.
@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
     next: WaiterKey,
 }
 
-impl Waiting {
+impl Waiters {
     /// Puts a waker in for a waiter, in the place of the one that it had there, if any, which is
     /// returned to be dropped outside the lock.
     #[must_use]
@@ -96,14 +96,14 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn crowd(waiting: &mut Waiting, size: usize) -> Vec<WaiterKey> {
+    fn crowd(waiting: &mut Waiters, size: usize) -> Vec<WaiterKey> {
         (0..size).map(|_| waiting.push(Waker::noop().clone())).collect()
     }
 
     /// An event walks the list under two locks.
     #[test]
     fn removed_waiters_lengthen_no_later_walk() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiters::default();
         let keys = crowd(&mut waiting, 100_000);
         // The last one stays: what is above all others must not hold the rest.
         for (removed, key) in keys[..99_999].iter().enumerate() {
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn claimed_crowd_gives_its_memory_back() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiters::default();
         crowd(&mut waiting, 100_000);
         let mut wakers = Vec::new();
         waiting.take_all(&mut wakers);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn coming_and_going_at_any_size_is_amortised() {
         for size in [0, 1, 15, 16, 17, 100, 1_000, 4_096] {
-            let mut waiting = Waiting::default();
+            let mut waiting = Waiters::default();
             let mut keys = std::collections::VecDeque::from(crowd(&mut waiting, size));
             let (mut moved, mut before) = (0, waiting.size());
             for round in 0..20_000 {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn key_of_a_claimed_waiter_finds_nobody_else() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiters::default();
         let mut key = None;
         assert!(waiting.put(&mut key, Waker::noop().clone()).is_none());
         let old = key;

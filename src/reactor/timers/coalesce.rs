@@ -23,7 +23,7 @@ const PERIOD: u64 = 2_000_000;
 
 /// All times are wheel time.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Coalescer {
     /// Since when timers are counted.
     since: u64,
     /// How many went off since then.
@@ -34,7 +34,7 @@ pub(super) struct Pace {
     gap: u64,
 }
 
-impl Pace {
+impl Coalescer {
     /// Notes that timers went off.
     pub(super) fn fired(&mut self, now: u64, count: usize) {
         if count == 0 {
@@ -54,7 +54,7 @@ impl Pace {
     /// Until when a sleep may last although the next timer is due at `next`. Never before it,
     /// and after it by [`LONGEST`] at most, also when the clock has stepped back since the last
     /// ones went off.
-    pub(super) fn put_off(&self, next: u64) -> u64 {
+    pub(super) fn coalesced(&self, next: u64) -> u64 {
         let gathered = self.last.saturating_add(self.gap);
         next.max(gathered.min(next.saturating_add(LONGEST)))
     }
@@ -66,32 +66,32 @@ mod tests {
 
     /// Lets a timer go off every so many nanoseconds for a while, from a start; returns the
     /// end.
-    fn run(pace: &mut Pace, start: u64, apart: u64) -> u64 {
+    fn run(coalescer: &mut Coalescer, start: u64, apart: u64) -> u64 {
         let end = start + 5 * PERIOD;
-        (start..end).step_by(apart as usize).for_each(|now| pace.fired(now, 1));
+        (start..end).step_by(apart as usize).for_each(|now| coalescer.fired(now, 1));
         end
     }
 
     #[test]
     fn sparse_timers_are_not_put_off() {
-        let mut pace = Pace::default();
-        let end = run(&mut pace, 1_000_000_000, SPARSE + 1_000);
-        assert_eq!(pace.put_off(end + 1), end + 1);
+        let mut coalescer = Coalescer::default();
+        let end = run(&mut coalescer, 1_000_000_000, SPARSE + 1_000);
+        assert_eq!(coalescer.coalesced(end + 1), end + 1);
     }
 
     #[test]
     fn timers_that_are_just_dense_enough_are_put_off() {
-        let mut pace = Pace::default();
-        let end = run(&mut pace, 1_000_000_000, SPARSE);
-        assert!(pace.put_off(end) > end);
+        let mut coalescer = Coalescer::default();
+        let end = run(&mut coalescer, 1_000_000_000, SPARSE);
+        assert!(coalescer.coalesced(end) > end);
     }
 
     #[test]
     fn dense_timers_are_put_off_by_a_batch_and_never_by_more_than_the_longest() {
         for apart in [100, 1_000, 5_000, 20_000] {
-            let mut pace = Pace::default();
-            let end = run(&mut pace, 1_000_000_000, apart);
-            let put_off = pace.put_off(end) - end;
+            let mut coalescer = Coalescer::default();
+            let end = run(&mut coalescer, 1_000_000_000, apart);
+            let put_off = coalescer.coalesced(end) - end;
             assert!(put_off > 4 * apart, "{apart} ns apart: put off by {put_off}");
             assert!(put_off <= LONGEST.min(BATCH * apart), "{apart} ns apart: {put_off}");
         }
@@ -99,24 +99,24 @@ mod tests {
 
     #[test]
     fn what_is_due_later_is_not_put_off_by_what_went_off_before() {
-        let mut pace = Pace::default();
-        let end = run(&mut pace, 1_000_000_000, 1_000);
-        assert_eq!(pace.put_off(end + LONGEST), end + LONGEST);
+        let mut coalescer = Coalescer::default();
+        let end = run(&mut coalescer, 1_000_000_000, 1_000);
+        assert_eq!(coalescer.coalesced(end + LONGEST), end + LONGEST);
     }
 
     #[test]
     fn after_a_pause_nothing_is_put_off() {
-        let mut pace = Pace::default();
-        let end = run(&mut pace, 1_000_000_000, 1_000);
+        let mut coalescer = Coalescer::default();
+        let end = run(&mut coalescer, 1_000_000_000, 1_000);
         let later = end + 1_000_000_000;
-        pace.fired(later, 1);
-        assert_eq!(pace.put_off(later + 1), later + 1);
+        coalescer.fired(later, 1);
+        assert_eq!(coalescer.coalesced(later + 1), later + 1);
     }
 
     #[test]
     fn one_great_burst_after_a_long_sleep_does_not_set_the_pace() {
-        let mut pace = Pace::default();
-        pace.fired(10_000_000_000, 10_000);
-        assert_eq!(pace.put_off(10_000_000_001), 10_000_000_001);
+        let mut coalescer = Coalescer::default();
+        coalescer.fired(10_000_000_000, 10_000);
+        assert_eq!(coalescer.coalesced(10_000_000_001), 10_000_000_001);
     }
 }

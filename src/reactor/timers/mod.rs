@@ -16,7 +16,7 @@ use crate::wheel::{Key, Wheel};
 mod coalesce;
 mod placeholder;
 
-use coalesce::Pace;
+use coalesce::Coalescer;
 use placeholder::{placeholder, stamp};
 
 /// The most timers that one round hands out, so that a storm of them cannot starve I/O.
@@ -56,7 +56,7 @@ pub(crate) struct Timers {
     /// Gives back what a burst of timers took while others are left, and keeps what few need.
     wheel: Wheel<Waker, Pages>,
     sleeper: Sleeper,
-    pace: Pace,
+    coalescer: Coalescer,
     /// The stamp of the waker that was taken out last, an even number.
     taken: usize,
 }
@@ -69,7 +69,7 @@ impl Timers {
         Timers {
             wheel: Wheel::giving_back(),
             sleeper: Sleeper::Nobody,
-            pace: Pace::default(),
+            coalescer: Coalescer::default(),
             taken: 0,
         }
     }
@@ -132,7 +132,7 @@ impl Timers {
             Sleeper::Fallback { until } => (until, WakeTarget::Fallback),
         };
         // Where timers are dense, a sleep for this one would last as long.
-        if self.pace.put_off(deadline) >= until {
+        if self.coalescer.coalesced(deadline) >= until {
             return WakeTarget::None;
         }
         self.sleeper = Sleeper::Nobody;
@@ -141,7 +141,7 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Whether there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers { wheel, pace, taken, .. } = self;
+        let Timers { wheel, coalescer, taken, .. } = self;
         let progress = wheel.fire(now, BUDGET, |key, _, registered| {
             if let Some(stamp) = stamp(registered) {
                 // It is out already, and whoever took it looks here when putting it back. That
@@ -153,7 +153,7 @@ impl Timers {
             let waker = mem::replace(registered, placeholder(*taken));
             fired.push(Fired { key, stamp: *taken, waker });
         });
-        pace.fired(now, progress.expired);
+        coalescer.fired(now, progress.expired);
         progress.more
     }
 
@@ -185,7 +185,7 @@ impl Timers {
     /// Until when a sleep may last, or [`NEVER`]: until the earliest deadline, or where timers
     /// are dense, until a few are due.
     pub(crate) fn sleep_until(&self) -> u64 {
-        self.wheel.next_deadline().map_or(NEVER, |next| self.pace.put_off(next))
+        self.wheel.next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next))
     }
 
     pub(crate) fn sleeper(&self) -> Sleeper {

@@ -11,7 +11,7 @@ use std::io;
 
 /// Forks that lie between the first process with a reactor and this one.
 #[cfg(unix)]
-pub(crate) use unix::forks;
+pub(crate) use unix::fork_generation;
 
 /// Has forks counted from now on, in this process and all of its children.
 #[cfg(unix)]
@@ -21,7 +21,7 @@ pub(crate) fn count_forks() -> io::Result<()> {
 
 /// Nothing forks here.
 #[cfg(not(unix))]
-pub(crate) fn forks() -> usize {
+pub(crate) fn fork_generation() -> usize {
     0
 }
 
@@ -39,7 +39,7 @@ mod unix {
     static FORKS: AtomicUsize = AtomicUsize::new(0);
     static COUNTED: AtomicBool = AtomicBool::new(false);
 
-    pub(crate) fn forks() -> usize {
+    pub(crate) fn fork_generation() -> usize {
         // Ordering: Relaxed. It changes only while a process has a single thread: in a child,
         // before `fork` returns there.
         FORKS.load(Ordering::Relaxed)
@@ -47,7 +47,7 @@ mod unix {
 
     /// In the child, on its only thread. It may do what a signal handler may.
     extern "C" fn forked() {
-        // Ordering: Relaxed, as in `forks`.
+        // Ordering: Relaxed, as in `fork_generation`.
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
 
