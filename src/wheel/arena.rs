@@ -15,7 +15,7 @@ pub(super) const BLOCK: usize = 4096;
 pub(super) struct Entry<T> {
     /// Where in its slot's list the entry stands, `NONE` if it is idle. Of a free one, the next
     /// that is free.
-    pub(super) position: u32,
+    pub(super) list_index: u32,
     /// The generation of the entry here, or of the one that comes next. No key that is out has
     /// the generation of a free one, so that it tells whether an entry is there as well.
     generation: u32,
@@ -26,12 +26,12 @@ pub(super) struct Entry<T> {
 impl<T> Element for Entry<T> {
     #[inline]
     fn next_free(&self) -> u32 {
-        self.position
+        self.list_index
     }
 
     #[inline]
     fn set_next_free(&mut self, next: u32) {
-        self.position = next;
+        self.list_index = next;
     }
 
     fn generation(&self) -> u32 {
@@ -105,7 +105,7 @@ impl<T, M: Memory> Arena<T, M> {
     #[inline]
     pub(super) fn unscheduled(&mut self, index: u32) -> (Key, Option<&mut T>) {
         let entry = self.entries.at_mut(index);
-        entry.position = NONE;
+        entry.list_index = NONE;
         (Key::new(index, entry.generation), entry.value.as_mut())
     }
 
@@ -117,10 +117,10 @@ impl<T, M: Memory> Arena<T, M> {
     /// Adds an entry. It is in no slot yet.
     pub(super) fn insert(&mut self, value: T) -> Key {
         self.len += 1;
-        let fresh = |generation| Entry { position: NONE, generation, value: None };
+        let fresh = |generation| Entry { list_index: NONE, generation, value: None };
         self.entries.take(fresh, |index, entry| {
             entry.value = Some(value);
-            entry.position = NONE;
+            entry.list_index = NONE;
             Key::new(index, entry.generation)
         })
     }

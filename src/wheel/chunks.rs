@@ -1,28 +1,28 @@
 //! The lists of the slots: which entries wait in each, and until when, in no order.
 //!
 //! A list is a stack of chunks of two cache lines, each with the deadlines and the indices of
-//! ten entries. That is what makes walking over a slot fast: an entry is moved down a level
+//! ten entries. That is what makes walking over a slot fast: an entry is cascaded to a lower level
 //! without being read, where a list linked through the entries would wait for memory at each
 //! of them. Any entry can be taken out, since the last one moves into its place; so only the
 //! topmost chunk of a list is ever partly filled.
 
 use super::blocks::{Blocks, Element};
-use super::levels::Place;
 use super::memory::Memory;
+use super::slot::SlotId;
 
-/// No chunk, and no place in one.
+/// No chunk, and no list index.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Entries in a chunk: with the link to the chunk below and the place they fill 126 bytes.
+/// Entries in a chunk: with the link to the chunk below and the slot id they fill 126 bytes.
 const CHUNK: usize = 10;
 
 /// Chunks in a block.
 const BLOCK: usize = 1024;
 
-/// A position in a list is a chunk's number, shifted by this, plus the number in the chunk.
-const POSITION_BITS: u32 = 4;
+/// A list index is a chunk's number, shifted by this, plus the number in the chunk.
+const LIST_INDEX_BITS: u32 = 4;
 
-/// How many entries may be in lists at a time, so that positions fit in 32 bits. That leaves
+/// How many entries may be in lists at a time, so that list indices fit in 32 bits. That leaves
 /// room for a partly filled chunk in every slot.
 pub(super) const MOST_ENTRIES: usize = 1 << 31;
 
@@ -38,7 +38,7 @@ pub(super) struct Chunk {
     below: u32,
     /// The slot whose list it belongs to: here it costs an entry a fraction of what it would
     /// in the entry itself.
-    place: Place,
+    slot_id: SlotId,
 }
 
 impl Chunk {
@@ -67,14 +67,14 @@ impl Element for Chunk {
     }
 }
 
-/// The chunks of all lists. A list is known by the position of its last entry, its top.
+/// The chunks of all lists. A list is known by the list index of its last entry, its top.
 pub(super) struct Chunks<M: Memory> {
     blocks: Blocks<Chunk, M, BLOCK>,
 }
 
 impl<M: Memory> Chunks<M> {
     pub(super) fn new() -> Chunks<M> {
-        Chunks { blocks: Blocks::new(1 << (u32::BITS - POSITION_BITS)) }
+        Chunks { blocks: Blocks::new(1 << (u32::BITS - LIST_INDEX_BITS)) }
     }
 
     /// See [`Blocks::giving_back`].
@@ -88,58 +88,58 @@ impl<M: Memory> Chunks<M> {
         if self.blocks.gives_back() { chunks.giving_back() } else { chunks }
     }
 
-    /// The deadline at a position.
+    /// Returns the deadline at a list index.
     #[inline]
-    pub(super) fn deadline(&self, position: u32) -> u64 {
-        self.blocks.at(position >> POSITION_BITS).deadlines[number(position)]
+    pub(super) fn deadline(&self, list_index: u32) -> u64 {
+        self.blocks.at(list_index >> LIST_INDEX_BITS).deadlines[number(list_index)]
     }
 
-    /// The index and the deadline at a position.
+    /// Returns the index and the deadline at a list index.
     #[inline]
-    pub(super) fn entry(&self, position: u32) -> (u32, u64) {
-        let chunk = self.blocks.at(position >> POSITION_BITS);
-        (chunk.indices[number(position)], chunk.deadlines[number(position)])
+    pub(super) fn entry(&self, list_index: u32) -> (u32, u64) {
+        let chunk = self.blocks.at(list_index >> LIST_INDEX_BITS);
+        (chunk.indices[number(list_index)], chunk.deadlines[number(list_index)])
     }
 
     /// The index and the deadline of a list's only entry, `None` if there are more.
     #[inline]
     pub(super) fn lone_entry(&self, top: u32) -> Option<(u32, u64)> {
-        let chunk = self.blocks.at(top >> POSITION_BITS);
+        let chunk = self.blocks.at(top >> LIST_INDEX_BITS);
         let is_alone = number(top) == 0 && chunk.below == NONE;
         is_alone.then(|| (chunk.indices[0], chunk.deadlines[0]))
     }
 
-    /// Puts another deadline at a position.
+    /// Puts another deadline at a list index.
     #[inline]
-    pub(super) fn set_deadline(&mut self, position: u32, deadline: u64) {
-        self.blocks.at_mut(position >> POSITION_BITS).deadlines[number(position)] = deadline;
+    pub(super) fn set_deadline(&mut self, list_index: u32, deadline: u64) {
+        self.blocks.at_mut(list_index >> LIST_INDEX_BITS).deadlines[number(list_index)] = deadline;
     }
 
-    /// Puts an index and a deadline at a position.
+    /// Puts an index and a deadline at a list index.
     #[inline]
-    pub(super) fn set(&mut self, position: u32, index: u32, deadline: u64) {
-        let chunk = self.blocks.at_mut(position >> POSITION_BITS);
-        chunk.indices[number(position)] = index;
-        chunk.deadlines[number(position)] = deadline;
+    pub(super) fn set(&mut self, list_index: u32, index: u32, deadline: u64) {
+        let chunk = self.blocks.at_mut(list_index >> LIST_INDEX_BITS);
+        chunk.indices[number(list_index)] = index;
+        chunk.deadlines[number(list_index)] = deadline;
     }
 
-    /// The slot of the list that a position is in.
+    /// Returns the slot of the list that a list index is in.
     #[inline]
-    pub(super) fn place(&self, position: u32) -> Place {
-        self.blocks.at(position >> POSITION_BITS).place
+    pub(super) fn slot_id(&self, list_index: u32) -> SlotId {
+        self.blocks.at(list_index >> LIST_INDEX_BITS).slot_id
     }
 
     /// Puts an entry on top of the list of a slot and returns the new top.
     #[inline(never)]
-    pub(super) fn push(&mut self, place: Place, top: u32, index: u32, deadline: u64) -> u32 {
-        let position = if top != NONE && number(top) < CHUNK - 1 {
+    pub(super) fn push(&mut self, slot_id: SlotId, top: u32, index: u32, deadline: u64) -> u32 {
+        let list_index = if top != NONE && number(top) < CHUNK - 1 {
             top + 1
         } else {
-            let below = if top == NONE { NONE } else { top >> POSITION_BITS };
-            self.take_chunk(place, below) << POSITION_BITS
+            let below = if top == NONE { NONE } else { top >> LIST_INDEX_BITS };
+            self.take_chunk(slot_id, below) << LIST_INDEX_BITS
         };
-        self.set(position, index, deadline);
-        position
+        self.set(list_index, index, deadline);
+        list_index
     }
 
     /// Takes the top off the list and returns the new top, `NONE` if the list is empty now.
@@ -148,39 +148,39 @@ impl<M: Memory> Chunks<M> {
         if number(top) > 0 {
             return top - 1;
         }
-        top_of(self.blocks.free(top >> POSITION_BITS, |chunk| (chunk.below, true)))
+        top_of(self.blocks.free(top >> LIST_INDEX_BITS, |chunk| (chunk.below, true)))
     }
 
     /// Takes the topmost chunk off a list that is not empty. Returns it, how many of its entries
     /// are good, and the new top.
     #[inline]
     pub(super) fn pop_chunk(&mut self, top: u32) -> (Chunk, usize, u32) {
-        let taken = *self.blocks.at(top >> POSITION_BITS);
-        self.blocks.free(top >> POSITION_BITS, |_| ((), true));
+        let taken = *self.blocks.at(top >> LIST_INDEX_BITS);
+        self.blocks.free(top >> LIST_INDEX_BITS, |_| ((), true));
         (taken, number(top) + 1, top_of(taken.below))
     }
 
     /// Whether a list, which is not empty, has more than one chunk.
     #[inline]
     pub(super) fn has_more(&self, top: u32) -> bool {
-        self.blocks.at(top >> POSITION_BITS).below != NONE
+        self.blocks.at(top >> LIST_INDEX_BITS).below != NONE
     }
 
-    /// The position below another one in a list, `NONE` from the bottom.
+    /// Returns the list index below another one, `NONE` from the bottom.
     #[inline]
-    pub(super) fn below(&self, position: u32) -> u32 {
-        if number(position) > 0 {
-            return position - 1;
+    pub(super) fn below(&self, list_index: u32) -> u32 {
+        if number(list_index) > 0 {
+            return list_index - 1;
         }
-        top_of(self.blocks.at(position >> POSITION_BITS).below)
+        top_of(self.blocks.at(list_index >> LIST_INDEX_BITS).below)
     }
 
     #[inline]
-    fn take_chunk(&mut self, place: Place, below: u32) -> u32 {
-        let fresh = |_| Chunk { deadlines: [0; CHUNK], indices: [NONE; CHUNK], below, place };
+    fn take_chunk(&mut self, slot_id: SlotId, below: u32) -> u32 {
+        let fresh = |_| Chunk { deadlines: [0; CHUNK], indices: [NONE; CHUNK], below, slot_id };
         self.blocks.take(fresh, |number, chunk| {
             chunk.below = below;
-            chunk.place = place;
+            chunk.slot_id = slot_id;
             number
         })
     }
@@ -198,17 +198,17 @@ impl<M: Memory> Chunks<M> {
     }
 }
 
-/// The last position of a chunk that has another one above it, and is full therefore.
+/// Returns the last list index of a chunk that has another one above it, and is full therefore.
 #[inline]
 fn top_of(chunk: u32) -> u32 {
     match chunk {
         NONE => NONE,
-        chunk => (chunk << POSITION_BITS) + CHUNK as u32 - 1,
+        chunk => (chunk << LIST_INDEX_BITS) + CHUNK as u32 - 1,
     }
 }
 
-/// Which of a chunk's indices a position means.
+/// Returns which of a chunk's indices a list index means.
 #[inline]
-fn number(position: u32) -> usize {
-    position as usize % (1 << POSITION_BITS)
+fn number(list_index: u32) -> usize {
+    list_index as usize % (1 << LIST_INDEX_BITS)
 }

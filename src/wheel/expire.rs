@@ -1,34 +1,34 @@
-//! Handing out what is due, and moving entries down to where they can be.
+//! Expiry: due entries out of the wheel, and others cascaded to finer levels.
 
 use super::Wheel;
 use super::key::Key;
-use super::levels::Place;
 use super::memory::Memory;
+use super::slot::SlotId;
 
-/// How many entries may be moved or passed for each one that may be handed out. It bounds the time
+/// How many entries may be moved or passed for each one that may expire. It bounds the time
 /// that one call takes when a whole population sits in one slot: with the reactor's budget, to
 /// half a millisecond.
 const MOVES_PER_EXPIRY: usize = 16;
 
-/// After how many entries handed out others are moved ahead of time. A thin population, which
-/// has nothing to move ahead, hardly pays for being looked at.
-const AHEAD_EVERY: usize = 64;
+/// After how many expired entries others are pre-cascaded. A thin population, which has nothing
+/// to pre-cascade, hardly pays for being looked at.
+const PRE_CASCADE_EVERY: usize = 64;
 
 /// What a call of [`Wheel::expire`] or [`Wheel::fire`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "when `more` is set, entries that are due are still in the wheel"]
 pub struct Progress {
-    /// How many entries were handed out.
+    /// How many entries expired.
     pub expired: usize,
     /// Whether it stopped because of the budget, so that there may be more that are due.
     pub more: bool,
 }
 
 impl<T, M: Memory> Wheel<T, M> {
-    /// Takes out the entries that are due at `now` (deadline at or before it) and hands each
-    /// with its key, by then stale, and its deadline to `f`.
+    /// Takes out the entries that are due at `now` (deadline at or before it) and passes each
+    /// to `f`, with its key, by then stale, and its deadline.
     ///
-    /// At most `budget` entries are handed out, and 16 times as many are moved to another slot
+    /// At most `budget` entries expire, and 16 times as many are moved to another slot
     /// or, in a slot that is due in part, found not to be due yet; ten more at most, since they
     /// are moved by the chunk. If there may be more to do, [`Progress::more`] says so and the next
     /// call goes on where this one has stopped. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
@@ -38,7 +38,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// A `now` before that of an earlier call is no error: what is due by it comes out.
     ///
     /// Costs a look at one slot a level when nothing is due; otherwise a constant for each
-    /// entry handed out or moved. If `f` panics, the entry it was given is lost and the rest
+    /// entry that expires or is moved. If `f` panics, the entry it was given is lost and the rest
     /// stay in the wheel, which remains good.
     ///
     /// # Examples
@@ -54,7 +54,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert!(!done.more);
     /// ```
     pub fn expire(&mut self, now: u64, budget: usize, mut f: impl FnMut(Key, u64, T)) -> Progress {
-        self.hand_out(now, budget, |wheel, index, deadline| {
+        self.expire_each(now, budget, |wheel, index, deadline| {
             if let (key, Some(value)) = wheel.arena.remove(index) {
                 f(key, deadline, value);
             }
@@ -82,7 +82,7 @@ impl<T, M: Memory> Wheel<T, M> {
         budget: usize,
         mut f: impl FnMut(Key, u64, &mut T),
     ) -> Progress {
-        self.hand_out(now, budget, |wheel, index, deadline| {
+        self.expire_each(now, budget, |wheel, index, deadline| {
             if let (key, Some(value)) = wheel.arena.unscheduled(index) {
                 f(key, deadline, value);
             }
@@ -90,8 +90,8 @@ impl<T, M: Memory> Wheel<T, M> {
     }
 
     /// Calls `f` with the index of each entry that is due, when it has just been taken out of its
-    /// slot; `f` tells the entry.
-    fn hand_out(
+    /// slot; `f` notes that in the entry.
+    fn expire_each(
         &mut self,
         now: u64,
         budget: usize,
@@ -100,7 +100,7 @@ impl<T, M: Memory> Wheel<T, M> {
         let mut left = budget;
         let mut moves = budget.saturating_mul(MOVES_PER_EXPIRY);
         let mut more = false;
-        while let Some((place, minimum)) = self.levels.earliest(self.elapsed) {
+        while let Some((slot_id, minimum)) = self.levels.earliest(self.elapsed) {
             if minimum > now {
                 break;
             }
@@ -108,16 +108,16 @@ impl<T, M: Memory> Wheel<T, M> {
                 more = true;
                 break;
             }
-            // Nothing is due before this slot's minimum, so that the position may go there:
+            // Nothing is due before this slot's minimum, so that this much may have elapsed:
             // the slot's entries then belong to lower levels, whatever level this is.
             self.elapsed = self.elapsed.max(minimum);
-            let lone = self.levels.take_lone(place, minimum).map(|index| (index, minimum));
+            let lone = self.levels.take_lone(slot_id, minimum).map(|index| (index, minimum));
             if lone.is_none() {
-                if place.level() > 0 {
-                    self.cascade(place, &mut moves);
+                if slot_id.level() > 0 {
+                    self.cascade(slot_id, &mut moves);
                     continue;
                 }
-                self.levels.walk(place);
+                self.levels.walk(slot_id);
             }
             loop {
                 let due = if lone.is_some() { lone } else { self.next_due(now, left, &mut moves) };
@@ -134,48 +134,48 @@ impl<T, M: Memory> Wheel<T, M> {
             self.elapsed = self.elapsed.max(now);
         }
         let expired = budget - left;
-        self.handed_out += expired;
-        if self.handed_out >= AHEAD_EVERY {
-            self.move_ahead(moves);
+        self.not_pre_cascaded += expired;
+        if self.not_pre_cascaded >= PRE_CASCADE_EVERY {
+            self.pre_cascade(moves);
         }
         Progress { expired, more }
     }
 
-    /// Moves some entries down that the position has not come to yet, out of the next slot of each
-    /// level: for each one handed out two, so that a slot of a dense population is empty when half
+    /// Cascades some entries ahead of time, out of the next slot of each level: two for each one that
+    /// has expired, so that a slot of a dense population is empty when half
     /// of the time until then has passed. Else all of it would be moved at once, while others are
     /// due.
     ///
     /// At most `left` in all: what is then still owed, a later call moves.
-    fn move_ahead(&mut self, mut left: usize) {
-        let owed = self.handed_out.saturating_mul(2);
-        for place in self.levels.crowded_ahead(self.elapsed) {
+    fn pre_cascade(&mut self, mut left: usize) {
+        let owed = self.not_pre_cascaded.saturating_mul(2);
+        for slot_id in self.levels.dense_ahead(self.elapsed) {
             let may = owed.min(left);
             if may == 0 {
                 return;
             }
             let mut moves = may;
-            self.cascade(place, &mut moves);
+            self.cascade(slot_id, &mut moves);
             left -= may - moves;
-            self.handed_out -= if left == 0 { (may - moves) / 2 } else { 0 };
+            self.not_pre_cascaded -= if left == 0 { (may - moves) / 2 } else { 0 };
         }
         if left > 0 {
-            self.handed_out = 0;
+            self.not_pre_cascaded = 0;
         }
     }
 
     /// Moves the entries of a slot of a higher level to where they belong now.
     ///
     /// They are taken off a chunk at a time: if `moves` runs out, the slot keeps the rest and
-    /// its minimum, and is opened again by the next call.
-    fn cascade(&mut self, place: Place, moves: &mut usize) {
+    /// its minimum, and the next call goes on with it.
+    fn cascade(&mut self, slot_id: SlotId, moves: &mut usize) {
         let Wheel { arena, levels, elapsed, .. } = self;
-        let mut next = levels.take_chunk(place);
+        let mut next = levels.take_chunk(slot_id);
         while let Some((chunk, count)) = next {
             *moves = moves.saturating_sub(count);
             // In a large population each chunk is a fetch from memory. Taking the next one
             // before these entries are moved lets that go on meanwhile.
-            next = if *moves > 0 { levels.take_chunk(place) } else { None };
+            next = if *moves > 0 { levels.take_chunk(slot_id) } else { None };
             for (index, deadline) in chunk.entries(count) {
                 levels.link(arena, index, deadline, *elapsed);
             }
@@ -189,10 +189,10 @@ impl<T, M: Memory> Wheel<T, M> {
     /// `moves` runs out, the next walk over the slot goes on from there.
     #[inline(always)]
     fn next_due(&mut self, now: u64, left: usize, moves: &mut usize) -> Option<(u32, u64)> {
-        while let Some((place, index, deadline)) = self.levels.walked_to() {
+        while let Some((slot_id, index, deadline)) = self.levels.walked_to() {
             // Whether it belongs here comes before whether it is due: one that was moved later
             // may be due too, but only after what waits between here and where it belongs.
-            let belongs = Place::of(deadline, self.elapsed) == place;
+            let belongs = SlotId::of(deadline, self.elapsed) == slot_id;
             if belongs && deadline <= now {
                 if left == 0 {
                     return None;

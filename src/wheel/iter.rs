@@ -78,7 +78,7 @@ impl<T, M: Memory> Wheel<T, M> {
     }
 
     /// Takes all entries out, idle ones included, in no particular order. Their keys become
-    /// stale; the position and the memory stay.
+    /// stale; the elapsed time and the memory stay.
     ///
     /// # Examples
     ///

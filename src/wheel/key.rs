@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 /// Leads to one entry of one [`Wheel`](super::Wheel), and to no other, ever.
 ///
-/// A key outlives its entry harmlessly: once the entry was removed or handed out, every
+/// A key outlives its entry harmlessly: once the entry was removed or has expired, every
 /// operation with the key finds nothing. A key of another wheel is not recognised as such;
 /// used here it finds nothing or an unrelated entry.
 ///

@@ -4,80 +4,12 @@
 use super::arena::Arena;
 use super::chunks::{Chunk, Chunks, NONE};
 use super::memory::Memory;
-
-/// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
-/// particular order, and a slot that is partly due is looked through once for each wake-up in
-/// it. `docs/timing-wheel.md` has the measurements that chose it.
-pub(super) const GRAIN: u32 = 16;
-
-/// How many slots are as wide as one of the next level, as a power of two: a turn of the level.
-const TURN_BITS: u32 = 6;
-const TURN: usize = 1 << TURN_BITS;
-
-/// The slots of a level: a turn for the next level's slot in which the position is, and one for
-/// the slot after that. So what comes after a boundary of the next level can be moved down
-/// before the boundary is reached.
-const SLOTS: usize = 2 * TURN;
-
-/// As many as it takes to cover 64 bits of time.
-pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / TURN_BITS) as usize;
-
-/// Where an entry waits: a level and a slot of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u16);
-
-impl Place {
-    #[inline]
-    pub(super) fn level(self) -> usize {
-        usize::from(self.0) / SLOTS
-    }
-
-    #[inline]
-    fn slot(self) -> usize {
-        usize::from(self.0) % SLOTS
-    }
-
-    #[inline]
-    fn new(level: usize, slot: usize) -> Place {
-        Place((level * SLOTS + slot) as u16)
-    }
-
-    /// Where a deadline belongs when the wheel's position is `elapsed`: on the lowest level where
-    /// it lies in the turn of the position or in the next one, in the slot that its bits there
-    /// name. What is overdue waits where the position is.
-    #[inline]
-    pub(super) fn of(deadline: u64, elapsed: u64) -> Place {
-        let time = deadline.max(elapsed);
-        let ahead = (time - elapsed) >> GRAIN;
-        // Less than a turn of this level ahead: within two. On the level below it is more than a
-        // turn ahead, and may still be within two.
-        let mut level = ahead.checked_ilog2().unwrap_or(0) / TURN_BITS;
-        if level > 0 && turns(time, level - 1) - turns(elapsed, level - 1) <= 1 {
-            level -= 1;
-        }
-        let slot = time >> (GRAIN + level * TURN_BITS);
-        Place::new(level as usize, slot as usize % SLOTS)
-    }
-
-    /// The slot of a level that comes after the one in which the position is.
-    #[inline]
-    fn next(level: usize, elapsed: u64) -> Place {
-        let slot = elapsed >> (GRAIN + level as u32 * TURN_BITS);
-        Place::new(level, (slot as usize + 1) % SLOTS)
-    }
-}
-
-/// How many turns of a level a time is from zero. All of time is one turn of the highest.
-#[inline]
-fn turns(time: u64, level: u32) -> u64 {
-    // In two steps, since all bits at once cannot be shifted out.
-    (time >> (GRAIN + TURN_BITS)) >> (level * TURN_BITS)
-}
+use super::slot::{LEVELS, REVOLUTION, SLOTS, SlotId, revolutions};
 
 /// One level of slots.
 #[derive(Debug)]
 struct Level {
-    /// For each of the two turns, a bit for each slot that has entries.
+    /// For each of the two revolutions, a bit for each slot that has entries.
     occupied: [u64; 2],
     /// The top of each slot's list, `NONE` if it is empty.
     tops: [u32; SLOTS],
@@ -86,32 +18,32 @@ struct Level {
 }
 
 impl Level {
-    /// The first slot with entries, if the position is in an even turn or else an odd one: slots
-    /// of that turn come before those of the other.
+    /// Returns the first slot with entries, if the elapsed time is in an even revolution or else an
+    /// odd one: slots of that revolution come before those of the other.
     #[inline]
     fn first(&self, odd: bool) -> usize {
-        let turn = usize::from(odd);
-        let (turn, slots) = match self.occupied[turn] {
-            0 => (1 - turn, self.occupied[1 - turn]),
-            slots => (turn, slots),
+        let revolution = usize::from(odd);
+        let (revolution, slots) = match self.occupied[revolution] {
+            0 => (1 - revolution, self.occupied[1 - revolution]),
+            slots => (revolution, slots),
         };
-        turn * TURN + slots.trailing_zeros() as usize
+        revolution * REVOLUTION + slots.trailing_zeros() as usize
     }
 
     #[inline]
     fn is_occupied(&self, slot: usize) -> bool {
-        self.occupied[slot / TURN] >> (slot % TURN) & 1 != 0
+        self.occupied[slot / REVOLUTION] >> (slot % REVOLUTION) & 1 != 0
     }
 
     #[inline]
     fn set_occupied(&mut self, slot: usize) {
-        self.occupied[slot / TURN] |= 1 << (slot % TURN);
+        self.occupied[slot / REVOLUTION] |= 1 << (slot % REVOLUTION);
     }
 
-    /// Whether any slot has entries still.
+    /// Returns `true` if any slot has entries still.
     #[inline]
     fn set_empty(&mut self, slot: usize) -> bool {
-        self.occupied[slot / TURN] &= !(1 << (slot % TURN));
+        self.occupied[slot / REVOLUTION] &= !(1 << (slot % REVOLUTION));
         self.occupied != [0; 2]
     }
 }
@@ -119,21 +51,18 @@ impl Level {
 /// A walk over a slot of level 0, which may stop on its way from the top down and go on later.
 #[derive(Debug)]
 struct Walk {
-    /// The slot, `NOWHERE` if there is no walk.
-    place: Place,
+    /// The slot, `SlotId::NONE` if there is no walk.
+    slot_id: SlotId,
     /// Where it goes on; `NONE` if there is no walk. What waits there and below has not been
-    /// looked at, or has come here since, into the place of something removed.
-    position: u32,
+    /// looked at, or has come here since, in place of something removed.
+    list_index: u32,
     /// A lower bound of the deadlines above: of what was passed, and of what came since.
     passed: u64,
 }
 
 impl Walk {
-    const NONE: Walk = Walk { place: NOWHERE, position: NONE, passed: u64::MAX };
+    const NONE: Walk = Walk { slot_id: SlotId::NONE, list_index: NONE, passed: u64::MAX };
 }
-
-/// No slot.
-const NOWHERE: Place = Place(u16::MAX);
 
 /// All slots.
 pub(super) struct Levels<M: Memory> {
@@ -166,42 +95,42 @@ impl<M: Memory> Levels<M> {
         Levels { chunks: self.chunks.giving_back(), ..self }
     }
 
-    /// The slot with the lowest minimum, and that minimum, when the position is `elapsed`.
+    /// Returns the slot with the lowest minimum, and that minimum.
     ///
     /// On each level the first occupied slot has the level's lowest, since slots of a level
-    /// follow one another in time: from the position's to the end of its turn, then those of the
-    /// next turn. Between levels nothing is known, because the position's own slot on a higher
-    /// level may still hold entries: so it takes the lowest of the eight.
+    /// follow one another in time: from that of the elapsed time to the end of its revolution, then
+    /// those of the next. Between levels nothing is known, because the slot of the elapsed time on a
+    /// higher level may still hold entries: so it takes the lowest of the eight.
     #[inline]
-    pub(super) fn earliest(&self, elapsed: u64) -> Option<(Place, u64)> {
+    pub(super) fn earliest(&self, elapsed: u64) -> Option<(SlotId, u64)> {
         let mut left = self.occupied;
         let mut next = || {
             let level = left.trailing_zeros() as usize;
             left &= left.wrapping_sub(1);
-            let slot = self.levels.get(level)?.first(turns(elapsed, level as u32) % 2 != 0);
-            Some((Place::new(level, slot), self.levels[level].minima[slot]))
+            let slot = self.levels.get(level)?.first(revolutions(elapsed, level as u32) % 2 != 0);
+            Some((SlotId::new(level, slot), self.levels[level].minima[slot]))
         };
         let mut earliest = next()?;
-        while let Some((place, minimum)) = next() {
-            // On a tie the lower level first: it needs no move to be handed out.
+        while let Some((slot_id, minimum)) = next() {
+            // On a tie the lower level first: it needs no cascade to expire.
             if minimum < earliest.1 {
-                earliest = (place, minimum);
+                earliest = (slot_id, minimum);
             }
         }
         Some(earliest)
     }
 
-    /// The position of a slot's last entry, `NONE` if it has none.
+    /// Returns the list index of a slot's last entry, `NONE` if it has none.
     #[inline]
-    fn top(&self, place: Place) -> u32 {
-        self.levels[place.level()].tops[place.slot()]
+    fn top(&self, slot_id: SlotId) -> u32 {
+        self.levels[slot_id.level()].tops[slot_id.slot()]
     }
 
-    /// When the entry at a position is due.
+    /// Returns the deadline of the entry at a list index.
     #[inline]
-    pub(super) fn deadline(&self, position: u32) -> u64 {
+    pub(super) fn deadline(&self, list_index: u32) -> u64 {
         self.count_step();
-        self.chunks.deadline(position)
+        self.chunks.deadline(list_index)
     }
 
     #[inline]
@@ -210,67 +139,68 @@ impl<M: Memory> Levels<M> {
         self.steps.set(self.steps.get() + 1);
     }
 
-    /// Moves the deadline of the entry at a position later, but leaves the entry where it is.
+    /// Moves the deadline of the entry at a list index later, but leaves the entry where it is.
     #[inline]
-    pub(super) fn postpone(&mut self, position: u32, deadline: u64) {
-        self.chunks.set_deadline(position, deadline);
+    pub(super) fn postpone(&mut self, list_index: u32, deadline: u64) {
+        self.chunks.set_deadline(list_index, deadline);
     }
 
-    /// Whether the entry at a position is the only one of its slot.
+    /// Returns `true` if the entry at a list index is the only one of its slot.
     #[inline]
-    pub(super) fn is_alone(&self, position: u32) -> bool {
-        self.chunks.below(position) == NONE && self.top(self.chunks.place(position)) == position
+    pub(super) fn is_alone(&self, list_index: u32) -> bool {
+        self.chunks.below(list_index) == NONE
+            && self.top(self.chunks.slot_id(list_index)) == list_index
     }
 
     /// Begins to walk over a slot of level 0 from the top, or goes on where a walk over it has
     /// stopped.
     #[inline]
-    pub(super) fn walk(&mut self, place: Place) {
-        if self.walk.place != place {
+    pub(super) fn walk(&mut self, slot_id: SlotId) {
+        if self.walk.slot_id != slot_id {
             // The minimum of another slot is good still: it is that of before the walk, or less.
-            self.walk = Walk { place, position: self.top(place), ..Walk::NONE };
+            self.walk = Walk { slot_id, list_index: self.top(slot_id), ..Walk::NONE };
         }
     }
 
     /// The slot that is walked over, the entry that the walk has come to, and its deadline; `None`
     /// at the end.
     #[inline]
-    pub(super) fn walked_to(&self) -> Option<(Place, u32, u64)> {
-        let Walk { place, position, .. } = self.walk;
-        if position == NONE {
+    pub(super) fn walked_to(&self) -> Option<(SlotId, u32, u64)> {
+        let Walk { slot_id, list_index, .. } = self.walk;
+        if list_index == NONE {
             return None;
         }
         self.count_step();
-        let (index, deadline) = self.chunks.entry(position);
-        Some((place, index, deadline))
+        let (index, deadline) = self.chunks.entry(list_index);
+        Some((slot_id, index, deadline))
     }
 
     /// Goes past an entry, which stays where it is with this deadline.
     #[inline]
     pub(super) fn pass(&mut self, deadline: u64) {
         self.walk.passed = self.walk.passed.min(deadline);
-        self.go_on(self.chunks.below(self.walk.position));
+        self.go_on(self.chunks.below(self.walk.list_index));
     }
 
     /// Takes the entry that the walk has come to out of its slot, and goes on to the next.
     #[inline(always)]
     pub(super) fn unlink_walked<T>(&mut self, arena: &mut Arena<T, M>) {
-        let position = self.walk.position;
-        self.walk.position = self.chunks.below(position);
-        self.unlink_at(arena, position);
-        if self.walk.position == NONE {
+        let list_index = self.walk.list_index;
+        self.walk.list_index = self.chunks.below(list_index);
+        self.unlink_at(arena, list_index);
+        if self.walk.list_index == NONE {
             self.go_on(NONE);
         }
     }
 
     /// Moves the walk on. At its end, all that is left in the slot was passed or is new.
     #[inline]
-    fn go_on(&mut self, position: u32) {
-        self.walk.position = position;
-        if position == NONE && self.walk.place != NOWHERE {
-            let Walk { place, passed, .. } = std::mem::replace(&mut self.walk, Walk::NONE);
+    fn go_on(&mut self, list_index: u32) {
+        self.walk.list_index = list_index;
+        if list_index == NONE && self.walk.slot_id != SlotId::NONE {
+            let Walk { slot_id, passed, .. } = std::mem::replace(&mut self.walk, Walk::NONE);
             // Of no use if the slot is empty now, and no harm.
-            self.levels[place.level()].minima[place.slot()] = passed;
+            self.levels[slot_id.level()].minima[slot_id.slot()] = passed;
         }
     }
 
@@ -284,112 +214,112 @@ impl<M: Memory> Levels<M> {
         elapsed: u64,
     ) {
         self.count_step();
-        let place = Place::of(deadline, elapsed);
-        let level = &mut self.levels[place.level()];
-        let minimum = &mut level.minima[place.slot()];
-        let top = level.tops[place.slot()];
+        let slot_id = SlotId::of(deadline, elapsed);
+        let level = &mut self.levels[slot_id.level()];
+        let minimum = &mut level.minima[slot_id.slot()];
+        let top = level.tops[slot_id.slot()];
         if top == NONE {
             *minimum = deadline;
-            level.set_occupied(place.slot());
-            self.occupied |= 1 << place.level();
+            level.set_occupied(slot_id.slot());
+            self.occupied |= 1 << slot_id.level();
         } else {
             *minimum = (*minimum).min(deadline);
         }
-        if place == self.walk.place {
+        if slot_id == self.walk.slot_id {
             self.walk.passed = self.walk.passed.min(deadline);
         }
-        let position = self.chunks.push(place, top, index, deadline);
-        level.tops[place.slot()] = position;
-        arena.at_mut(index).position = position;
+        let list_index = self.chunks.push(slot_id, top, index, deadline);
+        level.tops[slot_id.slot()] = list_index;
+        arena.at_mut(index).list_index = list_index;
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.
     #[inline]
     pub(super) fn unlink<T>(&mut self, arena: &mut Arena<T, M>, index: u32) {
-        let position = arena.at(index).position;
-        if position != NONE {
-            arena.at_mut(index).position = NONE;
-            self.unlink_at(arena, position);
+        let list_index = arena.at(index).list_index;
+        if list_index != NONE {
+            arena.at_mut(index).list_index = NONE;
+            self.unlink_at(arena, list_index);
         }
     }
 
-    /// Takes the entry at a position out of its slot; the entry itself is not told.
-    pub(super) fn unlink_at<T>(&mut self, arena: &mut Arena<T, M>, position: u32) {
-        let place = self.chunks.place(position);
-        let top = self.top(place);
-        if position != top {
+    /// Takes the entry at a list index out of its slot; the entry itself does not note it.
+    pub(super) fn unlink_at<T>(&mut self, arena: &mut Arena<T, M>, list_index: u32) {
+        let slot_id = self.chunks.slot_id(list_index);
+        let top = self.top(slot_id);
+        if list_index != top {
             let (last, deadline) = self.chunks.entry(top);
-            self.chunks.set(position, last, deadline);
-            arena.at_mut(last).position = position;
+            self.chunks.set(list_index, last, deadline);
+            arena.at_mut(last).list_index = list_index;
         }
-        self.pop(place, top);
+        self.pop(slot_id, top);
     }
 
     /// Takes the topmost entry of a slot off its list.
     #[inline]
-    fn pop(&mut self, place: Place, top: u32) {
+    fn pop(&mut self, slot_id: SlotId, top: u32) {
         let below = self.chunks.pop(top);
-        self.set_top(place, below);
-        if top == self.walk.position {
+        self.set_top(slot_id, below);
+        if top == self.walk.list_index {
             self.go_on(below);
         }
     }
 
     /// Takes the only entry of a slot off its list, if it is due at the slot's minimum, and
-    /// returns its index; the entry itself is not told.
+    /// returns its index; the entry itself does not note it.
     ///
-    /// When that minimum is the earliest, so is the entry, and can be handed out from any
-    /// level without being moved down first. In a thin population most entries are like that.
+    /// When that minimum is the earliest, so is the entry, and can expire from any
+    /// level without a cascade. In a thin population most entries are like that.
     #[inline]
-    pub(super) fn take_lone(&mut self, place: Place, minimum: u64) -> Option<u32> {
-        let top = self.top(place);
+    pub(super) fn take_lone(&mut self, slot_id: SlotId, minimum: u64) -> Option<u32> {
+        let top = self.top(slot_id);
         let (index, deadline) = self.chunks.lone_entry(top)?;
         if deadline != minimum {
             return None;
         }
-        self.pop(place, top);
+        self.pop(slot_id, top);
         Some(index)
     }
 
-    /// Takes the last few entries of a slot of a higher level off its list, a whole chunk: returns it, and how
-    /// many entries there are in it. The entries themselves are not told: the caller links them
-    /// again.
+    /// Takes the last few entries of a slot of a higher level off its list, a whole chunk. Returns it,
+    /// and how many entries there are in it. The entries themselves do not note it: the caller links
+    /// them again.
     #[inline]
-    pub(super) fn take_chunk(&mut self, place: Place) -> Option<(Chunk, usize)> {
-        let top = self.top(place);
+    pub(super) fn take_chunk(&mut self, slot_id: SlotId) -> Option<(Chunk, usize)> {
+        let top = self.top(slot_id);
         if top == NONE {
             return None;
         }
         let (chunk, count, below) = self.chunks.pop_chunk(top);
-        self.set_top(place, below);
+        self.set_top(slot_id, below);
         Some((chunk, count))
     }
 
-    /// The slots that the position comes to next on each level above the lowest, if so many wait
-    /// there that to move them all at once would take long: more than a chunk.
+    /// Returns the next slot of each level above the lowest, if it is dense: more than a chunk of
+    /// entries, which would take long to cascade at once.
     #[inline]
-    pub(super) fn crowded_ahead(&self, elapsed: u64) -> impl Iterator<Item = Place> + use<M> {
-        let mut crowded = [None; LEVELS];
+    pub(super) fn dense_ahead(&self, elapsed: u64) -> impl Iterator<Item = SlotId> + use<M> {
+        let mut dense = [None; LEVELS];
         let mut left = self.occupied & !1;
         while left != 0 {
             let level = left.trailing_zeros() as usize;
             left &= left - 1;
-            let place = Place::next(level, elapsed);
-            let is_occupied = self.levels[level].is_occupied(place.slot());
-            if is_occupied && self.chunks.has_more(self.top(place)) {
-                crowded[level] = Some(place);
+            let slot_id = SlotId::next(level, elapsed);
+            let is_occupied = self.levels[level].is_occupied(slot_id.slot());
+            if is_occupied && self.chunks.has_more(self.top(slot_id)) {
+                dense[level] = Some(slot_id);
             }
         }
-        crowded.into_iter().flatten()
+        dense.into_iter().flatten()
     }
 
-    /// Tells a slot what its last entry is after one was taken off.
+    /// Notes a slot's last entry after one was taken off.
     #[inline]
-    fn set_top(&mut self, place: Place, top: u32) {
-        let level = &mut self.levels[place.level()];
-        level.tops[place.slot()] = top;
-        if top == NONE && !level.set_empty(place.slot()) {
-            self.occupied &= !(1 << place.level());
+    fn set_top(&mut self, slot_id: SlotId, top: u32) {
+        let level = &mut self.levels[slot_id.level()];
+        level.tops[slot_id.slot()] = top;
+        if top == NONE && !level.set_empty(slot_id.slot()) {
+            self.occupied &= !(1 << slot_id.level());
         }
     }
 
@@ -401,13 +331,13 @@ impl<M: Memory> Levels<M> {
         let former = std::mem::replace(&mut self.chunks, empty);
         for (number, level) in self.levels.iter_mut().enumerate() {
             for (slot, top) in level.tops.iter_mut().enumerate() {
-                let place = Place::new(number, slot);
-                let mut position = std::mem::replace(top, NONE);
-                while position != NONE {
-                    let (index, deadline) = former.entry(position);
-                    *top = self.chunks.push(place, *top, index, deadline);
-                    arena.at_mut(index).position = *top;
-                    position = former.below(position);
+                let slot_id = SlotId::new(number, slot);
+                let mut list_index = std::mem::replace(top, NONE);
+                while list_index != NONE {
+                    let (index, deadline) = former.entry(list_index);
+                    *top = self.chunks.push(slot_id, *top, index, deadline);
+                    arena.at_mut(index).list_index = *top;
+                    list_index = former.below(list_index);
                 }
             }
         }
@@ -431,55 +361,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_cover_all_of_u64() {
-        assert_eq!(GRAIN + LEVELS as u32 * TURN_BITS, u64::BITS);
-        assert_eq!(Place::of(u64::MAX, 0), Place::new(LEVELS - 1, TURN - 1));
-    }
-
-    #[test]
-    fn place_is_the_lowest_level_where_it_is_this_turn_or_the_next() {
-        assert_eq!(Place::of(0, 0), Place::new(0, 0));
-        assert_eq!(Place::of(1 << GRAIN, 0), Place::new(0, 1));
-        assert_eq!(Place::of((128 << GRAIN) - 1, 0), Place::new(0, 127));
-        assert_eq!(Place::of(128 << GRAIN, 0), Place::new(1, 2));
-        assert_eq!(Place::of(128 << GRAIN, 63 << GRAIN), Place::new(1, 2));
-        assert_eq!(Place::of(128 << GRAIN, 64 << GRAIN), Place::new(0, 0));
-        assert_eq!(Place::of((192 << GRAIN) - 1, 64 << GRAIN), Place::new(0, 63));
-        assert_eq!(Place::of(192 << GRAIN, 64 << GRAIN), Place::new(1, 3));
-    }
-
-    #[test]
-    fn what_is_overdue_waits_at_the_position() {
-        assert_eq!(Place::of(0, 5 << GRAIN), Place::of(5 << GRAIN, 5 << GRAIN));
-    }
-
-    /// By the definition, on all edges: some level fits, and none below it does.
-    #[test]
-    fn places_agree_with_their_definition_around_all_powers_of_the_turn() {
-        let edges = (0..u64::BITS).flat_map(|bit| {
-            let edge = 1_u64 << bit;
-            [edge - 1, edge, edge + 1, edge + (edge >> 1), u64::MAX - edge]
-        });
-        let edges: Vec<u64> = edges.collect();
-        for &elapsed in &edges {
-            for &deadline in edges.iter().filter(|deadline| **deadline >= elapsed) {
-                let fits = |level: &u32| turns(deadline, *level) - turns(elapsed, *level) <= 1;
-                let level = (0..LEVELS as u32).find(fits).unwrap();
-                let slot = (deadline >> (GRAIN + level * TURN_BITS)) as usize % SLOTS;
-                let expected = Place::new(level as usize, slot);
-                assert_eq!(Place::of(deadline, elapsed), expected, "{deadline} from {elapsed}");
-            }
-        }
-    }
-
-    #[test]
-    fn slots_of_the_positions_turn_come_before_those_of_the_next() {
+    fn slots_of_this_revolution_come_first() {
         let mut level = Level { occupied: [0; 2], tops: [NONE; SLOTS], minima: [0; SLOTS] };
         level.set_occupied(3);
-        level.set_occupied(TURN + 60);
-        assert_eq!((level.first(false), level.first(true)), (3, TURN + 60));
+        level.set_occupied(REVOLUTION + 60);
+        assert_eq!((level.first(false), level.first(true)), (3, REVOLUTION + 60));
         assert!(level.set_empty(3));
-        assert_eq!((level.first(false), level.first(true)), (TURN + 60, TURN + 60));
-        assert!(!level.set_empty(TURN + 60));
+        assert_eq!((level.first(false), level.first(true)), (REVOLUTION + 60, REVOLUTION + 60));
+        assert!(!level.set_empty(REVOLUTION + 60));
     }
 }

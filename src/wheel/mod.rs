@@ -12,27 +12,28 @@
 //! # How it works
 //!
 //! There are eight levels. A slot of level 0 is 2^16 ns (65.5 µs) wide, a slot of each next level
-//! as wide as 64 slots, a turn, of the level below it. Eight levels cover all of `u64`, so there
-//! is no longest duration and no overflow list. Each level has slots for two turns: that in which
-//! the wheel's own position lies, and the next. An entry waits in the slot that its deadline
-//! falls into, on the lowest level where that lies within the two. When the position reaches the
-//! slot, its entries move down; where many wait, some of them before.
+//! as wide as 64 slots, a revolution, of the level below it. Eight levels cover all of `u64`, so there
+//! is no longest duration and no overflow list. Each level has slots for two revolutions: that of
+//! the elapsed time, and the next. An entry waits in the slot that its deadline
+//! falls into, on the lowest level where that lies within the two. When the elapsed time
+//! reaches the slot, its entries cascade to finer levels; where the slot is dense, some of them
+//! before (pre-cascade).
 //!
 //! What must hold, always:
 //!
 //! 1. **Exact.** An entry keeps its own deadline. The slot is only where it waits, and nothing
-//!    is handed out before `now >= deadline`.
+//!    expires before `now >= deadline`.
 //! 2. **A slot's minimum is a lower bound** of the deadlines in it. It is exact unless the
 //!    earliest entry was removed or moved since. So [`Wheel::next_deadline`] looks at one slot
-//!    a level, is never later than the truth, and a slot is opened only when something in it
+//!    a level, is never later than the truth, and a slot is looked through only when something in it
 //!    may be due: nothing ever happens just because a slot's start was passed.
-//! 3. **The position never passes a lower bound.** It advances to a slot's minimum before
-//!    the slot is opened, or to `now` when nothing is due, and never goes back, whatever the
-//!    caller's clock does. Hence each occupied slot lies at or ahead of the position on its
-//!    level, in the position's turn or the next, and an entry of an opened slot, or of the one
-//!    after the position's own, goes to a lower level, unless it was moved later.
-//! 4. **Moving a deadline later is lazy.** The entry stays where it is with its new deadline
-//!    until its slot is opened. A heartbeat that pushes out an idle timeout a thousand times
+//! 3. **The elapsed time never passes a lower bound.** It advances to a slot's minimum before
+//!    the slot is looked through, or to `now` when nothing is due, and never goes back, whatever the
+//!    caller's clock does. Hence each occupied slot lies at or ahead of the elapsed time on its
+//!    level, in the same revolution or the next, and an entry of a slot that is looked through, or
+//!    of the next one, goes to a lower level, unless it was postponed.
+//! 4. **Postponing is lazy.** The entry stays where it is with its new deadline
+//!    until its slot is looked through. A heartbeat that postpones an idle timeout a thousand times
 //!    touches one entry a thousand times and no list.
 //! 5. **A key is good for one entry only.** Keys carry a generation; a slot whose generations are
 //!    used up is never used again, and costs its block at most: 2^51 entries can come and go
@@ -41,7 +42,7 @@
 //! # Costs
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
-//! An entry is moved down at most seven times for each deadline, typically two or three. Memory
+//! An entry is cascaded at most seven times for each deadline, typically two or three. Memory
 //! of an entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its
 //! deadline included.
 //!
@@ -57,7 +58,7 @@
 //! let anna = idle.insert(30 * SECOND, "connection 1");
 //! let _bert = idle.insert(31 * SECOND, "connection 2");
 //!
-//! // Something arrived on connection 1 at second 10: push its timeout out.
+//! // Something arrived on connection 1 at second 10: postpone its timeout.
 //! idle.reschedule(anna, 40 * SECOND);
 //!
 //! let mut closed = Vec::new();
@@ -76,6 +77,7 @@ mod iter;
 mod key;
 mod levels;
 mod memory;
+mod slot;
 
 use std::fmt;
 
@@ -98,10 +100,10 @@ pub struct Wheel<T, M: Memory = Heap> {
     arena: Arena<T, M>,
     /// Which entries wait in which slot.
     levels: Levels<M>,
-    /// The position: everything that was due before this time has been handed out.
+    /// How far the wheel's time has come: everything that was due before this has expired.
     elapsed: u64,
-    /// How many entries were handed out since others were moved ahead of time.
-    handed_out: usize,
+    /// How many entries expired since others were pre-cascaded.
+    not_pre_cascaded: usize,
 }
 
 impl<T> Wheel<T> {
@@ -140,7 +142,7 @@ impl<T> Wheel<T> {
 
 impl<T, M: Memory> Wheel<T, M> {
     fn empty() -> Wheel<T, M> {
-        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, handed_out: 0 }
+        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, not_pre_cascaded: 0 }
     }
 
     /// Creates an empty wheel at time zero that gives memory back by itself: of the blocks of
@@ -186,9 +188,9 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.remove(key), None);
     /// ```
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        let position = self.arena.get(key)?.position;
-        if position != NONE {
-            self.levels.unlink_at(&mut self.arena, position);
+        let list_index = self.arena.get(key)?.list_index;
+        if list_index != NONE {
+            self.levels.unlink_at(&mut self.arena, list_index);
         }
         self.arena.remove(key.index).1
     }
@@ -212,14 +214,14 @@ impl<T, M: Memory> Wheel<T, M> {
         let Some(entry) = self.arena.get(key) else {
             return false;
         };
-        let position = entry.position;
+        let list_index = entry.list_index;
         // An entry alone in its slot is moved at once: that touches no other entry and keeps
         // the slot's minimum exact.
-        if position != NONE
-            && deadline >= self.levels.deadline(position)
-            && !self.levels.is_alone(position)
+        if list_index != NONE
+            && deadline >= self.levels.deadline(list_index)
+            && !self.levels.is_alone(list_index)
         {
-            self.levels.postpone(position, deadline);
+            self.levels.postpone(list_index, deadline);
             return true;
         }
         self.relink(key.index, deadline);
@@ -309,8 +311,8 @@ impl<T, M: Memory> Wheel<T, M> {
     /// ```
     #[must_use]
     pub fn deadline(&self, key: Key) -> Option<u64> {
-        let position = self.arena.get(key)?.position;
-        (position != NONE).then(|| self.levels.deadline(position))
+        let list_index = self.arena.get(key)?.list_index;
+        (list_index != NONE).then(|| self.levels.deadline(list_index))
     }
 
     /// A lower bound of the earliest deadline in nanoseconds, or `None` if nothing is scheduled.
@@ -332,8 +334,8 @@ impl<T, M: Memory> Wheel<T, M> {
         self.levels.earliest(self.elapsed).map(|(_, minimum)| minimum)
     }
 
-    /// The wheel's position in nanoseconds: the latest time up to which everything due was
-    /// handed out. It never goes back.
+    /// Returns how far the wheel's time has come, in nanoseconds: the latest time up to which
+    /// everything due has expired. It never goes back.
     ///
     /// # Examples
     ///
@@ -373,7 +375,7 @@ impl<T, M: Memory> Wheel<T, M> {
         self.arena.len() == 0
     }
 
-    /// Drops all entries. Their keys become stale; the position and the memory stay.
+    /// Drops all entries. Their keys become stale; the elapsed time and the memory stay.
     ///
     /// # Examples
     ///

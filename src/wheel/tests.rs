@@ -94,11 +94,11 @@ fn one_of_many_that_moves_later_stays_where_it_is() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(10, ());
     wheel.insert(11, ());
-    let position = |wheel: &Wheel<()>| wheel.arena.get(key).unwrap().position;
-    let before = position(&wheel);
+    let list_index = |wheel: &Wheel<()>| wheel.arena.get(key).unwrap().list_index;
+    let before = list_index(&wheel);
     wheel.reschedule(key, 1 << 40);
-    assert_eq!(position(&wheel), before);
-    // Its slot is not told, and opened once in vain: that is what makes moving it cost nothing.
+    assert_eq!(list_index(&wheel), before);
+    // Its slot does not note it, and is looked through once in vain: that is what makes moving it cost nothing.
     assert_eq!(wheel.next_deadline(), Some(10));
     assert_eq!(wheel.deadline(key), Some(1 << 40));
 }
@@ -151,57 +151,57 @@ fn walks_say_how_many_entries_are_left() {
 #[test]
 fn of_slots_with_the_same_minimum_the_lowest_is_opened_for_it_needs_no_move() {
     let mut wheel = Wheel::new();
-    let deadline = 129 << levels::GRAIN;
+    let deadline = 129 << slot::SLOT_WIDTH_BITS;
     wheel.insert(deadline, ());
-    let _ = wheel.expire(128 << levels::GRAIN, 1, |_, _, ()| ());
+    let _ = wheel.expire(128 << slot::SLOT_WIDTH_BITS, 1, |_, _, ()| ());
     wheel.insert(deadline, ());
-    let (place, minimum) = wheel.levels.earliest(wheel.elapsed).unwrap();
-    assert_eq!((place.level(), minimum), (0, deadline));
+    let (slot_id, minimum) = wheel.levels.earliest(wheel.elapsed).unwrap();
+    assert_eq!((slot_id.level(), minimum), (0, deadline));
 }
 
 #[test]
-fn an_entry_alone_in_a_far_slot_is_handed_out_without_being_moved_down() {
+fn an_entry_alone_in_a_far_slot_is_not_pre_cascaded_without_being_moved_down() {
     let deadline = 1 << 40;
     let mut wheel = Wheel::new();
     let key = wheel.insert(deadline, ());
-    let place = levels::Place::of(deadline, 0);
-    assert!(place.level() > 0);
-    assert_eq!(wheel.levels.take_lone(place, deadline - 1), None);
-    assert_eq!(wheel.levels.take_lone(place, deadline), Some(key.index));
+    let slot_id = slot::SlotId::of(deadline, 0);
+    assert!(slot_id.level() > 0);
+    assert_eq!(wheel.levels.take_lone(slot_id, deadline - 1), None);
+    assert_eq!(wheel.levels.take_lone(slot_id, deadline), Some(key.index));
     assert_eq!(wheel.levels.earliest(wheel.elapsed), None);
     let mut wheel = Wheel::new();
     wheel.insert(deadline, ());
     wheel.insert(deadline, ());
-    assert_eq!(wheel.levels.take_lone(place, deadline), None);
+    assert_eq!(wheel.levels.take_lone(slot_id, deadline), None);
 }
 
 #[test]
-fn a_slot_is_crowded_when_its_entries_fill_more_than_a_chunk() {
-    const SLOT: u64 = 64 << levels::GRAIN;
+fn a_slot_is_dense_when_its_entries_fill_more_than_a_chunk() {
+    const SLOT: u64 = 64 << slot::SLOT_WIDTH_BITS;
     let mut wheel = Wheel::new();
     for number in 0..11 {
-        // The position is in the first slot of level 1 and will be in the second; this is the third.
-        assert_eq!(wheel.levels.crowded_ahead(SLOT).count(), 0, "{number} entries");
+        // The elapsed time is in the first slot of level 1 and will be in the second; this is the third.
+        assert_eq!(wheel.levels.dense_ahead(SLOT).count(), 0, "{number} entries");
         wheel.insert(2 * SLOT + number, ());
     }
-    assert_eq!(wheel.levels.crowded_ahead(SLOT).count(), 1);
-    assert_eq!(wheel.levels.crowded_ahead(0).count(), 0, "it is not the next");
+    assert_eq!(wheel.levels.dense_ahead(SLOT).count(), 1);
+    assert_eq!(wheel.levels.dense_ahead(0).count(), 0, "it is not the next");
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "twenty thousand entries, and no fewer would do")]
-fn a_crowded_slot_is_empty_before_the_position_reaches_it() {
-    const SLOT: u64 = 64 << levels::GRAIN;
+fn a_dense_slot_is_empty_before_the_position_reaches_it() {
+    const SLOT: u64 = 64 << slot::SLOT_WIDTH_BITS;
     let mut wheel = Wheel::new();
     for number in 0..20_000 {
         wheel.insert(1_000 * number, ());
     }
-    let crowded = |wheel: &Wheel<()>| wheel.levels.crowded_ahead(wheel.elapsed).count();
+    let dense = |wheel: &Wheel<()>| wheel.levels.dense_ahead(wheel.elapsed).count();
     let mut flow_until = |end: u64| {
         while wheel.expire(end, 64, |_, _, ()| ()).more {}
-        crowded(&wheel)
+        dense(&wheel)
     };
-    // The second slot of level 1 lies in the next turn of level 0 from the start.
+    // The second slot of level 1 lies in the next revolution of level 0 from the start.
     assert_eq!(flow_until(SLOT / 4), 0);
     // From then on the third is next, and emptied in the first half of the time until then.
     assert_eq!(flow_until(SLOT + SLOT / 8), 1);
@@ -286,7 +286,7 @@ fn count_steps(wheel: &mut Wheel<()>, now: u64, budget: usize, most: usize) -> u
     }
 }
 
-/// What a call may do: what it hands out, 16 times as much, and the rest of a chunk. An entry
+/// What a call may do: what expires, 16 times as much, and the rest of a chunk. An entry
 /// that is linked elsewhere was looked at before.
 fn most_steps(budget: usize) -> usize {
     budget + 2 * 16 * budget + 12
@@ -324,7 +324,7 @@ fn partly_due_slot_is_walked_once() {
     }
 }
 
-/// What is crowded is moved ahead of time out of what the call has left.
+/// What is dense is pre-cascaded out of what the call has left.
 #[test]
 fn cascades_ahead_stay_within_the_budget() {
     for budget in [1, 10, 1_000] {
@@ -332,8 +332,8 @@ fn cascades_ahead_stay_within_the_budget() {
         for number in 0..200_000_u64 {
             wheel.insert(number << (number % 24), ());
         }
-        // A chunk that is begun is moved, of each level that is crowded.
-        let most = most_steps(budget) + 10 * levels::LEVELS;
+        // A chunk that is begun is moved, of each level that is dense.
+        let most = most_steps(budget) + 10 * slot::LEVELS;
         count_steps(&mut wheel, 1 << 41, budget, most);
         assert!(wheel.is_empty());
     }
@@ -349,7 +349,7 @@ fn stopped_walk_leaves_no_deadline_too_late() {
     let done = wheel.expire(5_000, 2, |_, _, ()| ());
     assert_eq!((done.expired, done.more), (0, true));
     assert_eq!(wheel.next_deadline(), Some(100));
-    // Onto the top, and from there into the place of one that is not walked over yet.
+    // Onto the top, and from there in place of one that is not walked over yet.
     let early = wheel.insert(50, ());
     assert_eq!(wheel.next_deadline(), Some(50));
     wheel.remove(due[20]);
