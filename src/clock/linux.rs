@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_has_a_wheel_time_not_before_it_came() {
+    fn system_time_is_not_before_its_wheel_time() {
         let at = wheel_now();
         let system = nanos(clock_gettime(ClockId::Monotonic));
         // The zero is late by less than a look at the clock takes on the slowest machine.

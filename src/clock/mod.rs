@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wheel_time_of_now_does_not_run_ahead_of_the_clock() {
+    fn wheel_time_is_not_ahead_of_clock() {
         let before = wheel_now();
         let at = wheel_time(now());
         let after = wheel_now();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_has_come_when_the_exact_clock_says_so() {
+    fn exact_clock_decides_whether_instant_has_come() {
         for ahead in [0, 1, 1_000_000, 50_000_000, 99_000_000, 101_000_000, 10_000_000_000] {
             let before = now();
             let at = before + Duration::from_nanos(ahead);

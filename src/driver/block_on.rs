@@ -88,7 +88,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn without_a_reactor_a_future_still_sleeps_until_it_is_woken() {
+    fn future_without_reactor_sleeps_until_woken() {
         let mut polls = 0;
         let output = block_on_without_reactor(poll_fn(|cx| {
             polls += 1;

@@ -70,8 +70,9 @@ impl Bench {
     }
 }
 
+/// A clock that stands still fires what is due once, and never what is a nanosecond away.
 #[test]
-fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away() {
+fn standing_clock_fires_only_what_is_due() {
     let mut bench = Bench::new();
     for at in [0, 1, MILLISECOND, 40 * YEAR] {
         manual::set(at);
@@ -89,7 +90,7 @@ fn a_clock_that_stands_still_fires_what_is_due_and_not_what_is_a_nanosecond_away
 }
 
 #[test]
-fn a_clock_that_jumps_ahead_fires_everything_once_in_bounded_rounds() {
+fn clock_jump_fires_all_in_bounded_rounds() {
     let mut bench = Bench::new();
     manual::set(HOUR);
     let timers: Vec<_> =
@@ -112,8 +113,10 @@ fn a_clock_that_jumps_ahead_fires_everything_once_in_bounded_rounds() {
     assert_eq!(fired(), 10_000, "a second time");
 }
 
+/// After a clock stepped back nothing fires early, and what comes due by the new time is not slept
+/// through.
 #[test]
-fn a_clock_that_steps_back_neither_fires_early_nor_sleeps_through_what_comes_then() {
+fn clock_step_back_fires_nothing_early_or_late() {
     let mut bench = Bench::new();
     // Many go off, one upon the other, so that wake-ups are gathered.
     let mut now = 2 * HOUR;
@@ -163,7 +166,7 @@ fn decades_and_centuries_of_uptime_change_nothing() {
 }
 
 #[test]
-fn thirty_years_of_daily_beats_come_each_day_and_keep_their_waker() {
+fn thirty_years_of_daily_beats_all_fire() {
     const DAY: u64 = 24 * HOUR;
     let mut bench = Bench::new();
     let (beat, idle) = (Arc::new(Count::default()), Arc::new(Count::default()));

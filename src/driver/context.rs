@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_outermost_call_counts_and_all_are_undone() {
+    fn only_the_outermost_call_counts() {
         thread::spawn(|| {
             let outer = Call::enter().unwrap();
             assert!(outer.outermost);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_call_uses_the_parts_of_the_last_unless_somebody_kept_its_waker() {
+    fn parts_are_reused_unless_waker_is_kept() {
         thread::spawn(|| {
             let first = Arc::as_ptr(&Call::enter().unwrap().parts().me);
             let mut second = Call::enter().unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_makes_is_placed_at_its_home_while_it_is_in_block_on_only() {
+    fn current_shard_is_home_only_in_block_on() {
         // Whoever comes while this one is here lives elsewhere, if there is an elsewhere.
         let _here = Call::enter().unwrap();
         thread::spawn(|| {

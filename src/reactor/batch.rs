@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_idle_only_if_nobody_is_to_be_woken_and_nothing_is_due() {
+    fn batch_is_idle_only_without_wakers_and_timers() {
         let mut batch = Batch::new();
         assert!(batch.is_idle() && !batch.has_more());
         batch.more = true;

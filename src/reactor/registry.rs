@@ -93,7 +93,7 @@ mod tests {
 
     /// Keys are counted by each shard for itself.
     #[test]
-    fn stale_source_is_no_owner_by_an_equal_key() {
+    fn stale_source_does_not_own_equal_key() {
         let (stream, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
         let stream = crate::Async::new(stream).unwrap();
         let registration = *stream.source().registration();

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn without_descriptors_of_its_own_a_poller_does_the_same() {
+    fn poller_without_own_descriptors_does_the_same() {
         let portable = Poller { inner: polling::Poller::new().unwrap(), direct: None };
         for poller in [portable, Poller::new().unwrap()] {
             let other = Poller::new().unwrap();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_beyond_what_the_counter_holds_neither_blocks_nor_fails() {
+    fn full_notification_counter_neither_blocks_nor_fails() {
         let poller = Poller::new().unwrap();
         let direct = poller.direct.as_ref().unwrap();
         rustix::io::write(&direct.bell, &(u64::MAX - 1).to_ne_bytes()).unwrap();

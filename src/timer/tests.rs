@@ -93,7 +93,7 @@ fn fire(timer: &mut Timer) {
 /// that is pending fires before it is polled the next time. The task must find all of them pending
 /// some time, whichever it asks first.
 #[test]
-fn task_of_several_overdue_intervals_is_pending_at_times() {
+fn task_of_overdue_intervals_is_sometimes_pending() {
     for count in [1, 2, 3, 10] {
         for backwards in [false, true] {
             let mut intervals: Vec<Timer> = (0..count).map(|_| lagging(10_000)).collect();

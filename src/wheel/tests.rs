@@ -6,7 +6,7 @@ use super::arena::Entry;
 use super::*;
 
 #[test]
-fn an_entry_costs_thirteen_bytes_beside_its_value_and_deadline() {
+fn entry_costs_thirteen_bytes_beside_its_value() {
     // Where it stands, and a generation. The value sits in an `Option`, which is
     // free for a waker and for anything with a niche.
     type Waker = std::task::Waker;
@@ -48,7 +48,7 @@ fn lists_do_not_grow_under_endless_churn() {
 }
 
 #[test]
-fn a_place_whose_generations_are_used_up_is_not_used_again() {
+fn exhausted_generations_retire_their_slot() {
     let mut wheel = Wheel::new();
     let young = wheel.insert(1, 'a');
     let old = wheel.arena.age(young, 0);
@@ -63,7 +63,7 @@ fn a_place_whose_generations_are_used_up_is_not_used_again() {
 }
 
 #[test]
-fn places_that_were_given_back_do_not_revive_keys() {
+fn given_back_slots_revive_no_keys() {
     let mut wheel = Wheel::new();
     let stale = wheel.insert(1, 'a');
     wheel.remove(stale);
@@ -75,14 +75,14 @@ fn places_that_were_given_back_do_not_revive_keys() {
 }
 
 #[test]
-fn room_that_was_asked_for_is_there_before_the_first_entry() {
+fn reserved_room_is_there_before_first_entry() {
     let wheel = Wheel::<u64>::with_capacity(10_000);
     assert!(wheel.capacity() >= 10_000);
     assert_eq!(Wheel::<u64>::default().capacity(), 0);
 }
 
 #[test]
-fn an_entry_alone_in_its_slot_that_moves_later_leaves_no_early_wake_up_behind() {
+fn postponed_lone_entry_leaves_no_early_wakeup() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(10, ());
     wheel.reschedule(key, 20);
@@ -90,7 +90,7 @@ fn an_entry_alone_in_its_slot_that_moves_later_leaves_no_early_wake_up_behind() 
 }
 
 #[test]
-fn one_of_many_that_moves_later_stays_where_it_is() {
+fn postponed_entry_among_many_stays() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(10, ());
     wheel.insert(11, ());
@@ -104,7 +104,7 @@ fn one_of_many_that_moves_later_stays_where_it_is() {
 }
 
 #[test]
-fn debug_output_says_what_is_there_and_asks_nothing_of_the_values() {
+fn debug_output_needs_nothing_of_the_values() {
     struct Opaque;
     let mut wheel = Wheel::new();
     wheel.insert(70, Opaque);
@@ -112,8 +112,9 @@ fn debug_output_says_what_is_there_and_asks_nothing_of_the_values() {
     assert_eq!(text, "Wheel { len: 1, elapsed: 0, next_deadline: Some(70), .. }");
 }
 
+/// A call with a small budget must not move a whole population.
 #[test]
-fn a_call_with_a_small_budget_does_not_move_a_whole_population() {
+fn small_budget_moves_few_entries() {
     let mut wheel = Wheel::new();
     let far = 1 << 40;
     let count = if cfg!(miri) { 1_000 } else { 10_000 };
@@ -148,8 +149,9 @@ fn walks_say_how_many_entries_are_left() {
     }
 }
 
+/// Of slots with the same minimum: the lowest needs no cascade.
 #[test]
-fn of_slots_with_the_same_minimum_the_lowest_is_opened_for_it_needs_no_move() {
+fn lowest_level_expires_first_on_a_tie() {
     let mut wheel = Wheel::new();
     let deadline = 129 << slot::SLOT_WIDTH_BITS;
     wheel.insert(deadline, ());
@@ -160,7 +162,7 @@ fn of_slots_with_the_same_minimum_the_lowest_is_opened_for_it_needs_no_move() {
 }
 
 #[test]
-fn an_entry_alone_in_a_far_slot_is_not_pre_cascaded_without_being_moved_down() {
+fn lone_entry_expires_without_cascade() {
     let deadline = 1 << 40;
     let mut wheel = Wheel::new();
     let key = wheel.insert(deadline, ());
@@ -176,7 +178,7 @@ fn an_entry_alone_in_a_far_slot_is_not_pre_cascaded_without_being_moved_down() {
 }
 
 #[test]
-fn a_slot_is_dense_when_its_entries_fill_more_than_a_chunk() {
+fn slot_is_dense_beyond_a_chunk() {
     const SLOT: u64 = 64 << slot::SLOT_WIDTH_BITS;
     let mut wheel = Wheel::new();
     for number in 0..11 {
@@ -190,7 +192,7 @@ fn a_slot_is_dense_when_its_entries_fill_more_than_a_chunk() {
 
 #[test]
 #[cfg_attr(miri, ignore = "twenty thousand entries, and no fewer would do")]
-fn a_dense_slot_is_empty_before_the_position_reaches_it() {
+fn dense_slot_is_empty_before_its_time() {
     const SLOT: u64 = 64 << slot::SLOT_WIDTH_BITS;
     let mut wheel = Wheel::new();
     for number in 0..20_000 {
@@ -232,7 +234,7 @@ fn exhaustion_does_not_spread_to_new_entries() {
 
 /// Each of a million entries finds its slot near exhaustion.
 #[test]
-fn exhausted_slots_hold_no_memory_and_revive_no_key() {
+fn exhausted_slots_hold_no_memory() {
     let mut wheel = Wheel::<u32>::giving_back();
     let mut stale = Vec::new();
     for number in 0..1_000_000 {
@@ -294,7 +296,7 @@ fn most_steps(budget: usize) -> usize {
 
 /// All wait in one slot of level 0, and none belongs there any more.
 #[test]
-fn postponed_entries_of_a_slot_move_within_the_budget() {
+fn postponed_entries_move_within_the_budget() {
     let count = 100_000;
     for budget in [1, 10, 1_000] {
         let mut wheel = Wheel::new();

@@ -21,7 +21,7 @@ pub(super) fn an_event_meets_the_arming() {
 }
 
 /// Events at two vacant shards at once, while the fallback sleeps: both are noticed at once.
-pub(super) fn two_pollers_go_off() {
+pub(super) fn two_pollers_get_ready() {
     let mut stage = Stage::without_fallback();
     let shards = [stage.reactor.assign(), stage.reactor.assign()];
     let ios = shards.each_ref().map(|shard| Io::new(&stage, shard, true));
@@ -62,7 +62,7 @@ pub(super) fn an_event_at_a_busy_threads_shard() {
 
 /// The same for one that slept after it drove, so that the fallback has armed its shard, and is
 /// up again.
-pub(super) fn an_event_at_a_thread_that_is_up_again() {
+pub(super) fn an_event_at_an_awake_again_thread() {
     let stage = Stage::new();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);

@@ -1,4 +1,4 @@
-//! The seat, and how a shard passes between siblings and the fallback.
+//! The seat, and how a shard passes between followers and the fallback.
 
 use std::sync::Arc;
 // For what the models count; loom need not know.
@@ -14,7 +14,7 @@ use crate::world::{now, rest, spawn};
 
 /// Whoever holds a seat when the fallback watches it says so on leaving, once; and nobody does
 /// if the fallback found it vacant.
-pub(super) fn watch_meets_leave() {
+pub(super) fn watch_meets_release() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_acquire(), Ok(()));
     let told = Arc::new(AtomicUsize::new(0));
@@ -34,7 +34,7 @@ pub(super) fn watch_meets_leave() {
 
 /// Of those who take and leave a seat that was left watched, exactly one, the first, has to
 /// tell the fallback.
-pub(super) fn a_watched_seat_is_told_of_once() {
+pub(super) fn watched_release_unparks_once() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_acquire(), Ok(()));
     assert!(!seat.release_watched());
@@ -55,12 +55,12 @@ pub(super) fn a_watched_seat_is_told_of_once() {
 
 /// Whoever asks for a lent seat is known to the fallback when it leaves it, in either way, or
 /// finds it left already.
-pub(super) fn a_lent_seat_is_asked_for() {
+pub(super) fn requested_seat_is_released() {
     lend_and_leave(false);
 }
 
 /// The same for a seat that is left watched.
-pub(super) fn a_lent_seat_is_asked_for_and_left_watched() {
+pub(super) fn requested_seat_is_released_watched() {
     lend_and_leave(true);
 }
 
@@ -111,7 +111,7 @@ impl Guarded {
 
 /// One at a time holds the seat, and sees what the one before did with what it guards, however
 /// that one left.
-pub(super) fn the_seat_hands_over() {
+pub(super) fn next_driver_sees_the_last() {
     let guarded = Arc::new(Guarded { seat: Seat::new(), value: UnsafeCell::new(0) });
     let threads = [("watcher", true), ("visitor", false)].map(|(name, watched)| {
         let guarded = guarded.clone();
@@ -123,7 +123,7 @@ pub(super) fn the_seat_hands_over() {
 
 /// Two `block_on` calls on one shard: when the one that drives is done, what the other waits
 /// for is noticed by itself or the fallback, within two back-offs.
-pub(super) fn siblings() {
+pub(super) fn followers() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -148,7 +148,7 @@ pub(super) fn siblings() {
 
 /// Two `block_on` calls on one shard, and no fallback: it is inside somebody's waker. When the
 /// one that drives is done, the other takes over.
-pub(super) fn a_sibling_takes_over() {
+pub(super) fn follower_is_promoted() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -172,7 +172,7 @@ pub(super) fn a_sibling_takes_over() {
 
 /// The same when the call ends during a round of the fallback's, which after that is inside
 /// somebody's waker.
-pub(super) fn a_sibling_takes_over_after_a_round() {
+pub(super) fn follower_is_promoted_after_a_round() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -208,7 +208,7 @@ pub(super) fn a_sibling_takes_over_after_a_round() {
 
 /// The same with a third in between, which may be the one that the first hands over to, just
 /// when its call ends.
-pub(super) fn a_sibling_that_is_done_hands_on() {
+pub(super) fn promoted_call_promotes_the_next() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -232,7 +232,7 @@ pub(super) fn a_sibling_that_is_done_hands_on() {
 
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
 /// noticed by the fallback, within two back-offs.
-pub(super) fn the_last_leaves() {
+pub(super) fn last_call_returns() {
     let stage = Stage::new();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);
@@ -253,7 +253,7 @@ pub(super) fn the_last_leaves() {
 
 /// A call that finds the fallback in its seat gets the seat when the round is over, and what it
 /// waits for is noticed without any time passing.
-pub(super) fn who_asks_gets_the_seat() {
+pub(super) fn requester_gets_the_seat() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flag = Flag::default();
@@ -270,7 +270,7 @@ pub(super) fn who_asks_gets_the_seat() {
 
 /// An event at any moment while the seat passes between the fallback and a call is noticed at
 /// once by one of them.
-pub(super) fn an_event_meets_the_change_of_seats() {
+pub(super) fn event_meets_the_change_of_drivers() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, true);

@@ -66,18 +66,18 @@ fn nested() -> Vec<Model> {
             nested_calls 5 WAKE,
             a_notification_left_over 4 WAKE;
         handoff:
-            watch_meets_leave 5 ALONE,
-            a_watched_seat_is_told_of_once 5 ALONE,
-            the_seat_hands_over 4 SEAT,
-            a_lent_seat_is_asked_for 5 ALONE,
-            a_lent_seat_is_asked_for_and_left_watched 5 ALONE,
-            siblings 2 WAKE,
-            a_sibling_takes_over 3 ALONE,
-            a_sibling_takes_over_after_a_round 2 ALONE,
-            a_sibling_that_is_done_hands_on 1 ALONE,
-            the_last_leaves 3 ALONE,
-            who_asks_gets_the_seat 3 WAKE,
-            an_event_meets_the_change_of_seats 3 ALONE;
+            watch_meets_release 5 ALONE,
+            watched_release_unparks_once 5 ALONE,
+            next_driver_sees_the_last 4 SEAT,
+            requested_seat_is_released 5 ALONE,
+            requested_seat_is_released_watched 5 ALONE,
+            followers 2 WAKE,
+            follower_is_promoted 3 ALONE,
+            follower_is_promoted_after_a_round 2 ALONE,
+            promoted_call_promotes_the_next 1 ALONE,
+            last_call_returns 3 ALONE,
+            requester_gets_the_seat 3 WAKE,
+            event_meets_the_change_of_drivers 3 ALONE;
         timers:
             an_earlier_insert_wakes_the_driver 5 EARLIER,
             an_earlier_move_wakes_the_driver 5 EARLIER,
@@ -103,10 +103,10 @@ fn nested() -> Vec<Model> {
         fallback:
             an_event_meets_the_arming 4 ALONE,
             an_event_at_a_busy_threads_shard 4 ALONE,
-            an_event_at_a_thread_that_is_up_again 3 ALONE,
+            an_event_at_an_awake_again_thread 3 ALONE,
             a_timer_at_a_busy_threads_shard 4 ALONE,
             a_shard_is_added 5 ALONE,
-            two_pollers_go_off 4 ALONE,
+            two_pollers_get_ready 4 ALONE,
             rest_is_rest 3 SPIN,
             a_busy_thread_takes_turns 1 ALONE;
         sources:
@@ -119,14 +119,14 @@ fn nested() -> Vec<Model> {
             a_stream_is_read 4 READY,
             a_stream_is_read_to_its_end 3 READY,
             what_is_left_is_told_of_again 4 READY,
-            one_shot_what_is_left_is_told_of_again 3 READY,
+            one_shot_rest_is_reported_again 3 READY,
             one_shot_two_pieces_are_read 4 READY,
             both_directions 3 READY,
             one_shot_both_directions 3 READY,
             a_number_taken_over_against_a_wait 3 NUMBER,
             a_number_taken_over_from_those_who_wait 3 NUMBER,
             a_number_taken_over_against_an_event 3 NUMBER,
-            a_number_taken_over_against_the_end_of_the_stale 3 NUMBER,
+            successor_against_the_end_of_the_stale 3 NUMBER,
             registered_again_against_the_end_of_the_first 3 NUMBER;
     }
 }
@@ -136,10 +136,10 @@ pub(crate) fn one_poller() -> Vec<Model> {
     models! {
         ONE_POLLER:
         one_poller:
-            an_event_meets_the_change_of_seats 3 ALONE,
-            who_asks_gets_the_seat 3 WAKE,
-            two_ask_at_once 2 WAKE,
-            the_last_leaves 3 ALONE,
-            an_earlier_insert_wakes_the_fallback_in_the_seat 3 EARLIER;
+            event_meets_the_change_of_drivers 3 ALONE,
+            requester_gets_the_seat 3 WAKE,
+            two_request_at_once 2 WAKE,
+            last_call_returns 3 ALONE,
+            earlier_insert_wakes_the_driving_fallback 3 EARLIER;
     }
 }

@@ -5,7 +5,7 @@ use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
 
 /// A `block_on` call and the fallback in one seat: an event is noticed at once, whoever sits.
-pub(super) fn an_event_meets_the_change_of_seats() {
+pub(super) fn event_meets_the_change_of_drivers() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, false);
@@ -23,7 +23,7 @@ pub(super) fn an_event_meets_the_change_of_seats() {
 
 /// A `block_on` call that finds the fallback asleep in the seat gets it, and the fallback goes
 /// to sleep elsewhere.
-pub(super) fn who_asks_gets_the_seat() {
+pub(super) fn requester_gets_the_seat() {
     loom::stop_exploring();
     let stage = Stage::new();
     let shard = stage.shard();
@@ -43,7 +43,7 @@ pub(super) fn who_asks_gets_the_seat() {
 }
 
 /// Two calls ask the fallback for its seat at once: both return.
-pub(super) fn two_ask_at_once() {
+pub(super) fn two_request_at_once() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flags = [Flag::default(), Flag::default()];
@@ -59,7 +59,7 @@ pub(super) fn two_ask_at_once() {
 
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
 /// noticed by the fallback, within two back-offs.
-pub(super) fn the_last_leaves() {
+pub(super) fn last_call_returns() {
     let stage = Stage::new();
     let shard = stage.shard();
     let io = Io::new(&stage, &shard, false);
@@ -79,7 +79,7 @@ pub(super) fn the_last_leaves() {
 }
 
 /// A timer inserted at any moment while the fallback sits down in the seat goes off on time.
-pub(super) fn an_earlier_insert_wakes_the_fallback_in_the_seat() {
+pub(super) fn earlier_insert_wakes_the_driving_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
     let late = shard.insert_timer(100, Task::new().waker());

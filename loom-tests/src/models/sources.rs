@@ -197,7 +197,7 @@ pub(super) fn what_is_left_is_told_of_again() {
 }
 
 /// The same where the poller forgets interest with each event.
-pub(super) fn one_shot_what_is_left_is_told_of_again() {
+pub(super) fn one_shot_rest_is_reported_again() {
     read_elsewhere(false, async |io| {
         loop {
             io.wait(Interest::Read, Waiter::new()).await;
@@ -351,7 +351,7 @@ pub(super) fn a_number_taken_over_against_an_event() {
 }
 
 /// A number that is registered anew at any moment while the source that had it is dropped.
-pub(super) fn a_number_taken_over_against_the_end_of_the_stale() {
+pub(super) fn successor_against_the_end_of_the_stale() {
     let stage = Stage::new();
     let (stale, number) = a_number_taken_over(&stage, true);
     let task = Task::new();

@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn timers_that_are_just_dense_enough_are_put_off() {
+    fn timers_just_dense_enough_are_coalesced() {
         let mut coalescer = Coalescer::default();
         let end = run(&mut coalescer, 1_000_000_000, SPARSE);
         assert!(coalescer.coalesced(end) > end);
     }
 
     #[test]
-    fn dense_timers_are_put_off_by_a_batch_and_never_by_more_than_the_longest() {
+    fn dense_timers_are_coalesced_within_the_bound() {
         for apart in [100, 1_000, 5_000, 20_000] {
             let mut coalescer = Coalescer::default();
             let end = run(&mut coalescer, 1_000_000_000, apart);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_later_is_not_put_off_by_what_went_off_before() {
+    fn later_timer_is_not_delayed_by_earlier_ones() {
         let mut coalescer = Coalescer::default();
         let end = run(&mut coalescer, 1_000_000_000, 1_000);
         assert_eq!(coalescer.coalesced(end + LONGEST), end + LONGEST);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_great_burst_after_a_long_sleep_does_not_set_the_pace() {
+    fn burst_after_long_sleep_is_not_dense() {
         let mut coalescer = Coalescer::default();
         coalescer.fired(10_000_000_000, 10_000);
         assert_eq!(coalescer.coalesced(10_000_000_001), 10_000_000_001);

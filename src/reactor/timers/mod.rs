@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_earlier_deadline_rouses_the_sleeper_and_only_once() {
+    fn earlier_deadline_wakes_sleeper_once() {
         let mut timers = Timers::new();
         timers.set_sleeper(Sleeper::Driver { until: 100 });
         assert_eq!(timers.insert(100, waker()).1, WakeTarget::None);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
-    fn where_timers_are_dense_a_deadline_that_changes_nothing_for_the_sleeper_rouses_nobody() {
+    fn coalesced_deadline_does_not_wake_sleeper() {
         let mut timers = Timers::new();
         for now in (10_000_000..20_000_000).step_by(10_000) {
             let _ = timers.insert(now, waker());
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_keeps_its_waker_after_it_went_off() {
+    fn fired_timer_keeps_its_waker() {
         let mut timers = Timers::new();
         let task = waker();
         let (key, _) = timers.insert(10, task.clone());
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_that_goes_off_while_its_waker_is_out_is_woken_again() {
+    fn timer_firing_while_waker_is_out_wakes_again() {
         let mut timers = Timers::new();
         let task = waker();
         let (key, _) = timers.insert(10, task.clone());
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_set_while_the_old_one_is_out_stays() {
+    fn waker_set_while_old_is_out_stays() {
         let mut timers = Timers::new();
         let (old, new) = (waker(), waker());
         let (key, _) = timers.insert(10, old);
@@ -307,8 +307,9 @@ mod tests {
         assert!(is_registered(&timers, key, &new));
     }
 
+    /// Of two wakers that are out, whichever comes back first.
     #[test]
-    fn of_two_wakers_that_are_out_the_later_stays_whichever_comes_back_first() {
+    fn later_of_two_wakers_out_stays() {
         let mut timers = Timers::new();
         let (old, new) = (waker(), waker());
         let (key, _) = timers.insert(10, old);
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_removed_while_its_waker_is_out_is_gone() {
+    fn timer_removed_while_waker_out_is_gone() {
         let mut timers = Timers::new();
         let (key, _) = timers.insert(10, waker());
         let (mut fired, mut again) = (Vec::new(), Vec::new());
@@ -405,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_goes_back_but_for_a_block_or_two() {
+    fn memory_is_given_back_to_two_blocks() {
         let mut timers = Timers::new();
         let mut capacities = |count: usize| {
             let keys = (0..count).map(|_| timers.insert(10, Waker::noop().clone()).0);

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_placeholder_is_known_by_itself_and_by_its_clones_only() {
+    fn placeholder_is_known_by_its_clones_only() {
         assert_eq!(stamp(&placeholder(7)), Some(7));
         assert_eq!(stamp(&placeholder(7).clone()), Some(7));
         assert_eq!(stamp(Waker::noop()), None);
