@@ -2,8 +2,8 @@
 # How async-wheel compares with async-io and tokio on what a server full of timers does.
 #
 #   benches/compare.sh               everything, five times by turns; prints the table of medians
-#                                    and ratios, with the goals. About ten minutes, in which the
-#                                    machine should have nothing else to do
+#                                    and ratios, with the goals. docs/benchmarks.md says how long
+#                                    that took; the machine should have nothing else to do
 #   benches/compare.sh --quick       once and little of everything: that all still runs. The
 #                                    figures mean nothing
 #   benches/compare.sh --only fire,churn

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Counts what operations on timers cost: instructions, references to memory, cache misses, locked
-# instructions, system calls. docs/performance.md, "Scaling", has the results.
+# instructions, system calls. docs/performance.md has the results.
 #
 #   benches/counts.sh            the counts of each operation; about two minutes
 #   benches/counts.sh lines      the cache lines that one operation touches

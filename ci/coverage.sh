@@ -4,7 +4,7 @@
 #
 #   ci/coverage.sh [--lines]       --lines names those that were not run as well
 #
-# docs/coverage.md says why the rest is not. Installs cargo-llvm-cov and, on Debian with root,
+# docs/testing.md says why the rest is not. Installs cargo-llvm-cov and, on Debian with root,
 # LLVM's tools of the compiler's version, unless rustup has put them there (`rustup component add
 # llvm-tools`).
 set -euo pipefail

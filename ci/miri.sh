@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs under Miri what needs no poller of the system's: the wheel, the handoff, the timers and the
 # small parts of the reactor, by their own tests; the reactor with timers and sources, on the
-# fuzz targets' modelled poller, by the seeds that are checked in. docs/safety.md says what is
+# fuzz targets' modelled poller, by the seeds that are checked in. docs/testing.md says what is
 # left out, and why.
 #
 #   ci/miri.sh [lib | wheel | seeds] ...

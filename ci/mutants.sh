@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Mutation testing: changes one thing after another in the source, and wants a test to fail each
-# time. Fails if a change goes unnoticed; docs/mutants.md says what to do then.
+# time. Fails if a change goes unnoticed; docs/testing.md says what to do then.
 #
 #   ci/mutants.sh all            every change in all areas: more than an hour
 #   ci/mutants.sh AREA ...       every change in these: wheel, reactor, driver

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that docs/safety.md lists each use of `unsafe` in src/: of each file, as many as are there.
+# Checks that docs/safety.md lists the uses of `unsafe` in src/: each file, with as many as are there.
 # That each says why it may is for clippy to check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,10 +14,9 @@ in_source() {
     sort | uniq -c | awk '{ print $2, $1 }'
 }
 
-# The lines of the tables, which begin with the file's name.
+# The lines of the table: the file's name, and how many uses it has.
 in_document() {
-  grep -oE '^\| `src/[^`]+\.rs`' docs/safety.md | grep -oE 'src/[^`]+' | sort | uniq -c |
-    awk '{ print $2, $1 }'
+  sed -nE 's/^\| `(src\/[^`]+\.rs)` \| ([0-9]+) \|.*/\1 \2/p' docs/safety.md | sort
 }
 
 if ! diff --label docs/safety.md <(in_document) --label src <(in_source) -u; then

@@ -3,7 +3,7 @@
 //! A waker's data is most often a task's header or a reference count, which lies somewhere in
 //! memory. Among a million tasks it is in no near cache, and the round waits for it at each
 //! wake, since user code runs in between and the processor cannot look past it. Asked for a few
-//! wakes ahead, it is there by then. `docs/performance.md` has what that brings.
+//! wakes ahead, it is there by then. `docs/tried.md` has what that brings.
 
 use std::task::Waker;
 

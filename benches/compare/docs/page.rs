@@ -1,14 +1,9 @@
 //! The page: prose from a template, and what was measured.
 
-use std::fmt::Write;
-
-use clap::ValueEnum;
-
 use super::Report;
 use super::charts::Drawn;
 use super::circumstances::Circumstances;
 use crate::table;
-use crate::workloads::Workload;
 
 const TEMPLATE: &str = include_str!("page.md");
 
@@ -23,7 +18,6 @@ pub fn text(report: &Report, charts: &[Drawn]) -> String {
         ("{met}", tally.met.to_string()),
         ("{goals}", tally.goals.to_string()),
         ("{charts}", pictures(charts)),
-        ("{workloads}", workloads()),
     ];
     parts.iter().fold(TEMPLATE.to_owned(), |page, (place, text)| page.replace(place, text))
 }
@@ -44,24 +38,13 @@ fn described(circumstances: &Circumstances) -> String {
         ("crates", &versions.join(", ")),
         ("load of the machine", &load),
     ];
-    let lines = lines.map(|(name, text)| format!("| {name} | {text} |"));
+    let lines = lines.map(|(name, text)| format!("- {name}: {text}"));
     lines.join("\n")
 }
 
 fn pictures(charts: &[Drawn]) -> String {
     let picture = |chart: &Drawn| format!("![{}](benchmarks/{})", chart.title, chart.file);
     charts.iter().map(picture).collect::<Vec<_>>().join("\n\n")
-}
-
-/// What the program itself says of its workloads.
-fn workloads() -> String {
-    let mut text = "| workload | what it does |\n|---|---|\n".to_owned();
-    for workload in Workload::value_variants() {
-        let value = workload.to_possible_value().expect("none is hidden");
-        let help = value.get_help().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(text, "| `{}` | {help} |", value.get_name());
-    }
-    text.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -75,6 +58,6 @@ mod tests {
         let report = Report { circumstances, figures: Samples::default() };
         let page = text(&report, &[Drawn { file: "a.svg", title: "A" }]);
         assert!(!page.contains('{'), "{page}");
-        assert!(page.contains("![A](benchmarks/a.svg)") && page.contains("`create-none`"));
+        assert!(page.contains("![A](benchmarks/a.svg)"));
     }
 }
