@@ -16,7 +16,6 @@
 //! ```
 
 use crate::driver;
-use crate::handoff::SeatState;
 use crate::reactor::Shard;
 use crate::sync::Ref;
 
@@ -62,15 +61,15 @@ pub fn shards() -> Vec<ShardReport> {
     };
     let report = |(shard, threads): (Ref<Shard>, usize)| {
         let succession = shard.succession();
-        let SeatState { held, watched } = succession.seat_state();
+        let seat = succession.seat_state();
         ShardReport {
             timers: shard.timer_count(),
             sources: shard.source_count(),
             threads,
             awake: succession.awake(),
             rounds: succession.rounds(),
-            driven: held,
-            watched,
+            driven: seat.held,
+            watched: seat.watched,
         }
     };
     reactor.assigned_threads().into_iter().map(report).collect()

@@ -88,7 +88,9 @@ mod succession;
 mod unparker;
 
 pub(crate) use parker::{Parker, UnparkAction};
-pub(crate) use seat::{Busy, SeatState};
+pub(crate) use seat::Busy;
+#[cfg(test)]
+pub(crate) use seat::SeatState;
 pub(crate) use succession::{Driving, Succession};
 pub(crate) use unparker::Unparker;
 

@@ -4,75 +4,7 @@
 use super::arena::Arena;
 use super::chunks::{Chunk, Chunks, NONE};
 use super::memory::Memory;
-
-/// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
-/// particular order, and a slot that is partly due is looked through once for each wake-up in
-/// it. `docs/tried.md` has the measurements that chose it.
-pub(super) const GRAIN: u32 = 16;
-
-/// How many slots are as wide as one of the next level, as a power of two: a turn of the level.
-const TURN_BITS: u32 = 6;
-const TURN: usize = 1 << TURN_BITS;
-
-/// The slots of a level: a turn for the next level's slot in which the position is, and one for
-/// the slot after that. So what comes after a boundary of the next level can be moved down
-/// before the boundary is reached.
-const SLOTS: usize = 2 * TURN;
-
-/// As many as it takes to cover 64 bits of time.
-pub(super) const LEVELS: usize = ((u64::BITS - GRAIN) / TURN_BITS) as usize;
-
-/// Where an entry waits: a level and a slot of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u16);
-
-impl Place {
-    #[inline]
-    pub(super) fn level(self) -> usize {
-        usize::from(self.0) / SLOTS
-    }
-
-    #[inline]
-    fn slot(self) -> usize {
-        usize::from(self.0) % SLOTS
-    }
-
-    #[inline]
-    fn new(level: usize, slot: usize) -> Place {
-        Place((level * SLOTS + slot) as u16)
-    }
-
-    /// Where a deadline belongs when the wheel's position is `elapsed`: on the lowest level where
-    /// it lies in the turn of the position or in the next one, in the slot that its bits there
-    /// name. What is overdue waits where the position is.
-    #[inline]
-    pub(super) fn of(deadline: u64, elapsed: u64) -> Place {
-        let time = deadline.max(elapsed);
-        let ahead = (time - elapsed) >> GRAIN;
-        // Less than a turn of this level ahead: within two. On the level below it is more than a
-        // turn ahead, and may still be within two.
-        let mut level = ahead.checked_ilog2().unwrap_or(0) / TURN_BITS;
-        if level > 0 && turns(time, level - 1) - turns(elapsed, level - 1) <= 1 {
-            level -= 1;
-        }
-        let slot = time >> (GRAIN + level * TURN_BITS);
-        Place::new(level as usize, slot as usize % SLOTS)
-    }
-
-    /// The slot of a level that comes after the one in which the position is.
-    #[inline]
-    fn next(level: usize, elapsed: u64) -> Place {
-        let slot = elapsed >> (GRAIN + level as u32 * TURN_BITS);
-        Place::new(level, (slot as usize + 1) % SLOTS)
-    }
-}
-
-/// How many turns of a level a time is from zero. All of time is one turn of the highest.
-#[inline]
-fn turns(time: u64, level: u32) -> u64 {
-    // In two steps, since all bits at once cannot be shifted out.
-    (time >> (GRAIN + TURN_BITS)) >> (level * TURN_BITS)
-}
+use super::slot::{LEVELS, REVOLUTION, SLOTS, SlotId, revolutions};
 
 /// One level of slots.
 #[derive(Debug)]

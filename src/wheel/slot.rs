@@ -2,7 +2,7 @@
 
 /// The width of a level-0 slot, as a power of two: 2^16 ns. Within it, entries come out in no
 /// particular order, and a slot that is partly due is looked through once for each wake-up in
-/// it. `docs/timing-wheel.md` has the measurements that chose it.
+/// it. `docs/tried.md` has the measurements that chose it.
 pub(super) const SLOT_WIDTH_BITS: u32 = 16;
 
 /// How many slots are as wide as one of the next level, as a power of two: a revolution of the level.
