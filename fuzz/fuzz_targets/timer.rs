@@ -30,11 +30,10 @@ mod sys;
 mod tasks;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arbitrary::Arbitrary;
@@ -248,15 +247,6 @@ thread_local! {
     /// Whether somebody drove while wakers of another round were out: then two wakes of a task may
     /// be one.
     static MERGED: Cell<bool> = const { Cell::new(false) };
-    /// The addresses in the wakers of tasks with a timer that gave way for its own ticks: their
-    /// other timers do so as well. Never forgotten, since another program's task may have the
-    /// address next.
-    static GAVE_WAY: RefCell<BTreeSet<usize>> = const { RefCell::new(BTreeSet::new()) };
-}
-
-/// Returns `true` if a timer of this task, or of one that had its address, has given way.
-fn gave_way(task: &Waker) -> bool {
-    GAVE_WAY.with_borrow(|tasks| tasks.contains(&(task.data() as usize)))
 }
 
 fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
@@ -381,12 +371,7 @@ impl Slot {
                 if when <= now {
                     let row = self.row;
                     assert!(lags, "pending {:?} after it was due", now - when);
-                    let enough = row >= BURST - 2;
-                    let allowed = self.gave_way || enough || gave_way(&waker);
-                    assert!(allowed, "gives way after {row} ticks");
-                    if enough {
-                        GAVE_WAY.with_borrow_mut(|tasks| tasks.insert(waker.data() as usize));
-                    }
+                    assert!(self.gave_way || row >= BURST - 2, "gives way after {row} ticks");
                     self.gave_way = true;
                 }
                 (self.row, self.lagging) = (0, 0);

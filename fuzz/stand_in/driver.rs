@@ -6,6 +6,11 @@ use crate::reactor::{Reactor, Shard};
 use crate::stage;
 use crate::sync::Ref;
 
+#[path = "../../src/driver/task_poll.rs"]
+mod task_poll;
+
+pub(crate) use task_poll::TaskPoll;
+
 pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
     stage::place()
 }

@@ -11,6 +11,11 @@ pub(crate) mod fallback;
 #[path = "../../src/driver/run.rs"]
 pub(crate) mod run;
 
+#[path = "../../src/driver/task_poll.rs"]
+mod task_poll;
+
+pub(crate) use task_poll::TaskPoll;
+
 thread_local! {
     static PLACE: RefCell<Option<Ref<Shard>>> = const { RefCell::new(None) };
 }

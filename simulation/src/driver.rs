@@ -9,8 +9,12 @@ mod fallback;
 #[path = "../../src/driver/run.rs"]
 mod run;
 
+#[path = "../../src/driver/task_poll.rs"]
+mod task_poll;
+
 pub(crate) use block_on::block_on;
 pub(crate) use context::current_shard;
+pub(crate) use task_poll::TaskPoll;
 
 /// What `src/driver/process.rs` does, for a schedule.
 pub(crate) mod process {

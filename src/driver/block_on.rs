@@ -1,12 +1,13 @@
 //! `block_on`, as users call it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::context::Call;
 use super::run;
+use super::task_poll::TaskPoll;
 use crate::handoff::Parker;
 
 /// Runs a future to its end on this thread, which drives timers and I/O while it waits.
@@ -50,7 +51,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
             let shard = call.shard.clone();
             let parts = call.parts();
             let waker = Waker::from(parts.me.clone());
-            let future = pin!(future);
+            let mut future = pin!(future);
+            let future = pin!(poll_fn(|cx| {
+                let _during = TaskPoll::begin();
+                future.as_mut().poll(cx)
+            }));
             run::run(&shard, &parts.me, &waker, &mut parts.batch, future)
         }
         Err(_) => block_on_without_reactor(future),
@@ -83,7 +88,6 @@ fn block_on_without_reactor<T>(future: impl Future<Output = T>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::poll_fn;
     use std::thread;
     use std::time::Duration;
 

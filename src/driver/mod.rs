@@ -11,12 +11,14 @@ mod context;
 mod fallback;
 mod process;
 mod run;
+mod task_poll;
 
 pub use block_on::block_on;
 pub(crate) use context::current_shard;
 #[cfg(unix)]
 pub(crate) use process::reactor_fd;
 pub(crate) use process::{reactor, started};
+pub(crate) use task_poll::TaskPoll;
 
 #[cfg(test)]
 mod clock_tests;

@@ -5,20 +5,19 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
-mod give_way;
 mod period;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_lite::stream::Stream;
 
 use self::period::{Period, Turn};
 use crate::clock;
-use crate::driver;
+use crate::driver::{self, TaskPoll};
 use crate::reactor::Shard;
 use crate::sync::{self, Ref};
 use crate::wheel::Key;
@@ -46,11 +45,14 @@ use crate::wheel::Key;
 /// up for. An interval therefore gives way now and then, so that a task that takes its ticks in a
 /// loop leaves others on its thread a turn. When it has yielded 1,024 ticks in a row and two more
 /// are overdue, its next poll returns `Pending`. The task is woken with the next timers that are
-/// due, and until then the interval stays pending; then it yields the next 1,024. So do, in the
-/// meantime, the other intervals that the same task polls and that are overdue by two ticks or
-/// more. Each interval counts its own ticks. It starts anew when it has caught up, and when it is
-/// set: code that takes missed ticks without waiting gets all of them if none of its intervals has
-/// missed more than 1,024. Ticks of a period of 2.4 hours (2⁴³ ns) or more are not counted.
+/// due, and until then the interval stays pending; in a call of [`block_on`](crate::block_on), at
+/// least until the poll of that call's future is over. Then it yields the next 1,024. Each interval
+/// counts its own ticks. It starts anew when it has caught up, and when it is set: code that takes
+/// missed ticks without waiting gets all of them if they are 1,024 or fewer. Ticks of a period of
+/// 2.4 hours (2⁴³ ns) or more are not counted.
+///
+/// Outside `block_on`, a task that takes whichever of several such intervals is ready may find one
+/// ready each time, if the fallback thread is quicker than the task.
 ///
 /// # Without a reactor
 ///
@@ -359,28 +361,23 @@ impl Timer {
         self.entry.as_ref()
     }
 
-    /// Returns `true` if a tick that is due has to wait, since many were yielded in a row, by this
-    /// interval or by another one of its task, and the tick after it is overdue as well.
+    /// Returns `true` if a tick that is due has to wait, since many were yielded in a row and the
+    /// one after it is overdue as well.
     ///
-    /// Once it has given way, it does so until its entry has fired, which is a driver's turn, and
-    /// no other interval of its task has given way in the meantime.
-    fn gives_way(&mut self, waker: &Waker) -> bool {
-        let turn = self.period.turn();
-        let epoch = match turn {
-            Turn::Goes if self.period.is_counted() => give_way::current(waker),
-            Turn::Goes => None,
-            Turn::Ends => Some(give_way::begin(waker)),
-            Turn::GaveWay(epoch) if self.is_scheduled() => {
-                Some(give_way::current(waker).unwrap_or(epoch))
+    /// Once it has given way, it does so until its entry has fired, which is a driver's round, and
+    /// until the poll of the `block_on` call during which it gave way is over: another thread may
+    /// drive meanwhile, and a task that polls several intervals would find one of them ready each
+    /// time, and come to no end.
+    fn gives_way(&mut self) -> bool {
+        match self.period.turn() {
+            Turn::Goes => return false,
+            Turn::GaveWay(during) if !self.is_scheduled() && during.is_over() => {
+                self.period.restart();
+                return false;
             }
-            Turn::GaveWay(epoch) => give_way::current(waker).filter(|&latest| latest != epoch),
-        };
-        match (epoch, turn) {
-            (Some(epoch), _) => self.period.give_way(epoch),
-            (None, Turn::GaveWay(_)) => self.period.restart(),
-            (None, _) => {}
+            Turn::Ends | Turn::GaveWay(_) => self.period.give_way(TaskPoll::current()),
         }
-        epoch.is_some()
+        true
     }
 
     /// Returns `true` if there is an entry that has still to fire.
@@ -429,7 +426,7 @@ impl Stream for Timer {
         };
         let next = self.period.get().and_then(|period| when.checked_add(period));
         let is_overdue = next.is_some_and(|next| next <= now);
-        if is_overdue && self.gives_way(cx.waker()) {
+        if is_overdue && self.gives_way() {
             // The wheel wakes the task: so the driver gets its turn as well, and the waker is kept
             // like that of any poll that found nothing.
             self.arm(deadline, cx);

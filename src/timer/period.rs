@@ -10,21 +10,22 @@
 //! | up to `u64::MAX - 1` | a long period, plus 1,088 · 2⁴³ |
 //! | `u64::MAX` | no period |
 //!
-//! From a count of 1,025 on it is the epoch in which the interval gave way ([`give_way`]).
+//! From a count of 1,025 on it says during which poll of a `block_on` call the interval gave way
+//! ([`TaskPoll`]).
 //! The long periods lose 111 days of 584 years to the others: what lies beyond is no period.
 
 use std::time::Duration;
 
-use super::give_way::{self, Epoch};
 use crate::clock::{self, NEVER};
+use crate::driver::TaskPoll;
 
 /// Ticks that an interval yields in a row, when more than that are overdue, before it gives way.
 pub(super) const BURST: u64 = 1024;
 
-/// The count of one that gave way in epoch 0.
+/// The count of one that gave way during poll 0.
 const GAVE_WAY: u64 = BURST + 1;
-/// And of one that did in the last epoch.
-const LAST_COUNT: u64 = GAVE_WAY + Epoch::COUNT - 1;
+/// And of one that did during the last that there is a number for.
+const LAST_COUNT: u64 = GAVE_WAY + TaskPoll::COUNT - 1;
 
 const COUNT_SHIFT: u32 = 43;
 /// The first period that is long.
@@ -43,8 +44,8 @@ pub(super) enum Turn {
     Goes,
     /// It has yielded [`BURST`] in a row.
     Ends,
-    /// It gave way at its last poll, in this epoch.
-    GaveWay(Epoch),
+    /// It gave way at its last poll, which was during this one of a `block_on` call.
+    GaveWay(TaskPoll),
 }
 
 impl Period {
@@ -72,7 +73,7 @@ impl Period {
         match self.0 >> COUNT_SHIFT {
             BURST => Turn::Ends,
             count if count >= GAVE_WAY && !self.is_long() => {
-                Turn::GaveWay(Epoch::new(count - GAVE_WAY))
+                Turn::GaveWay(TaskPoll::from_number(count - GAVE_WAY))
             }
             _ => Turn::Goes,
         }
@@ -88,23 +89,15 @@ impl Period {
 
     /// Starts to count anew, and no longer gives way.
     pub(super) fn restart(&mut self) {
-        if let Turn::GaveWay(epoch) = self.turn() {
-            give_way::end(epoch);
-        }
         if !self.is_long() {
             self.0 %= LONG;
         }
     }
 
-    /// Notes that the interval gives way, in this epoch.
-    pub(super) fn give_way(&mut self, epoch: Epoch) {
+    /// Notes that the interval gives way, during this poll.
+    pub(super) fn give_way(&mut self, during: TaskPoll) {
         debug_assert!(!self.is_long(), "its ticks are not counted");
-        self.0 = self.0 % LONG + ((GAVE_WAY + epoch.number()) << COUNT_SHIFT);
-    }
-
-    /// Returns `true` if ticks are counted.
-    pub(super) fn is_counted(self) -> bool {
-        !self.is_long()
+        self.0 = self.0 % LONG + ((GAVE_WAY + during.number()) << COUNT_SHIFT);
     }
 
     /// Returns `true` if there is no count in the word: also where there is no period.
@@ -129,10 +122,10 @@ mod tests {
             for tick in 0..100 * BURST {
                 assert_eq!(period.get(), expected, "{nanos} ns, tick {tick}");
                 if period.turn() == Turn::Ends {
-                    let epoch = Epoch::new(tick / BURST);
-                    period.give_way(epoch);
+                    let during = TaskPoll::from_number(tick / BURST % TaskPoll::COUNT);
+                    period.give_way(during);
                     assert_eq!(period.get(), expected, "{nanos} ns gave way");
-                    assert_eq!(period.turn(), Turn::GaveWay(epoch));
+                    assert_eq!(period.turn(), Turn::GaveWay(during));
                     period.restart();
                 }
                 period.count();
