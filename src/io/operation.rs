@@ -64,13 +64,13 @@ impl<T> Async<T> {
     ) -> io::Result<R> {
         let mut op = op;
         loop {
+            self.source().begin(Interest::Read)?;
             // SAFETY: what `op` does is the caller's to answer for.
             match op(unsafe { self.get_mut() }) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
             once(self.readable()).await?;
-            self.source().begin(Interest::Read)?;
         }
     }
 
@@ -127,13 +127,13 @@ impl<T> Async<T> {
     ) -> io::Result<R> {
         let mut op = op;
         loop {
+            self.source().begin(Interest::Write)?;
             // SAFETY: what `op` does is the caller's to answer for.
             match op(unsafe { self.get_mut() }) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
             once(self.writable()).await?;
-            self.source().begin(Interest::Write)?;
         }
     }
 

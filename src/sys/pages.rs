@@ -9,10 +9,9 @@ use std::alloc::Layout;
 use std::ptr::{self, NonNull};
 
 use allocator_api2::alloc::{AllocError, Allocator, Global};
-use allocator_api2::vec::Vec;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-use crate::wheel::{Block, Memory};
+use crate::wheel::Memory;
 
 /// Above this many bytes a block is a mapping of its own. A mapping costs a system call at each
 /// end, and the rest of its last page.
@@ -22,32 +21,10 @@ const LARGE: usize = 64 * 1024;
 const PAGE: usize = 4096;
 
 /// See the [module documentation](self).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pages;
 
-impl Memory for Pages {
-    type Block<E> = Vec<E, Pages>;
-}
-
-impl<E> Block<E> for Vec<E, Pages> {
-    fn with_capacity(capacity: usize) -> Self {
-        Vec::with_capacity_in(capacity, Pages)
-    }
-
-    #[inline]
-    fn capacity(&self) -> usize {
-        self.capacity()
-    }
-
-    fn reserve_exact(&mut self, additional: usize) {
-        self.reserve_exact(additional);
-    }
-
-    #[inline]
-    fn push(&mut self, element: E) {
-        self.push(element);
-    }
-}
+impl Memory for Pages {}
 
 /// Whether memory of this layout is a mapping. Under Miri none is: the heap is what it checks.
 fn is_mapped(layout: Layout) -> bool {
@@ -87,15 +64,17 @@ unsafe impl Allocator for Pages {
 
 #[cfg(test)]
 mod tests {
+    use allocator_api2::vec::Vec;
+
     use super::*;
 
     /// Layouts around the bound, of blocks that grow over it.
     #[test]
     fn blocks_keep_their_elements_across_the_bound() {
-        let mut block: Vec<u64, Pages> = Block::with_capacity(64);
+        let mut block = Vec::with_capacity_in(64, Pages);
         let counts = [64, 65, LARGE as u64 / 8, LARGE as u64 / 8 + 1, LARGE as u64];
         for count in counts {
-            (block.len() as u64..count).for_each(|number| Block::push(&mut block, number));
+            (block.len() as u64..count).for_each(|number| block.push(number));
             assert!(block.iter().copied().eq(0..count));
         }
         block.truncate(10);

@@ -116,13 +116,15 @@ impl<T, M: Memory> Arena<T, M> {
 
     /// Adds an entry. It is in no slot yet.
     pub(super) fn insert(&mut self, value: T) -> Key {
-        self.len += 1;
         let fresh = |generation| Entry { list_index: NONE, generation, value: None };
-        self.entries.take(fresh, |index, entry| {
+        let key = self.entries.take(fresh, |index, entry| {
             entry.value = Some(value);
             entry.list_index = NONE;
             Key::new(index, entry.generation)
-        })
+        });
+        // Not before: a wheel that is used up panics there.
+        self.len += 1;
+        key
     }
 
     /// Takes out an entry that is there, and in no slot any more: its key, by then stale, and its

@@ -29,7 +29,9 @@
 //! part of it.
 
 use super::chunks::NONE;
-use super::memory::{Block, Memory};
+use allocator_api2::vec::Vec as Block;
+
+use super::memory::Memory;
 
 /// What lies in a slot.
 pub(super) trait Element {
@@ -72,7 +74,7 @@ struct Line<S> {
 
 /// Slots in blocks of `SIZE`, a power of two.
 pub(super) struct Blocks<E, M: Memory, const SIZE: usize> {
-    table: Vec<Line<M::Block<E>>>,
+    table: Vec<Line<Block<E, M>>>,
     /// The first block of the list to take slots from. All that have a free slot are in it. One
     /// that is full is taken out only when it comes first: most often a slot is free there again
     /// by then.
@@ -117,8 +119,8 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
 
     /// The number of elements for which there is memory. Looks at each block.
     pub(super) fn capacity(&self) -> usize {
-        let room = |block: &Line<M::Block<E>>| block.slots.capacity().min(SIZE);
-        let used_up = |block: &Line<M::Block<E>>| usize::from(block.used_up);
+        let room = |block: &Line<Block<E, M>>| block.slots.capacity().min(SIZE);
+        let used_up = |block: &Line<Block<E, M>>| usize::from(block.used_up);
         self.table.iter().map(|block| room(block) - used_up(block)).sum()
     }
 
@@ -225,8 +227,8 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
 
     /// Makes room for as many elements more. Looks at each block.
     pub(super) fn reserve(&mut self, additional: usize) {
-        let free = |block: &Line<M::Block<E>>| SIZE - usize::from(block.live + block.used_up);
-        let has_memory = |block: &&mut Line<M::Block<E>>| block.slots.capacity() > 0;
+        let free = |block: &Line<Block<E, M>>| SIZE - usize::from(block.live + block.used_up);
+        let has_memory = |block: &&mut Line<Block<E, M>>| block.slots.capacity() > 0;
         let mut wanted = additional;
         for block in self.table.iter_mut().filter(has_memory) {
             // Of a first block, which has not grown to its size.
@@ -281,7 +283,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         let number = if self.hole == NONE {
             assert!((self.table.len() as u32) < self.most, "a timing wheel is used up");
             self.table.push(Line {
-                slots: Block::with_capacity(0),
+                slots: Block::new_in(M::default()),
                 free: NO_SLOT,
                 live: 0,
                 used_up: 0,
@@ -296,7 +298,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
             self.hole = self.table[hole as usize].next;
             hole
         };
-        self.table[number as usize].slots = Block::with_capacity(room);
+        self.table[number as usize].slots = Block::with_capacity_in(room, M::default());
         self.held += 1;
         self.list(number);
     }
@@ -334,7 +336,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
             return self.give_back(number);
         }
         let Some(spare) = self.spare.filter(|&spare| spare != number) else { return };
-        let is_empty = |block: &Line<M::Block<E>>| block.live == 0 && block.slots.capacity() > 0;
+        let is_empty = |block: &Line<Block<E, M>>| block.live == 0 && block.slots.capacity() > 0;
         if self.table.get(spare as usize).is_some_and(is_empty) {
             self.give_back(number);
         } else {
@@ -349,7 +351,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
             self.unlist(number);
         }
         let block = &mut self.table[number as usize];
-        let slots = std::mem::replace(&mut block.slots, Block::with_capacity(0));
+        let slots = std::mem::replace(&mut block.slots, Block::new_in(M::default()));
         if block.used_up > 0 {
             block.floor = USED_UP;
         } else {

@@ -89,7 +89,7 @@ pub use expire::Progress;
 pub use iter::{Drain, Iter};
 pub use key::Key;
 #[allow(unused_imports, reason = "`sys` implements them where it has memory of its own")]
-pub(crate) use memory::{Block, Heap, Memory};
+pub(crate) use memory::{Heap, Memory};
 
 /// A timing wheel that holds values of type `T`, each with a deadline in nanoseconds.
 ///

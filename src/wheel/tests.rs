@@ -367,3 +367,19 @@ fn stopped_walk_leaves_no_deadline_too_late() {
     assert_eq!(wheel.next_deadline(), Some(10_000));
     assert_eq!(wheel.len(), later.len());
 }
+
+/// A wheel of values that live longer is a wheel of values that live shorter, as with a `Vec`. That
+/// it compiles is the test.
+#[test]
+fn wheel_is_covariant_in_its_values() {
+    fn wheel<'a>(wheel: Wheel<&'static str>) -> Wheel<&'a str> {
+        wheel
+    }
+    fn iter<'a>(wheel: &'a Wheel<&'static str>) -> Iter<'a, &'a str> {
+        wheel.iter()
+    }
+    let mut values = Wheel::new();
+    values.insert(1, "value");
+    assert_eq!(iter(&values).count(), 1);
+    assert_eq!(wheel(values).len(), 1);
+}
