@@ -25,17 +25,17 @@ impl SlotId {
     /// No slot.
     pub(super) const NONE: SlotId = SlotId(u16::MAX);
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn level(self) -> usize {
         usize::from(self.0) / SLOTS
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn slot(self) -> usize {
         usize::from(self.0) % SLOTS
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(level: usize, slot: usize) -> SlotId {
         SlotId((level * SLOTS + slot) as u16)
     }
@@ -43,7 +43,7 @@ impl SlotId {
     /// Returns the slot that a deadline belongs to: on the lowest level where it lies in the
     /// revolution of the elapsed time or in the next one, the slot that its bits there name. What is
     /// overdue waits in the slot of the elapsed time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(deadline: u64, elapsed: u64) -> SlotId {
         let time = deadline.max(elapsed);
         let ahead = (time - elapsed) >> SLOT_WIDTH_BITS;
@@ -58,7 +58,7 @@ impl SlotId {
     }
 
     /// Returns the slot of a level that comes after that of the elapsed time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(level: usize, elapsed: u64) -> SlotId {
         let slot = elapsed >> (SLOT_WIDTH_BITS + level as u32 * REVOLUTION_BITS);
         SlotId::new(level, (slot as usize + 1) % SLOTS)
@@ -67,7 +67,7 @@ impl SlotId {
 
 /// Returns how many revolutions of a level a time is from zero. All of time is one revolution of
 /// the highest.
-#[inline]
+#[inline(always)]
 pub(super) fn revolutions(time: u64, level: u32) -> u64 {
     // In two steps, since all bits at once cannot be shifted out.
     (time >> (SLOT_WIDTH_BITS + REVOLUTION_BITS)) >> (level * REVOLUTION_BITS)
