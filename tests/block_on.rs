@@ -41,8 +41,10 @@ async fn own_waker() -> Waker {
     poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
 }
 
+/// A future that is ready at its first poll returns without waiting, and may borrow from its
+/// caller.
 #[test]
-fn a_future_that_is_ready_returns_without_a_reactor_and_may_borrow() {
+fn ready_future_returns_and_may_borrow() {
     let _watchdog = watchdog();
     let text = String::from("borrowed");
     let local = Cell::new(0);
@@ -74,8 +76,9 @@ fn a_wake_from_another_thread_ends_the_sleep() {
     }
 }
 
+/// A wake that comes between a pending poll and the moment at which the thread parks.
 #[test]
-fn a_wake_just_before_the_thread_goes_to_sleep_is_not_lost() {
+fn wake_just_before_parking_is_not_lost() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 10_000;
     let (ping, pong) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -104,8 +107,10 @@ fn a_wake_just_before_the_thread_goes_to_sleep_is_not_lost() {
     });
 }
 
+/// A future that wakes itself in each poll is polled again at once, and the timers of its thread
+/// fire all the same.
 #[test]
-fn a_wake_while_polling_polls_again_and_starves_no_timer() {
+fn wake_during_poll_polls_again_starving_no_timer() {
     let _watchdog = watchdog();
     let mut left = 1_000;
     block_on(poll_fn(|cx| {
@@ -142,8 +147,10 @@ fn wakes_that_come_together_poll_once() {
     assert!(polls.get() < 20, "{} polls for 200 wakes at once", polls.get());
 }
 
+/// A driver wakes two hundred timers of another task. It polls its future for the future's own
+/// wakes only.
 #[test]
-fn a_thread_that_drives_for_others_does_not_poll_its_own_future_for_them() {
+fn driver_does_not_poll_its_future_for_others() {
     let _watchdog = watchdog();
     let polls = Cell::new(0);
     let wakes = Wakes::new();
@@ -166,8 +173,10 @@ fn a_thread_that_drives_for_others_does_not_poll_its_own_future_for_them() {
     assert!(polls.get() < 20, "{} polls for {} wakes of another", polls.get(), wakes.count());
 }
 
+/// Wakers that outlive their calls, nested ones among them, are woken all the time while later
+/// calls run on the same thread.
 #[test]
-fn a_waker_kept_after_its_call_does_nothing_to_later_calls() {
+fn stale_waker_does_not_wake_later_calls() {
     let _watchdog = watchdog();
     let outer_kept = block_on(own_waker());
     let (nested_kept, kept) = block_on(async { (block_on(own_waker()), own_waker().await) });
@@ -201,8 +210,9 @@ fn a_waker_kept_after_its_call_does_nothing_to_later_calls() {
     block_on(in_time("a call after all were dropped", Timer::after(MS)));
 }
 
+/// A future that is ready in the very poll in which it was woken leaves a wake over.
 #[test]
-fn a_notification_left_over_when_a_call_returns_does_not_reach_the_next() {
+fn unused_wake_does_not_reach_the_next_call() {
     let _watchdog = watchdog();
     let polls = Cell::new(0);
     for _ in 0..100 {
@@ -229,8 +239,10 @@ fn a_waker_outlives_its_thread_harmlessly() {
     waker.wake();
 }
 
+/// A nested call neither takes the wakes of the outer one nor adds to them, and the other way
+/// round.
 #[test]
-fn an_inner_call_and_the_outer_one_do_not_take_each_others_wakes() {
+fn nested_calls_keep_their_wakes_apart() {
     let _watchdog = watchdog();
     let outer_polls = Cell::new(0);
     let mut done = false;
@@ -266,7 +278,7 @@ fn an_inner_call_and_the_outer_one_do_not_take_each_others_wakes() {
 }
 
 #[test]
-fn calls_nest_deeply_and_timers_of_each_level_go_on() {
+fn timers_fire_at_each_level_of_nested_calls() {
     let _watchdog = watchdog();
     fn level(depth: u32) -> u32 {
         block_on(async {
@@ -281,8 +293,10 @@ fn calls_nest_deeply_and_timers_of_each_level_go_on() {
     assert_eq!(level(20), 21);
 }
 
+/// A future that panics, at once, after a sleep, or in a nested call, releases the seat: its own
+/// thread and the others go on.
 #[test]
-fn a_panicking_future_leaves_the_thread_and_the_others_usable() {
+fn panicking_future_leaves_all_threads_usable() {
     let _watchdog = watchdog();
     thread::scope(|scope| {
         let other = scope.spawn(|| {
@@ -313,8 +327,9 @@ fn a_panicking_future_leaves_the_thread_and_the_others_usable() {
     });
 }
 
+/// A driver wakes a waker that itself calls `block_on` and waits for a timer there.
 #[test]
-fn a_waker_that_calls_block_on_gets_its_turn() {
+fn waker_that_calls_block_on_is_driven() {
     let _watchdog = watchdog();
     struct Blocks(AtomicUsize);
     impl Wake for Blocks {
@@ -335,8 +350,9 @@ fn a_waker_that_calls_block_on_gets_its_turn() {
     eventually("all were woken", || blocks.0.load(Ordering::SeqCst) >= timers.1);
 }
 
+/// Many more threads than shards enter `block_on` at once, and wake each other.
 #[test]
-fn hundreds_of_threads_at_once_all_get_their_timers_and_wakes() {
+fn hundreds_of_threads_get_timers_and_wakes() {
     let _watchdog = watchdog();
     const THREADS: usize = 256;
     let barrier = Barrier::new(THREADS);
@@ -386,8 +402,10 @@ thread_local! {
     static TIMER: RefCell<Option<Timer>> = const { RefCell::new(None) };
 }
 
+/// The thread's locals, the library's among them, are destroyed in an order that depends on which
+/// was used first.
 #[test]
-fn block_on_works_while_the_threads_locals_are_destroyed() {
+fn block_on_works_while_thread_locals_are_destroyed() {
     let _watchdog = watchdog();
     // Locals are destroyed in an order that depends on which was used first.
     for block_on_first in [None, Some(true), Some(false)] {
@@ -412,8 +430,9 @@ fn block_on_works_while_the_threads_locals_are_destroyed() {
     }
 }
 
+/// `thread::park` belongs to the user: `block_on` must not take its token, nor leave one.
 #[test]
-fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
+fn unpark_tokens_are_neither_taken_nor_left() {
     let _watchdog = watchdog();
     // Taken: a token that is there before must be there after.
     thread::current().unpark();
@@ -448,8 +467,9 @@ fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
     assert!(slept, "block_on left a token");
 }
 
+/// Somebody else unparks the thread, which sleeps in `block_on`, again and again.
 #[test]
-fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
+fn foreign_unpark_does_not_poll_the_future() {
     let _watchdog = watchdog();
     let me = thread::current();
     let stop = &AtomicBool::new(false);
@@ -471,8 +491,10 @@ fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
     assert!(polls.get() < 20, "{} polls: somebody else's unpark woke the future", polls.get());
 }
 
+/// A timer and a wait that are dropped inside a call before they are ready: nothing keeps their
+/// waker, and nothing wakes it.
 #[test]
-fn a_future_dropped_unfinished_in_block_on_leaves_nothing_behind() {
+fn futures_dropped_unfinished_leave_no_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     // Longer there than the future, so that a wait for it could stay.

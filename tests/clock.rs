@@ -75,8 +75,10 @@ fn ways(at: Instant, period: Duration) -> Vec<(&'static str, Timer)> {
 const PERIODS: [Duration; 5] =
     [Duration::ZERO, NANOSECOND, HOUR, Duration::from_secs(u64::MAX / 2), Duration::MAX];
 
+/// Deadlines from the first instant on that there is, set in every way. Each is due at the first
+/// poll, and an interval makes up for its ticks one by one.
 #[test]
-fn deadlines_from_the_first_instant_on_are_due_at_once_and_keep_their_grid() {
+fn earliest_deadlines_are_due_and_keep_their_grid() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     let first = earliest();
@@ -103,8 +105,10 @@ fn deadlines_from_the_first_instant_on_are_due_at_once_and_keep_their_grid() {
     }
 }
 
+/// Deadlines up to the last instant that there is, set in every way. They wake nobody, hide no near
+/// deadline, and can be set to another.
 #[test]
-fn deadlines_up_to_the_last_instant_stay_pending_and_hold_nobody_up() {
+fn latest_deadlines_stay_pending_and_delay_no_other() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let last = latest();
@@ -130,8 +134,10 @@ fn deadlines_up_to_the_last_instant_stay_pending_and_hold_nobody_up() {
     }
 }
 
+/// An endless duration disarms an armed timer. A setter arms it again, with the waker that polled
+/// last.
 #[test]
-fn an_endless_duration_takes_an_armed_timer_back_and_a_setter_brings_it_on_again() {
+fn armed_timer_can_be_set_to_never() {
     let _watchdog = watchdog();
     type Set = fn(&mut Timer, Duration);
     let setters: [(&str, Set); 3] = [
@@ -220,9 +226,10 @@ async fn beside_a_storm() {
     }
 }
 
-/// The storm never waits for anything else, and has always another tick to take.
+/// Intervals with a period of zero, or of a nanosecond, have always another tick for the task that
+/// takes them, which never waits for anything else. Tasks, timers and I/O of the same thread go on.
 #[test]
-fn an_interval_of_nothing_starves_neither_tasks_nor_timers_nor_io_of_its_thread() {
+fn endless_ticks_starve_neither_tasks_nor_io() {
     let _watchdog = watchdog();
     for (name, storm) in STORMS {
         both_ways(|| async {
@@ -246,10 +253,11 @@ fn drain(waker: &Waker, interval: &mut Timer) -> usize {
     (0..).take_while(|_| poll_with(waker, interval).is_ready()).count()
 }
 
-/// Each of the thread's intervals is some ticks behind, and none of them many.
+/// Each of the thread's intervals is fewer than 1,024 ticks behind: it yields all of them before it
+/// is pending.
 #[test]
 #[cfg_attr(windows, ignore = "there is no instant before the system's start")]
-fn a_backlog_of_less_than_1024_ticks_is_made_up_for_without_giving_way() {
+fn short_backlog_is_yielded_without_giving_way() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     for ticks in [1, 2, 1_000, 1_023] {
@@ -261,9 +269,11 @@ fn a_backlog_of_less_than_1024_ticks_is_made_up_for_without_giving_way() {
     }
 }
 
+/// A backlog of thousands of ticks: an interval that gave way after 1,024 of them wakes its task,
+/// and loses none.
 #[test]
 #[cfg_attr(windows, ignore = "there is no instant before the system's start")]
-fn an_interval_that_gave_way_wakes_its_task_and_goes_on() {
+fn interval_that_gave_way_goes_on() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let start = Instant::now() - HOUR * 3_000;
@@ -282,8 +292,10 @@ fn an_interval_that_gave_way_wakes_its_task_and_goes_on() {
     }
 }
 
+/// One task takes all ticks and another polls when the interval gives way: that one is woken, and
+/// again after a setter.
 #[test]
-fn an_interval_that_is_set_after_it_gave_way_wakes_the_task_that_polled_last() {
+fn interval_set_after_giving_way_wakes_last_task() {
     let _watchdog = watchdog();
     let (first, last) = (Wakes::new(), Wakes::new());
     let mut storm = Timer::interval_at(Instant::now() - MS, NANOSECOND);
@@ -341,8 +353,10 @@ fn half_a_century(start: u64) {
     assert_eq!(left, 8, "lost at the end of time");
 }
 
+/// Beats of four periods through fifty years of uptime, in a process that has just started and in
+/// one that is five centuries old.
 #[test]
-fn half_a_century_of_uptime_shifts_and_loses_no_beat() {
+fn half_a_century_loses_no_beat() {
     half_a_century(0);
     // And again, when the process is five centuries old.
     half_a_century(500 * 365 * 24 * 3_600_000_000_000);

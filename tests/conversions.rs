@@ -15,7 +15,7 @@ fn would_block<T>(result: io::Result<T>) -> bool {
 }
 
 #[test]
-fn a_socket_that_was_converted_does_not_block_and_is_still_the_same() -> io::Result<()> {
+fn converted_socket_is_nonblocking_and_the_same() -> io::Result<()> {
     let listener = TcpListener::bind(LOOPBACK)?;
     let address = listener.local_addr()?;
     let listener = Async::<TcpListener>::try_from(listener)?;
@@ -33,7 +33,7 @@ fn a_socket_that_was_converted_does_not_block_and_is_still_the_same() -> io::Res
 
 #[cfg(unix)]
 #[test]
-fn a_unix_socket_that_was_converted_does_not_block_and_keeps_its_descriptor() -> io::Result<()> {
+fn converted_unix_socket_is_nonblocking_and_the_same() -> io::Result<()> {
     use std::io::Read;
     use std::os::fd::{AsFd, AsRawFd, OwnedFd};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};

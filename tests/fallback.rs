@@ -84,8 +84,9 @@ async fn echo_over_tcp() {
     future::zip(server, client).await;
 }
 
+/// No thread is in this crate's `block_on`.
 #[test]
-fn timers_and_io_go_on_without_any_block_on_of_ours() {
+fn fallback_drives_without_any_block_on() {
     let _watchdog = watchdog();
     future::block_on(async {
         for _ in 0..10 {
@@ -95,8 +96,9 @@ fn timers_and_io_go_on_without_any_block_on_of_ours() {
     });
 }
 
+/// An executor's threads wait in another crate's `block_on`.
 #[test]
-fn timers_and_io_go_on_in_an_executor_of_plain_threads() {
+fn fallback_drives_for_an_executors_threads() {
     let _watchdog = watchdog();
     let executor = Executor::new();
     let done = AtomicBool::new(false);
@@ -129,8 +131,9 @@ fn timers_and_io_go_on_in_an_executor_of_plain_threads() {
     });
 }
 
+/// A waker that belongs to no executor, and a thread that drives nothing.
 #[test]
-fn a_source_without_a_task_wakes_any_waker_from_any_thread() {
+fn source_wakes_a_waker_of_no_executor() {
     let _watchdog = watchdog();
     let receiver = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
     let address = receiver.get_ref().local_addr().unwrap();
@@ -145,8 +148,9 @@ fn a_source_without_a_task_wakes_any_waker_from_any_thread() {
     assert!(poll_with(&wakes.waker(), &mut readable).is_ready());
 }
 
+/// Whoever drives sleeps until a deadline in an hour when an earlier one is inserted.
 #[test]
-fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
+fn earlier_deadline_notifies_a_sleeping_reactor() {
     let _watchdog = watchdog();
     let far = Wakes::new();
     let mut later = Timer::after(HOUR);
@@ -165,8 +169,10 @@ fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
     assert_eq!(far.count(), 0);
 }
 
+/// A driver sleeps in its poller when a thread outside of its shard sets one of the shard's timers
+/// to an earlier deadline.
 #[test]
-fn a_timer_set_nearer_from_outside_reaches_a_block_on_thread_that_is_asleep() {
+fn earlier_deadline_from_outside_notifies_the_driver() {
     let _watchdog = watchdog();
     let (send, receive) = mpsc::channel();
     let sleeper = thread::spawn(move || {
@@ -189,8 +195,10 @@ fn a_timer_set_nearer_from_outside_reaches_a_block_on_thread_that_is_asleep() {
     sleeper.join().unwrap();
 }
 
+/// A thread in `block_on` computes while a timer of its shard comes due: the fallback thread
+/// services the shard.
 #[test]
-fn a_computing_block_on_thread_delays_the_timers_of_its_shard_by_a_bounded_time() {
+fn computing_driver_delays_timers_by_bounded_time() {
     let _watchdog = watchdog();
     within_bound("a timer of a busy thread", || {
         block_on(async {
@@ -207,8 +215,10 @@ fn a_computing_block_on_thread_delays_the_timers_of_its_shard_by_a_bounded_time(
     });
 }
 
+/// A thread in `block_on` computes while something comes for a source of its shard: the fallback
+/// thread services the shard.
 #[test]
-fn a_computing_block_on_thread_delays_the_io_of_its_shard_by_a_bounded_time() {
+fn computing_driver_delays_io_by_bounded_time() {
     let _watchdog = watchdog();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     within_bound("I/O of a busy thread", || {
@@ -231,8 +241,10 @@ fn a_computing_block_on_thread_delays_the_io_of_its_shard_by_a_bounded_time() {
     });
 }
 
+/// A future blocks its thread until a timer of the shard has fired, and lets the thread drive in
+/// between.
 #[test]
-fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
+fn fallback_services_blocked_driver_each_time() {
     let _watchdog = watchdog();
     block_on(async {
         for round in 1..=20 {
@@ -246,8 +258,9 @@ fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
     });
 }
 
+/// The last thread of a shard ends and leaves a timer and a source there.
 #[test]
-fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
+fn fallback_services_shard_without_threads() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let waker = wakes.waker();
@@ -273,8 +286,9 @@ fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
     assert!(source.get_ref().read(&mut [0; 64]).unwrap() > 0);
 }
 
+/// More threads than shards: followers are parked while another thread drives for them, and leaves.
 #[test]
-fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
+fn followers_go_on_when_the_driver_leaves() {
     let _watchdog = watchdog();
     // More threads than shards: some park while another drives for them.
     thread::scope(|scope| {
@@ -296,7 +310,7 @@ fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
 }
 
 #[test]
-fn the_helper_thread_is_one_and_has_a_name() {
+fn one_fallback_thread_has_the_crates_name() {
     let _watchdog = watchdog();
     future::block_on(Timer::after(MS));
     block_on(Timer::after(MS));
@@ -311,10 +325,11 @@ fn the_helper_thread_is_one_and_has_a_name() {
     }
 }
 
-/// What is made outside `block_on` lives in the first shard, and so does a thread that blocks.
+/// A thread blocks inside `block_on`. Sources that are made outside of it live in the same, the
+/// first, shard: their round trips must not take a backoff each.
 #[test]
-fn a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io() {
-    const NAME: &str = "a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io";
+fn blocked_driver_does_not_slow_others_io() {
+    const NAME: &str = "blocked_driver_does_not_slow_others_io";
     process::alone(NAME, || {
         const ROUNDS: usize = 400;
         let (blocks, is_blocked) = mpsc::channel();

@@ -103,8 +103,10 @@ fn everything_works() {
     writer.join().unwrap();
 }
 
+/// Timers and I/O work in a child, in its children, and in the parent afterwards, whether or not
+/// the forking thread has a home shard.
 #[test]
-fn a_child_has_a_reactor_of_its_own() {
+fn child_gets_its_own_reactor() {
     let _watchdog = watchdog();
     block_on(Timer::after(MS));
     in_child("from a thread with a home", everything_works);
@@ -153,20 +155,21 @@ fn go_on_forking(generation: u32) {
     assert!(well, "in some generation");
 }
 
+/// There are reactors for 64 generations of processes. In the next one what needs a reactor is an
+/// error; timers and `block_on` go on without.
 #[test]
-fn the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on() {
+fn sixty_fifth_fork_generation_gets_an_error() {
     // By itself: generations count from the first process that had a reactor.
-    process::alone(
-        "the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on",
-        || {
-            let _watchdog = watchdog();
-            go_on_forking(0);
-        },
-    );
+    process::alone("sixty_fifth_fork_generation_gets_an_error", || {
+        let _watchdog = watchdog();
+        go_on_forking(0);
+    });
 }
 
+/// Threads of the parent hold the library's locks at the moment of the fork. The child uses and
+/// drops what the parent had.
 #[test]
-fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
+fn fork_with_locks_held_leaves_none_locked() {
     let _watchdog = watchdog();
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..4)
@@ -243,8 +246,10 @@ impl Contention {
     }
 }
 
+/// Threads of the parent wait for locks at the moment of the fork, and the child's threads contend
+/// for locks: what the parent's wait left in a lock's tables must not hang them.
 #[test]
-fn a_child_whose_threads_contend_finds_no_lock_that_the_parents_threads_waited_for() {
+fn contending_child_finds_no_lock_held() {
     let _watchdog = watchdog();
     let contention = Contention::of(8);
     for _ in 0..60 {
@@ -257,10 +262,11 @@ fn a_child_whose_threads_contend_finds_no_lock_that_the_parents_threads_waited_f
     contention.end();
 }
 
+/// The waker of a parent's `block_on` call has a copy in the child, with the same notify fd.
 #[test]
-fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
+fn waker_woken_in_child_leaves_parent_parked() {
     // By itself, so that nothing else drives a round meanwhile.
-    process::alone("a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up", || {
+    process::alone("waker_woken_in_child_leaves_parent_parked", || {
         let (send, receive) = mpsc::channel();
         let asleep = thread::spawn(move || {
             let mut polls = 0;
@@ -285,8 +291,9 @@ fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
     });
 }
 
+/// A timer that is armed at the moment of the fork has an entry in each process.
 #[test]
-fn a_timer_that_waits_in_the_parent_fires_in_both() {
+fn parents_timer_fires_in_both_processes() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let due = Instant::now() + 300 * MS;
@@ -317,8 +324,10 @@ fn a_timer_that_waits_in_the_parent_fires_in_both() {
     assert_eq!(block_on(interval.next()), Some(due));
 }
 
+/// Waiting for a source of the parent's is an error in the child, each time, until it is taken out
+/// and wrapped anew. An operation that need not wait works.
 #[test]
-fn a_source_of_the_parents_is_an_error_in_the_child_until_it_is_wrapped_anew() {
+fn parents_source_is_an_error_in_child() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let mut source = Async::new(ours).unwrap();
@@ -342,8 +351,10 @@ fn a_source_of_the_parents_is_an_error_in_the_child_until_it_is_wrapped_anew() {
     });
 }
 
+/// A child drops, clears and uses what was the parent's: nothing is deregistered or lost in the
+/// parent.
 #[test]
-fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
+fn drops_in_the_child_leave_the_parent_alone() {
     let _watchdog = watchdog();
     let pairs: Vec<_> = (0..8).map(|_| UnixStream::pair().unwrap()).collect();
     let (sources, mut peers): (Vec<_>, Vec<_>) =
@@ -379,8 +390,10 @@ fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
     wakes.wait_for(sources.len() + 1);
 }
 
+/// A future forks: in the child the call goes on until it has to wait, and panics then. The next
+/// call works.
 #[test]
-fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
+fn fork_inside_block_on_panics_in_child() {
     let _watchdog = watchdog();
     let parent = std::process::id();
     // The child goes on with the call until it has to wait.
@@ -445,10 +458,12 @@ impl Forks {
     }
 }
 
+/// A waker forks on the driver's thread: its copy in the child must not take the parent's events,
+/// and ends.
 #[test]
-fn a_waker_that_forks_takes_nothing_from_the_parent() {
+fn waker_that_forks_takes_nothing_from_parent() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone("a_waker_that_forks_takes_nothing_from_the_parent", || {
+    process::alone("waker_that_forks_takes_nothing_from_parent", || {
         // Several times, with time for the copies to take something if they do.
         for _ in 0..5 {
             let (child, _timer) = Forks::by_a_timer();
@@ -469,26 +484,26 @@ fn a_waker_that_forks_takes_nothing_from_the_parent() {
     });
 }
 
+/// A waker forks on the driver's thread while other threads hold its shard's lock of timers: the
+/// child must not wait for that.
 #[test]
-fn a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends() {
+fn waker_that_forks_under_contention_hangs_no_child() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone(
-        "a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends",
-        || {
-            block_on(Timer::after(MS));
-            // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
-            let contention = Contention::of(3);
-            for _ in 0..40 {
-                let (child, _timer) = Forks::by_a_timer();
-                assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
-            }
-            contention.end();
-        },
-    );
+    process::alone("waker_that_forks_under_contention_hangs_no_child", || {
+        block_on(Timer::after(MS));
+        // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
+        let contention = Contention::of(3);
+        for _ in 0..40 {
+            let (child, _timer) = Forks::by_a_timer();
+            assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
+        }
+        contention.end();
+    });
 }
 
+/// A child is killed while it waits.
 #[test]
-fn nothing_of_the_parents_is_locked_by_a_wait_in_a_child_that_is_killed() {
+fn killed_child_locks_nothing_of_the_parent() {
     let _watchdog = watchdog();
     let child = fork();
     if child == 0 {

@@ -45,10 +45,11 @@ impl Wake for Blocks {
     }
 }
 
+/// A waker blocks the fallback thread. When a driver's call ends, a follower of its shard must be
+/// promoted by it: nobody else will.
 #[test]
-fn threads_that_share_a_shard_take_over_from_one_another_while_the_fallback_is_blocked() {
-    let name =
-        "threads_that_share_a_shard_take_over_from_one_another_while_the_fallback_is_blocked";
+fn followers_take_over_while_fallback_is_blocked() {
+    let name = "followers_take_over_while_fallback_is_blocked";
     process::alone(name, take_over_from_one_another);
 }
 
@@ -79,10 +80,12 @@ fn take_over_from_one_another() {
     future::block_on(in_time("the fallback is back", Timer::after(MS)));
 }
 
+/// A waker calls `block_on`, and again in there, on the fallback thread, which never ends and would
+/// keep a home shard for good.
 #[test]
-fn a_waker_that_calls_block_on_on_the_fallback_thread_gives_it_no_home() {
+fn block_on_on_the_fallback_assigns_no_home() {
     process::alone(
-        "a_waker_that_calls_block_on_on_the_fallback_thread_gives_it_no_home",
+        "block_on_on_the_fallback_assigns_no_home",
         calls_block_on_on_the_fallback_thread,
     );
 }
@@ -115,19 +118,18 @@ fn calls_block_on_on_the_fallback_thread() {
     assert_eq!(reports.iter().map(|report| report.threads).sum::<usize>(), 2, "{reports:#?}");
 }
 
+/// A waker blocks a thread in `block_on` whose round it is: all that comes after that round, on its
+/// shard and on others, goes on.
 #[test]
-fn a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round() {
-    process::alone(
-        "a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round",
-        || {
-            let _watchdog = watchdog();
-            for by_timer in [true, false] {
-                // The fallback may have been there first: then it is the one that is blocked.
-                let hit = (0..50).any(|_| is_blocked_in_block_on(by_timer));
-                assert!(hit, "a thread in block_on was never blocked (by a timer: {by_timer})");
-            }
-        },
-    );
+fn blocked_driver_delays_no_later_round() {
+    process::alone("blocked_driver_delays_no_later_round", || {
+        let _watchdog = watchdog();
+        for by_timer in [true, false] {
+            // The fallback may have been there first: then it is the one that is blocked.
+            let hit = (0..50).any(|_| is_blocked_in_block_on(by_timer));
+            assert!(hit, "a thread in block_on was never blocked (by a timer: {by_timer})");
+        }
+    });
 }
 
 /// Has a waker block, a timer's or a source's of a thread that is in `block_on`. Whether it was
@@ -188,7 +190,7 @@ fn is_blocked_in_block_on(by_timer: bool) -> bool {
 
 /// Its future has always more to do, so that the thread does its rounds without going to sleep.
 #[test]
-fn busy_thread_wakes_outside_its_seat() {
+fn busy_driver_wakes_outside_the_seat() {
     /// Drives the shard of the thread that wakes it.
     struct Drives(AtomicUsize);
     impl Wake for Drives {
@@ -212,8 +214,8 @@ fn busy_thread_wakes_outside_its_seat() {
 /// Threads that share a shard, while nobody but they can drive it: the one who does is ended by a
 /// panic. Another takes over, and the thread counts as asleep.
 #[test]
-fn future_that_panics_hands_the_seat_over() {
-    process::alone("future_that_panics_hands_the_seat_over", || {
+fn panicking_future_promotes_a_follower() {
+    process::alone("panicking_future_promotes_a_follower", || {
         let _watchdog = watchdog();
         let blocks = Arc::new(Blocks::default());
         let timer = armed(&Waker::from(blocks.clone()), || Timer::after(10 * MS));

@@ -46,7 +46,7 @@ impl Drop for Unwanted {
 /// A waker that is not put back, because its timer is gone, is dropped by whoever drives the shard.
 /// A panic in that must not end the `block_on` call of a bystander.
 #[test]
-fn unwanted_waker_that_panics_in_drop_is_contained() {
+fn unwanted_waker_that_panics_in_drop_is_caught() {
     const TIMERS: usize = 20;
     let _watchdog = watchdog();
     for _ in 0..10 {

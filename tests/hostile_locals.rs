@@ -57,8 +57,10 @@ thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
+/// The thread's locals, the library's among them, are destroyed in an order that depends on which
+/// was used first.
 #[test]
-fn sources_work_while_the_threads_locals_are_destroyed() {
+fn sources_work_while_thread_locals_are_destroyed() {
     let _watchdog = watchdog();
     // Locals are destroyed in an order that depends on which was used first.
     for ours_first in [true, false] {

@@ -132,8 +132,9 @@ fn block_on_past_a_fault<F: Future + Unpin>(what: &str, future: &mut F) -> F::Ou
 
 const FAULTS: [Fault; 4] = [Fault::Clone, Fault::Wake, Fault::Drop, Fault::Payload];
 
+/// Timers whose wakers panic, in each of their functions, are due together with others: those fire.
 #[test]
-fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
+fn panicking_timer_waker_costs_no_other_wake() {
     let _watchdog = watchdog();
     for fault in FAULTS {
         for _ in 0..3 {
@@ -163,8 +164,10 @@ fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
     future::block_on(in_time("and one by the fallback", Timer::after(MS)));
 }
 
+/// Waiters whose wakers panic, in each of their functions, wait for an event together with others:
+/// those are woken.
 #[test]
-fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
+fn panicking_source_waker_costs_no_other_wake() {
     let _watchdog = watchdog();
     for fault in FAULTS {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -194,8 +197,10 @@ fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
     block_on(in_time("a timer after all that", Timer::after(MS)));
 }
 
+/// A poll replaces a waker that panics as it is dropped or woken: the new waker is in place all the
+/// same.
 #[test]
-fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
+fn panicking_replaced_waker_leaves_the_new_one() {
     let _watchdog = watchdog();
     for fault in [Fault::Wake, Fault::Drop, Fault::Payload] {
         // A timer's, whose old waker is dropped.
@@ -226,8 +231,10 @@ fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
     }
 }
 
+/// A waker that panics as it is cloned or dropped: the timer and the source that it polled stay
+/// usable by another task.
 #[test]
-fn a_waker_that_panics_when_it_is_cloned_or_dropped_leaves_timer_and_source_usable() {
+fn panic_in_clone_or_drop_is_survived() {
     let _watchdog = watchdog();
     for fault in [Fault::Clone, Fault::Drop] {
         let (faulty, waker) = Faulty::new(fault);
@@ -257,8 +264,10 @@ fn a_waker_that_panics_when_it_is_cloned_or_dropped_leaves_timer_and_source_usab
     }
 }
 
+/// A future panics when its thread may have wakes of others in its batch, with a payload that
+/// panics as it is dropped.
 #[test]
-fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
+fn panicking_future_loses_no_other_wake() {
     let _watchdog = watchdog();
     for _ in 0..20 {
         let wakes = Wakes::new();
@@ -302,8 +311,9 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
     }
 }
 
+/// A waker drops its timer, which leaves nobody to give the waker back to.
 #[test]
-fn a_timer_dropped_inside_its_own_wake_goes_quietly() {
+fn timer_dropped_in_its_wake_is_gone() {
     let _watchdog = watchdog();
     for _ in 0..50 {
         let slot = Arc::new(Mutex::new(None::<Timer>));
@@ -322,8 +332,10 @@ fn a_timer_dropped_inside_its_own_wake_goes_quietly() {
     }
 }
 
+/// A waker sets its timer again, at times to the past: it is due again while its waker is still
+/// out.
 #[test]
-fn a_timer_set_again_inside_its_own_wake_goes_on() {
+fn timer_set_in_its_wake_goes_on() {
     let _watchdog = watchdog();
     let slot = Arc::new(Mutex::new(Timer::after(HOUR)));
     let calls = Calls::new({
@@ -346,7 +358,7 @@ fn a_timer_set_again_inside_its_own_wake_goes_on() {
 /// The waker is out when its timer goes: the round has to drop it, and not the thread's call to
 /// answer for that.
 #[test]
-fn waker_that_panics_when_dropped_does_not_end_block_on() {
+fn panic_in_wakers_drop_ends_no_call() {
     struct PanicsWhenGone(Mutex<Option<Timer>>, Arc<AtomicUsize>);
     impl Wake for PanicsWhenGone {
         fn wake(self: Arc<Self>) {
@@ -384,8 +396,10 @@ fn waker_that_panics_when_dropped_does_not_end_block_on() {
     assert!(catch_unwind(AssertUnwindSafe(call)).is_ok(), "a panic came out of block_on");
 }
 
+/// A waker uses timers, sources and `block_on` while it is woken, by the fallback thread and by a
+/// thread in `block_on`.
 #[test]
-fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
+fn waker_using_the_library_finds_no_lock() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let ours = Arc::new(Async::new(ours).unwrap());
@@ -447,11 +461,11 @@ fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
     assert_eq!(held.lock().unwrap().len(), calls.calls());
 }
 
+/// A timer whose waker owns another timer, whose waker owns another, and so on: dropping the first
+/// drops the whole chain, from within each other. (No deeper than a stack is.)
 #[test]
-fn wakers_dropped_with_their_timer_may_drop_more_timers() {
+fn wakers_dropped_may_drop_more_timers() {
     let _watchdog = watchdog();
-    // A timer whose waker owns another timer, whose waker owns another, and so on: dropping
-    // the first drops the whole chain, from within each other. (No deeper than a stack is.)
     struct Owns(#[allow(dead_code)] Option<Timer>);
     impl Wake for Owns {
         fn wake(self: Arc<Self>) {}
@@ -478,8 +492,10 @@ fn wakers_dropped_with_their_timer_may_drop_more_timers() {
     drop(last);
 }
 
+/// Wakers of timers that are due together drop each other's timers, in the batch that is being
+/// dispatched.
 #[test]
-fn a_million_timers_whose_wakers_each_drop_another_all_end() {
+fn million_timers_that_drop_each_other_end() {
     let _watchdog = watchdog();
     const MANY: usize = 1_000_000;
     let timers: Arc<Vec<Mutex<Option<Timer>>>> =

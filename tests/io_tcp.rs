@@ -33,7 +33,7 @@ async fn connection() -> (Async<TcpStream>, Async<TcpStream>) {
 }
 
 #[test]
-fn data_arrives_whole_and_in_order_in_both_directions() {
+fn data_arrives_in_order_in_both_directions() {
     let _watchdog = watchdog();
     both_ways(|| async {
         const LENGTH: usize = 3 << 20;
@@ -133,7 +133,7 @@ fn connections_that_wait_together_are_all_accepted() {
 }
 
 #[test]
-fn many_tasks_accept_from_one_listener_and_none_starves_the_others() {
+fn many_tasks_accept_from_one_listener() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (listener, address) = listen();
@@ -181,7 +181,7 @@ fn close_only_flushes() {
 }
 
 #[test]
-fn a_peer_that_goes_away_ends_reads_and_fails_writes() {
+fn closed_peer_ends_reads_and_fails_writes() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, client) = connection().await;
@@ -208,7 +208,7 @@ fn a_peer_that_goes_away_ends_reads_and_fails_writes() {
 }
 
 #[test]
-fn a_half_closed_stream_still_carries_the_other_direction() {
+fn half_closed_stream_carries_the_other_direction() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
@@ -310,7 +310,7 @@ fn tasks_on_two_threads_share_one_stream() {
 }
 
 #[test]
-fn version_six_connects_too() {
+fn ipv6_connects_too() {
     let _watchdog = watchdog();
     // A machine may be without it.
     let Ok(listener) = Async::<TcpListener>::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
@@ -324,7 +324,7 @@ fn version_six_connects_too() {
 }
 
 #[test]
-fn what_comes_out_of_a_source_is_the_plain_stream() {
+fn into_inner_returns_the_plain_stream() {
     let _watchdog = watchdog();
     let (server, client) = future::block_on(connection());
     let (mut server, mut client) = (server.into_inner().unwrap(), client.into_inner().unwrap());

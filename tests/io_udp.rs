@@ -16,7 +16,7 @@ fn socket() -> (Async<UdpSocket>, SocketAddr) {
 }
 
 #[test]
-fn datagrams_are_neither_joined_nor_split_and_tell_their_sender() {
+fn datagrams_arrive_whole_with_their_sender() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, left_address), (right, right_address)) = (socket(), socket());
@@ -33,7 +33,7 @@ fn datagrams_are_neither_joined_nor_split_and_tell_their_sender() {
 }
 
 #[test]
-fn a_receive_that_waits_is_woken_by_what_comes_later() {
+fn pending_receive_is_woken_by_a_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, _), (right, right_address)) = (socket(), socket());
@@ -72,7 +72,7 @@ fn connected_sockets_send_receive_and_peek_without_addresses() {
 }
 
 #[test]
-fn of_many_that_wait_for_datagrams_each_gets_one() {
+fn each_waiting_receive_gets_one_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, _), (right, right_address)) = (socket(), socket());
@@ -106,7 +106,7 @@ fn of_many_that_wait_for_datagrams_each_gets_one() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_error_on_the_socket_wakes_who_receives() {
+fn socket_error_wakes_the_pending_receive() {
     let _watchdog = watchdog();
     both_ways(|| async {
         // Nobody is there: the system says so to the next operation on a connected socket.

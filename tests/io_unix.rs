@@ -56,7 +56,7 @@ fn a_stream_connects_by_path_and_carries_data() {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
-fn a_path_that_begins_with_a_zero_byte_names_an_abstract_socket() {
+fn leading_zero_byte_names_an_abstract_socket() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
     let _watchdog = watchdog();
@@ -78,7 +78,7 @@ fn a_path_that_begins_with_a_zero_byte_names_an_abstract_socket() {
 }
 
 #[test]
-fn each_way_to_fail_to_connect_or_bind_has_its_error() {
+fn failing_connect_or_bind_says_why() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let place = Place::new();
@@ -126,7 +126,7 @@ fn datagrams_arrive_by_path_and_by_pair() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_datagram_socket_whose_receiver_is_full_waits_for_room() {
+fn send_to_full_receiver_waits_for_room() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (one, other) = Async::<UnixDatagram>::pair().unwrap();
@@ -151,7 +151,7 @@ fn a_datagram_socket_whose_receiver_is_full_waits_for_room() {
 }
 
 #[test]
-fn a_childs_pipes_are_read_and_written_to_their_end() {
+fn child_pipes_carry_all_their_data() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let mut child =
@@ -172,7 +172,7 @@ fn a_childs_pipes_are_read_and_written_to_their_end() {
 }
 
 #[test]
-fn a_pipe_whose_other_end_dies_wakes_whoever_waits_on_it() {
+fn closed_pipe_end_wakes_the_other() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let mut child = Command::new("sleep")

@@ -66,7 +66,7 @@ impl Stage {
 
 /// Interest that nobody claims is withdrawn by number, which is the successor's by then.
 #[test]
-fn unclaimed_events_of_the_old_file_leave_the_successor_alone() {
+fn unclaimed_events_leave_the_successor_armed() {
     let _watchdog = watchdog();
     let mut stage = Stage::new(900);
     assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
@@ -145,7 +145,7 @@ fn successor_registered_by_another_shard_goes_on() {
 
 /// The number was given to what is not registered: each wait is told, not only the first.
 #[test]
-fn each_wait_is_told_that_it_cannot_be_registered() {
+fn waits_for_replaced_descriptor_are_all_errors() {
     let _watchdog = watchdog();
     let (ours, _peer) = UnixStream::pair().unwrap();
     let _old = ours.try_clone().unwrap();
@@ -163,7 +163,7 @@ fn each_wait_is_told_that_it_cannot_be_registered() {
 
 /// Withdrawing interest fails; another task waits for the other direction.
 #[test]
-fn waiters_are_woken_if_the_poller_fails_on_an_event() {
+fn poller_error_on_event_wakes_all_waiters() {
     let _watchdog = watchdog();
     let stage = Stage::new(1400);
     while (&stage._old).write(&[0; 4096]).is_ok() {}

@@ -58,8 +58,9 @@ async fn a_while() {
     Timer::after(20 * MS).await;
 }
 
+/// No edge comes for data that was there before the interest was registered.
 #[test]
-fn data_that_was_there_before_the_first_wait_is_told() {
+fn data_before_the_first_wait_is_seen() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = stream();
@@ -73,8 +74,9 @@ fn data_that_was_there_before_the_first_wait_is_told() {
     });
 }
 
+/// No edge comes for data that a read has left.
 #[test]
-fn data_that_is_read_in_part_keeps_the_source_readable() {
+fn partly_read_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = stream();
@@ -91,7 +93,7 @@ fn data_that_is_read_in_part_keeps_the_source_readable() {
 }
 
 #[test]
-fn data_that_nobody_reads_keeps_the_source_readable() {
+fn unread_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = stream();
@@ -103,8 +105,9 @@ fn data_that_nobody_reads_keeps_the_source_readable() {
     });
 }
 
+/// Readiness of before, read away by this crate or past it, must not make a wait ready.
 #[test]
-fn a_drained_source_is_not_readable_until_more_comes() {
+fn drained_source_is_not_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = stream();
@@ -129,8 +132,10 @@ fn a_drained_source_is_not_readable_until_more_comes() {
     });
 }
 
+/// The poll methods wait for an event, also when there is data or room already: the first poll is
+/// pending, and the task is woken.
 #[test]
-fn the_first_poll_is_pending_with_data_there_and_the_task_is_woken() {
+fn first_poll_is_pending_and_then_woken() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     peer.write_all(b"early").unwrap();
@@ -153,8 +158,9 @@ fn the_first_poll_is_pending_with_data_there_and_the_task_is_woken() {
     }
 }
 
+/// A poll method that stayed ready after its event would make the task spin.
 #[test]
-fn an_event_is_used_up_even_if_the_operation_did_nothing() {
+fn ready_poll_consumes_the_event() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     let wakes = Wakes::new();
@@ -172,8 +178,10 @@ fn an_event_is_used_up_even_if_the_operation_did_nothing() {
     assert_eq!(wakes.count(), 1);
 }
 
+/// A poll method has one waker a direction: a task that is replaced there by another is woken, so
+/// that it does not wait for ever.
 #[test]
-fn a_task_whose_place_another_takes_is_woken() {
+fn replaced_task_is_woken() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     fill(ours.get_ref());
@@ -196,8 +204,10 @@ fn a_task_whose_place_another_takes_is_woken() {
     assert_eq!(former.count(), 2);
 }
 
+/// Two hundred waiters, borrowed and owned, and a task of the poll method. Those that were dropped
+/// before are not woken.
 #[test]
-fn all_that_wait_are_woken_whatever_they_wait_with() {
+fn all_waiters_of_a_direction_are_woken() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     let ours = Arc::new(ours);
@@ -225,8 +235,9 @@ fn all_that_wait_are_woken_whatever_they_wait_with() {
     assert!(given_up.into_iter().all(|wakes| wakes.count() == 0 && Arc::strong_count(wakes) == 1));
 }
 
+/// Events of one direction must leave the interest in the other armed.
 #[test]
-fn reading_and_writing_from_two_tasks_do_not_disarm_each_other() {
+fn reader_and_writer_do_not_disarm_each_other() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     let ours = Arc::new(ours);
@@ -252,7 +263,7 @@ fn reading_and_writing_from_two_tasks_do_not_disarm_each_other() {
 }
 
 #[test]
-fn both_directions_of_one_stream_carry_data_at_once() {
+fn stream_carries_both_directions_at_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
         const LENGTH: usize = 1 << 21;
@@ -296,7 +307,7 @@ fn a_hang_up_wakes_both_directions() {
 }
 
 #[test]
-fn the_end_of_the_stream_is_readable_again_and_again() {
+fn end_of_stream_stays_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = stream();
@@ -308,8 +319,9 @@ fn the_end_of_the_stream_is_readable_again_and_again() {
     });
 }
 
+/// An operation says `WouldBlock` although there is data: the wait must not count on an edge.
 #[test]
-fn an_operation_that_says_would_block_with_data_there_is_tried_again() {
+fn would_block_with_data_there_is_retried() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = stream();
@@ -356,8 +368,9 @@ fn an_operation_is_tried_before_anybody_waits() {
     });
 }
 
+/// Waits that are dropped keep no waker, and take no event from those that come after.
 #[test]
-fn a_wait_that_is_given_up_leaves_nothing_behind() {
+fn dropped_wait_leaves_nothing_behind() {
     let _watchdog = watchdog();
     block_on(async {
         let (mut ours, mut peer) = stream();
@@ -407,8 +420,9 @@ impl Read for Late<'_> {
 // SAFETY: reading leaves the stream where it is.
 unsafe impl async_wheel::IoSafe for Late<'_> {}
 
+/// The event comes between an operation that finds nothing and the registration of the wait for it.
 #[test]
-fn an_event_that_comes_while_the_operation_fails_is_not_lost() {
+fn event_during_a_failing_operation_is_kept() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let wakes = Wakes::new();

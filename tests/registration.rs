@@ -19,8 +19,9 @@ fn is_nonblocking(fd: impl AsFd) -> bool {
     rustix::fs::fcntl_getfl(fd).unwrap().contains(rustix::fs::OFlags::NONBLOCK)
 }
 
+/// Sources are non-blocking, and what `into_inner` returns still is.
 #[test]
-fn new_sets_non_blocking_mode_and_leaves_it_after_into_inner() {
+fn new_sets_nonblocking_mode_for_good() {
     let _watchdog = watchdog();
     let (ours, _peer) = UnixStream::pair().unwrap();
     assert!(!is_nonblocking(&ours));
@@ -66,8 +67,10 @@ fn a_regular_file_is_refused_with_permission_denied() {
     block_on(in_time("writable", socket.writable())).unwrap();
 }
 
+/// A descriptor that is registered already: the first source goes on, and another may follow when
+/// it is gone.
 #[test]
-fn a_descriptor_that_is_registered_already_is_refused_and_the_first_goes_on() {
+fn registering_twice_is_refused() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -84,8 +87,10 @@ fn a_descriptor_that_is_registered_already_is_refused_and_the_first_goes_on() {
     });
 }
 
+/// Two descriptors of one socket are two sources: dropping the one must not take the other's
+/// events.
 #[test]
-fn a_duplicate_is_another_source_and_outlives_the_first() {
+fn duplicate_outlives_the_first_source() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -105,7 +110,7 @@ fn a_duplicate_is_another_source_and_outlives_the_first() {
 }
 
 #[test]
-fn a_number_that_is_used_again_at_once_can_be_registered() {
+fn reused_number_can_be_registered_at_once() {
     let _watchdog = watchdog();
     let mut last = None;
     let mut reused = 0;
@@ -122,9 +127,11 @@ fn a_number_that_is_used_again_at_once_can_be_registered() {
     assert!(reused > 0, "no number was used twice");
 }
 
+/// A descriptor is closed behind the library's back and its number is registered anew. Dropping the
+/// old source must not deregister the new one.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_descriptor_closed_behind_our_back_does_not_harm_its_successor() {
+fn closed_descriptor_leaves_its_successor_alone() {
     let _watchdog = watchdog();
     let duplicate = |of: &UnixStream, least| rustix::io::fcntl_dupfd_cloexec(of, least);
     let (ours, _peer) = UnixStream::pair().unwrap();
@@ -261,9 +268,11 @@ impl AsFd for Borrowed {
     }
 }
 
+/// Pollers, notify fds, timerfds and sockets that the library opens must not leak into programs
+/// that the process starts.
 #[cfg(target_os = "linux")]
 #[test]
-fn no_descriptor_of_the_reactor_is_inherited_by_children() {
+fn reactors_descriptors_are_closed_on_exec() {
     let _watchdog = watchdog();
     // Several shards, the fallback, and whatever a listener and its connections open.
     let threads: Vec<_> =
@@ -302,7 +311,7 @@ fn no_descriptor_of_the_reactor_is_inherited_by_children() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_reactors_descriptor_tells_of_events_on_any_shard() {
+fn reactor_fd_is_readable_for_any_shard() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let _watchdog = watchdog();
     let fd = async_wheel::os::unix::reactor_fd().expect("Linux has one");

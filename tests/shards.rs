@@ -61,7 +61,7 @@ fn threads_at_home() -> usize {
 }
 
 #[test]
-fn threads_in_block_on_at_once_do_not_crowd_one_shard() {
+fn threads_spread_over_all_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
     let threads = 2 * limit() + 1;
@@ -74,8 +74,10 @@ fn threads_in_block_on_at_once_do_not_crowd_one_shard() {
     }
 }
 
+/// Each thread's timers are on the shard of that thread, and none is left there when they are
+/// dropped elsewhere.
 #[test]
-fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
+fn new_timers_go_to_the_home_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     let before: Vec<_> = diagnostics::shards().iter().map(|shard| shard.timers).collect();
@@ -97,8 +99,9 @@ fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
     assert_eq!(left.iter().sum::<usize>(), before.iter().sum::<usize>());
 }
 
+/// A thread that ends, by a panic too, is no longer assigned to its shard.
 #[test]
-fn a_thread_that_ends_frees_its_home() {
+fn ended_thread_releases_its_home_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     for _ in 0..5 {
@@ -114,7 +117,7 @@ fn a_thread_that_ends_frees_its_home() {
 }
 
 #[test]
-fn shards_that_were_left_are_used_again_and_no_more_are_made() {
+fn released_shards_are_used_again() {
     let _watchdog = watchdog();
     let _turn = turn();
     for _ in 0..20 {
@@ -123,9 +126,11 @@ fn shards_that_were_left_are_used_again_and_no_more_are_made() {
     }
 }
 
+/// Threads of several shards register one descriptor at once: each shard has a poller that would
+/// accept it.
 #[cfg(unix)]
 #[test]
-fn one_descriptor_registered_by_threads_on_several_shards_is_taken_once() {
+fn one_of_many_shards_registers_a_descriptor() {
     use std::io::ErrorKind;
     let _watchdog = watchdog();
     let _turn = turn();
@@ -143,7 +148,7 @@ fn one_descriptor_registered_by_threads_on_several_shards_is_taken_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
+fn duplicates_are_sources_on_any_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -165,9 +170,11 @@ fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
     }
 }
 
+/// A source is dropped with an event under way, and its number is registered at once on another
+/// shard.
 #[cfg(unix)]
 #[test]
-fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
+fn reused_number_belongs_to_the_new_source() {
     use std::os::fd::AsRawFd;
     use std::sync::mpsc;
 
@@ -223,7 +230,7 @@ fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
 
 #[cfg(unix)]
 #[test]
-fn a_source_moves_to_another_shard_by_way_of_its_inner_value() {
+fn source_migrates_through_its_inner_value() {
     let _watchdog = watchdog();
     let _turn = turn();
     let mut socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -244,8 +251,9 @@ fn a_source_moves_to_another_shard_by_way_of_its_inner_value() {
     }
 }
 
+/// Timers that were armed on one shard are set, polled and dropped by threads of another.
 #[test]
-fn timers_made_on_one_shard_are_polled_and_dropped_on_another() {
+fn timers_are_used_from_other_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
     let before: usize = diagnostics::shards().iter().map(|shard| shard.timers).sum();
@@ -279,7 +287,7 @@ fn timers_made_on_one_shard_are_polled_and_dropped_on_another() {
 }
 
 #[test]
-fn a_source_is_used_from_all_shards_at_once() {
+fn source_is_used_from_all_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -316,7 +324,7 @@ fn a_source_is_used_from_all_shards_at_once() {
 }
 
 #[test]
-fn sources_and_timers_that_are_gone_leave_nothing_in_their_shard() {
+fn dropped_sources_and_timers_leave_no_entry() {
     let _turn = turn();
     let count = || -> (usize, usize) {
         let shards = diagnostics::shards();

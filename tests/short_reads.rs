@@ -47,8 +47,9 @@ async fn let_events_come() {
     Timer::after(Duration::from_millis(20)).await;
 }
 
+/// The end comes with the last data, in one event: a short read must not hide it.
 #[test]
-fn the_end_that_came_with_the_last_data_is_read() {
+fn end_beside_the_last_data_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = connection();
@@ -63,7 +64,7 @@ fn the_end_that_came_with_the_last_data_is_read() {
 }
 
 #[test]
-fn the_end_that_comes_after_a_short_read_is_read() {
+fn end_after_a_short_read_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = connection();
@@ -76,7 +77,7 @@ fn the_end_that_comes_after_a_short_read_is_read() {
 }
 
 #[test]
-fn a_reset_after_a_short_read_is_told() {
+fn reset_after_a_short_read_is_reported() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = connection();
@@ -92,8 +93,9 @@ fn a_reset_after_a_short_read_is_told() {
     });
 }
 
+/// A read stops at an urgent byte, and so is short although more is there.
 #[test]
-fn what_comes_after_urgent_data_is_read() {
+fn data_after_urgent_data_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = connection();
@@ -109,8 +111,9 @@ fn what_comes_after_urgent_data_is_read() {
     });
 }
 
+/// A `TcpStream` that was made of another kind of socket, whose reads end with each message.
 #[test]
-fn messages_in_a_stream_made_of_another_socket_are_all_read() {
+fn messages_of_a_seqpacket_stream_are_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, peer) = rustix::net::socketpair(
@@ -133,8 +136,9 @@ fn messages_in_a_stream_made_of_another_socket_are_all_read() {
     });
 }
 
+/// A read stops where a descriptor was passed, and so is short although more is there.
 #[test]
-fn what_comes_after_a_passed_descriptor_is_read() {
+fn data_after_a_passed_descriptor_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -156,7 +160,7 @@ fn what_comes_after_a_passed_descriptor_is_read() {
 
 /// Pieces and buffers of all sizes, so that reads fall short, are exact, and leave something.
 #[test]
-fn every_byte_of_a_stream_in_pieces_is_read() {
+fn every_byte_in_pieces_is_read() {
     const BYTES: usize = 300_000;
     let _watchdog = watchdog();
     both_ways(|| async {
@@ -217,8 +221,10 @@ fn data_that_comes_while_nobody_waits_is_read() {
     });
 }
 
+/// No interest is registered, so that no event will come: the first poll must try the read, also
+/// after a short one.
 #[test]
-fn data_that_comes_while_no_interest_is_registered_is_read_by_the_first_poll() {
+fn data_without_interest_is_read_at_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = connection();

@@ -30,8 +30,10 @@ impl Wake for Slow {
     }
 }
 
+/// A waker blocks the fallback thread: threads in `block_on` go on, and the timer itself can be set
+/// and dropped.
 #[test]
-fn a_waker_that_blocks_holds_nothing_that_others_need() {
+fn blocking_waker_delays_only_its_thread() {
     let _watchdog = watchdog();
     let slow = Arc::new(Slow::default());
     let mut timer = armed(&Waker::from(slow.clone()), || Timer::after(20 * MS));

@@ -65,7 +65,7 @@ impl Subscriber for Panics {
 
 /// One test, since there is one subscriber in the process.
 #[test]
-fn a_subscriber_that_panics_or_calls_block_on_ends_no_thread_and_loses_nobodys_wake() {
+fn hostile_subscriber_ends_no_thread() {
     let _watchdog = watchdog();
     tracing::subscriber::set_global_default(Panics).unwrap();
     the_fallback_survives_it();

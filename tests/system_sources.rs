@@ -39,8 +39,10 @@ fn tcp_pair() -> (Async<TcpStream>, TcpStream) {
     (Async::new(listener.accept().unwrap().0).unwrap(), peer)
 }
 
+/// A descriptor is closed behind the library's back: a wait that begins then is an error, one that
+/// had begun can be dropped, and no other timer or source is harmed.
 #[test]
-fn a_descriptor_closed_behind_our_back_ends_in_an_error_and_harms_nobody() {
+fn closed_descriptor_is_an_error() {
     let _watchdog = watchdog();
     // Many times, each with numbers that others get at once.
     for round in 0..50 {
@@ -74,7 +76,7 @@ fn a_descriptor_closed_behind_our_back_ends_in_an_error_and_harms_nobody() {
 }
 
 #[test]
-fn a_hang_up_or_an_error_wakes_both_directions() {
+fn hang_up_or_error_wakes_both_directions() {
     let _watchdog = watchdog();
     both_ways(|| async {
         // Closed by the peer: the end of the stream for readers, an error for writers.
@@ -153,7 +155,7 @@ fn lone_hang_up_or_error_wakes_pipe() {
 }
 
 #[test]
-fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
+fn half_closed_socket_stays_readable_and_writable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
@@ -181,8 +183,10 @@ fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
     });
 }
 
+/// A refused datagram leaves an error on the socket, which wakes the receiver and is taken by it.
+/// The socket goes on.
 #[test]
-fn an_error_that_waits_on_a_socket_is_told_once_and_the_socket_goes_on() {
+fn pending_socket_error_is_reported_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -206,8 +210,9 @@ fn an_error_that_waits_on_a_socket_is_told_once_and_the_socket_goes_on() {
     });
 }
 
+/// Another descriptor of the socket has read the data when the woken task looks.
 #[test]
-fn an_event_that_somebody_else_has_used_up_is_waited_for_again() {
+fn stolen_event_is_waited_for_again() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, peer) = UnixStream::pair().unwrap();
@@ -232,8 +237,10 @@ fn an_event_that_somebody_else_has_used_up_is_waited_for_again() {
     });
 }
 
+/// Two threads register one descriptor at the same moment, on two shards, whose pollers would both
+/// accept it.
 #[test]
-fn of_two_threads_that_register_a_source_one_is_refused() {
+fn one_of_two_concurrent_registrations_is_refused() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 300;
     // This thread's home is the first shard, so that the other's is not.
@@ -291,9 +298,11 @@ fn descriptors_of_kind(kind: &str) -> Vec<RawFd> {
     of_kind.collect()
 }
 
+/// All pollers fail for a while: timers go on, registering is an error, and sources go on when the
+/// pollers work again.
 #[test]
-fn a_poller_that_fails_stops_no_timers_and_is_tried_again() {
-    process::alone("a_poller_that_fails_stops_no_timers_and_is_tried_again", || {
+fn failing_poller_stops_no_timers() {
+    process::alone("failing_poller_stops_no_timers", || {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let mut ours = Async::new(ours).unwrap();
         block_on(Timer::after(MS));

@@ -20,10 +20,12 @@ const MS: Duration = Duration::from_millis(1);
 /// For how long the process is stopped.
 const STOPPED: Duration = Duration::from_millis(300);
 
-const NAME: &str = "overdue_timers_fire_once_on_resumption_and_intervals_keep_their_grid";
+const NAME: &str = "resumed_process_fires_overdue_timers_once";
 
+/// A process is stopped twice for 300 ms: each overdue timer fires once, and intervals yield each
+/// tick of their grid.
 #[test]
-fn overdue_timers_fire_once_on_resumption_and_intervals_keep_their_grid() {
+fn resumed_process_fires_overdue_timers_once() {
     let _watchdog = watchdog();
     if process::is(NAME) {
         return is_stopped();

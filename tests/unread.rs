@@ -42,8 +42,10 @@ fn sleeps_for_packets(source: &UdpSocket) -> usize {
     sleeps_of_others() - before
 }
 
+/// A task waited once and has lost interest; packets come on. On the fallback thread's shard, and
+/// on that of a thread in `block_on`.
 #[test]
-fn a_source_that_nobody_reads_does_not_wake_a_thread_for_each_packet() {
+fn unread_source_does_not_wake_per_packet() {
     let _watchdog = watchdog();
     // A task waited once, and has lost interest. On the fallback's shard:
     let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();

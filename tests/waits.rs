@@ -25,7 +25,7 @@ fn stream() -> (Async<UnixStream>, UnixStream) {
 
 /// `poll_readable` after a `poll_read` that was pending: that counts as its last `Pending`.
 #[test]
-fn poll_readable_sees_the_event_of_a_pending_read() {
+fn poll_readable_sees_a_pending_reads_event() {
     let _watchdog = watchdog();
     let (ours, mut peer) = stream();
     let wakes = Wakes::new();
@@ -107,8 +107,10 @@ impl Drop for Uses {
     }
 }
 
+/// A waiter's waker that uses its source while it is dropped: as it is replaced, and as its wait is
+/// dropped.
 #[test]
-fn waker_of_a_waiter_is_dropped_without_a_lock() {
+fn waiters_waker_is_dropped_without_a_lock() {
     let _watchdog = watchdog();
     let (ours, _peer) = stream();
     let ours = Arc::new(ours);

@@ -25,7 +25,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 #[test]
-fn the_tree_holds_no_async_io_but_the_shim() {
+fn tree_holds_only_the_shims_async_io() {
     let metadata = metadata();
     let found: Vec<_> = list(&metadata, "packages")
         .iter()
@@ -55,7 +55,7 @@ fn the_tree_holds_no_async_io_but_the_shim() {
 }
 
 #[test]
-fn types_of_the_crates_are_types_of_the_shim() {
+fn crates_use_the_types_of_the_shim() {
     smol::block_on(async {
         let listener: smol::Async<std::net::TcpListener> =
             async_io::Async::<std::net::TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();

@@ -4,7 +4,7 @@
 /// The helper thread has another name.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_helper_thread_has_the_name_of_its_crate() {
+fn helper_thread_is_named_after_its_crate() {
     use std::time::{Duration, Instant};
 
     async_io::block_on(async_io::Timer::after(Duration::from_millis(1)));

@@ -27,7 +27,7 @@ fn event(task: &Task, mut poll: impl FnMut() -> Poll<io::Result<()>>) {
 }
 
 #[test]
-fn the_first_poll_for_an_event_is_pending_although_there_is_data() {
+fn first_poll_is_pending_despite_data() {
     let (mut client, server) = pair();
     client.write_all(b"x").unwrap();
     let (task, waker) = Task::new();
@@ -42,7 +42,7 @@ fn the_first_poll_for_an_event_is_pending_although_there_is_data() {
 }
 
 #[test]
-fn the_first_poll_for_an_event_is_pending_although_there_is_room() {
+fn first_poll_is_pending_despite_room() {
     let (_client, server) = pair();
     let (task, waker) = Task::new();
     let cx = &mut Context::from_waker(&waker);
@@ -52,8 +52,9 @@ fn the_first_poll_for_an_event_is_pending_although_there_is_room() {
     assert!(server.poll_writable(cx).is_pending());
 }
 
+/// Not before there is data, and not for more data without another poll.
 #[test]
-fn a_task_is_not_woken_before_there_is_data_nor_without_another_poll() {
+fn task_is_woken_once_per_poll() {
     let (mut client, server) = pair();
     let (task, waker) = Task::new();
     let cx = &mut Context::from_waker(&waker);
@@ -66,7 +67,7 @@ fn a_task_is_not_woken_before_there_is_data_nor_without_another_poll() {
 }
 
 #[test]
-fn another_task_takes_the_place_of_the_first_which_is_woken() {
+fn replaced_task_is_woken() {
     let (mut client, server) = pair();
     let (first, first_waker) = Task::new();
     let (second, second_waker) = Task::new();
@@ -79,7 +80,7 @@ fn another_task_takes_the_place_of_the_first_which_is_woken() {
 }
 
 #[test]
-fn the_same_task_in_both_directions_does_not_replace_itself() {
+fn directions_do_not_replace_each_other() {
     let (_client, server) = pair();
     let (reader, reader_waker) = Task::new();
     let (writer, writer_waker) = Task::new();
@@ -90,7 +91,7 @@ fn the_same_task_in_both_directions_does_not_replace_itself() {
 }
 
 #[test]
-fn interest_in_one_direction_survives_an_event_of_the_other() {
+fn interest_survives_events_of_other_direction() {
     let (mut client, server) = pair();
     let (reader, reader_waker) = Task::new();
     let (writer, writer_waker) = Task::new();
@@ -105,7 +106,7 @@ fn interest_in_one_direction_survives_an_event_of_the_other() {
 }
 
 #[test]
-fn all_who_wait_in_futures_are_woken() {
+fn all_waiting_futures_are_woken() {
     let (mut client, server) = pair();
     let tasks: Vec<_> = (0..10).map(|_| Task::new()).collect();
     let server = Arc::new(server);
@@ -126,7 +127,7 @@ fn all_who_wait_in_futures_are_woken() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_is_not_woken_and_the_others_are() {
+fn only_waits_that_live_are_woken() {
     let (mut client, server) = pair();
     let (gone, gone_waker) = Task::new();
     let (task, waker) = Task::new();
@@ -181,7 +182,7 @@ fn the_operation_is_tried_first() {
 }
 
 #[test]
-fn the_operation_is_tried_again_whatever_woke_the_task() {
+fn operation_is_tried_again_whatever_woke_the_task() {
     let (_client, server) = pair();
     let (_, waker) = Task::new();
     let cx = &mut Context::from_waker(&waker);
@@ -239,8 +240,9 @@ fn close_only_flushes() {
     block_on(server.read_exact(&mut [0])).unwrap();
 }
 
+/// From the same thread, and from another one.
 #[test]
-fn registering_twice_is_an_error_also_from_another_thread() {
+fn registering_twice_is_refused() {
     let (_client, server) = pair();
     let again = Async::new(Borrowed(server.get_ref()));
     assert_eq!(again.map(drop).unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -276,7 +278,7 @@ impl std::os::windows::io::AsSocket for Borrowed<'_> {
 }
 
 #[test]
-fn new_sets_non_blocking_mode_and_into_inner_leaves_it() {
+fn new_sets_nonblocking_mode_for_good() {
     let (_client, server) = pair();
     let stream = server.into_inner().unwrap();
     let error = (&stream).read(&mut [0]).unwrap_err();

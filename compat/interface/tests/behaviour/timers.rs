@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_millis(300);
 const FAR: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_deadline_in_the_past_is_ready_at_the_first_poll_and_yielded() {
+fn past_deadline_is_due_at_first_poll() {
     let (task, waker) = Task::new();
     let due = Instant::now();
     assert_eq!(poll(&mut Timer::at(due), &waker), Poll::Ready(due));
@@ -22,7 +22,7 @@ fn a_deadline_in_the_past_is_ready_at_the_first_poll_and_yielded() {
 }
 
 #[test]
-fn a_timer_wakes_its_task_once_and_yields_its_deadline() {
+fn timer_wakes_once_and_yields_its_deadline() {
     let (task, waker) = Task::new();
     let due = Instant::now() + SOON;
     let mut timer = Timer::at(due);
@@ -65,7 +65,7 @@ fn the_first_tick_comes_after_one_period() {
 }
 
 #[test]
-fn missed_ticks_come_in_a_burst_and_keep_the_grid() {
+fn missed_ticks_burst_on_the_grid() {
     let (task, waker) = Task::new();
     let start = Instant::now() - 50 * MS;
     let mut ticks = Timer::interval_at(start, 10 * MS);
@@ -78,7 +78,7 @@ fn missed_ticks_come_in_a_burst_and_keep_the_grid() {
 }
 
 #[test]
-fn an_interval_that_yielded_wakes_for_the_next_tick_without_another_poll() {
+fn next_tick_wakes_without_another_poll() {
     let (task, waker) = Task::new();
     let mut ticks = Timer::interval_at(Instant::now(), 20 * MS);
     assert!(poll(&mut ticks, &waker).is_ready());
@@ -98,7 +98,7 @@ fn a_period_of_zero_is_always_ready() {
 }
 
 #[test]
-fn a_period_that_the_clock_cannot_count_ends_after_the_first_tick() {
+fn endless_period_yields_one_tick() {
     let (_, waker) = Task::new();
     let mut ticks = Timer::interval_at(Instant::now(), Duration::MAX);
     assert!(poll(&mut ticks, &waker).is_ready());
@@ -106,7 +106,7 @@ fn a_period_that_the_clock_cannot_count_ends_after_the_first_tick() {
 }
 
 #[test]
-fn a_setter_does_not_wake_a_task_that_never_polled() {
+fn setter_without_a_poll_wakes_nobody() {
     let (task, waker) = Task::new();
     let mut timer = Timer::after(FAR);
     timer.set_after(MS);
@@ -115,7 +115,7 @@ fn a_setter_does_not_wake_a_task_that_never_polled() {
 }
 
 #[test]
-fn a_setter_arms_with_the_waker_that_polled_last() {
+fn setter_arms_the_waker_that_polled_last() {
     let (first, first_waker) = Task::new();
     let (last, last_waker) = Task::new();
     let mut timer = Timer::after(FAR);
@@ -127,7 +127,7 @@ fn a_setter_arms_with_the_waker_that_polled_last() {
 }
 
 #[test]
-fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
+fn setters_postpone_or_wake_at_once() {
     let (task, waker) = Task::new();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
@@ -138,8 +138,9 @@ fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
     task.wait_for(1);
 }
 
+/// Although nobody polled since.
 #[test]
-fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
+fn setter_after_the_wake_arms_again() {
     let (task, waker) = Task::new();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
@@ -151,7 +152,7 @@ fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
 }
 
 #[test]
-fn a_setter_after_the_timer_yielded_does_not_wake() {
+fn setter_after_yielding_does_not_wake() {
     let (task, waker) = Task::new();
     let mut timer = Timer::after(Duration::ZERO);
     assert!(poll(&mut timer, &waker).is_ready());
@@ -223,7 +224,7 @@ fn a_dropped_timer_wakes_nobody() {
 }
 
 #[test]
-fn a_timer_can_be_moved_to_another_thread_while_it_waits() {
+fn armed_timer_moves_to_another_thread() {
     let (_, waker) = Task::new();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());

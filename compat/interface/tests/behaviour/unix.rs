@@ -57,7 +57,7 @@ fn a_duplicate_made_by_dup_is_another_source() {
 }
 
 #[test]
-fn a_path_without_a_listener_is_not_found_and_one_that_exists_is_in_use() {
+fn connect_and_bind_errors_keep_their_kinds() {
     let directory = std::env::temp_dir();
     let name = module_path!().replace("::", "-");
     let path = directory.join(format!("{name}-{}", std::process::id()));
@@ -76,7 +76,7 @@ fn a_path_without_a_listener_is_not_found_and_one_that_exists_is_in_use() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_path_that_begins_with_zero_is_an_abstract_name() {
+fn leading_zero_byte_names_an_abstract_socket() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
     let name = format!("{}-{}", module_path!(), std::process::id());
@@ -103,7 +103,7 @@ fn a_pipe_is_read_and_its_end_seen() {
 }
 
 #[test]
-fn a_broken_pipe_is_an_error_and_no_signal() {
+fn broken_pipe_is_an_error_and_no_signal() {
     let (reader, writer) = UnixStream::pair().unwrap();
     let mut writer = Async::new(writer).unwrap();
     drop(reader);
