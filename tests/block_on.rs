@@ -1,4 +1,4 @@
-//! `block_on`: whom it wakes, whom it does not, and what it leaves behind.
+//! `block_on`: which wakes poll its future, which do not, and what it leaves behind.
 
 mod common;
 
@@ -6,17 +6,17 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::UdpSocket;
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, Wakes, block_on_until_woken, in_time, poll_with, sockets::LOOPBACK, watchdog,
+};
 use futures_lite::future::{self, FutureExt};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// Waits until another thread has set the flag, and leaves it cleared.
 async fn flagged(flag: &AtomicBool, waker: &Mutex<Option<Waker>>) {
@@ -331,15 +331,8 @@ fn panicking_future_leaves_all_threads_usable() {
 #[test]
 fn waker_that_calls_block_on_is_driven() {
     let _watchdog = watchdog();
-    struct Blocks(AtomicUsize);
-    impl Wake for Blocks {
-        fn wake(self: Arc<Self>) {
-            block_on(Timer::after(MS));
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-    let blocks = Arc::new(Blocks(AtomicUsize::new(0)));
-    let waker = Waker::from(blocks.clone());
+    let blocks = Wakes::calling(|| _ = block_on(Timer::after(MS)));
+    let waker = blocks.waker();
     let timers = block_on(async {
         let mut timers: Vec<_> = (1..20).map(|ms| Timer::after(ms * MS)).collect();
         let waiting = timers.iter_mut().map(|timer| poll_with(&waker, timer));
@@ -347,7 +340,7 @@ fn waker_that_calls_block_on_is_driven() {
         in_time("a timer beside such wakers", Timer::after(25 * MS)).await;
         (timers, waiting)
     });
-    eventually("all were woken", || blocks.0.load(Ordering::SeqCst) >= timers.1);
+    blocks.wait_for(timers.1);
 }
 
 /// Many more threads than shards enter `block_on` at once, and wake each other.
@@ -397,6 +390,15 @@ impl Drop for Last {
     }
 }
 
+/// When the library's locals are used first: before those of the test, after them, or not at all
+/// until they are destroyed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    OursFirst,
+    OursLast,
+    Unused,
+}
+
 thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
     static TIMER: RefCell<Option<Timer>> = const { RefCell::new(None) };
@@ -408,25 +410,25 @@ thread_local! {
 fn block_on_works_while_thread_locals_are_destroyed() {
     let _watchdog = watchdog();
     // Locals are destroyed in an order that depends on which was used first.
-    for block_on_first in [None, Some(true), Some(false)] {
+    for order in [Order::Unused, Order::OursFirst, Order::OursLast] {
         let (send, receive) = mpsc::channel();
         let thread = thread::spawn(move || {
-            if block_on_first == Some(true) {
+            if order == Order::OursFirst {
                 block_on(Timer::after(MS));
             }
             LAST.with(|last| last.replace(Some(Last(send))));
             // A registered timer among the locals is dropped somewhere in between.
             TIMER.with(|local| {
-                let mut timer = Timer::after(3600 * 1000 * MS);
+                let mut timer = Timer::after(HOUR);
                 assert!(poll_with(Waker::noop(), &mut timer).is_pending());
                 local.replace(Some(timer));
             });
-            if block_on_first == Some(false) {
+            if order == Order::OursLast {
                 block_on(Timer::after(MS));
             }
         });
         thread.join().unwrap();
-        assert_eq!(receive.recv(), Ok(true), "with block_on before: {block_on_first:?}");
+        assert_eq!(receive.recv(), Ok(true), "{order:?}");
     }
 }
 
@@ -449,14 +451,7 @@ fn unpark_tokens_are_neither_taken_nor_left() {
             thread::sleep(5 * MS);
             waker.wake();
         });
-        let mut polled = false;
-        block_on(poll_fn(|cx| {
-            if std::mem::replace(&mut polled, true) {
-                return Poll::Ready(());
-            }
-            send.send(cx.waker().clone()).unwrap();
-            Poll::Pending
-        }));
+        block_on_until_woken(&send);
         let start = Instant::now();
         thread::park_timeout(50 * MS);
         let slept = start.elapsed() >= 45 * MS;
@@ -498,9 +493,9 @@ fn futures_dropped_unfinished_leave_no_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     // Longer there than the future, so that a wait for it could stay.
-    let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let source = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     block_on(async {
-        let mut hour = Timer::after(3600 * 1000 * MS);
+        let mut hour = Timer::after(HOUR);
         assert!(poll_with(&wakes.waker(), &mut hour).is_pending());
         assert!(poll_with(&wakes.waker(), &mut source.readable()).is_pending());
     });

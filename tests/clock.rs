@@ -17,12 +17,10 @@ use std::time::{Duration, Instant};
 use async_executor::LocalExecutor;
 use async_wheel::wheel::Wheel;
 use async_wheel::{Async, Timer};
-use common::{Wakes, armed, both_ways, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, NANOSECOND, Wakes, armed, both_ways, in_time, poll_with, sockets::LOOPBACK, watchdog,
+};
 use futures_lite::{FutureExt, StreamExt};
-
-const NANOSECOND: Duration = Duration::from_nanos(1);
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// The furthest instant that can be reached by such steps.
 fn furthest(step: impl Fn(Instant, Duration) -> Option<Instant>) -> Instant {
@@ -208,7 +206,7 @@ const STORMS: [(&str, Storm); 3] = [
 
 /// Waits for timers and for I/O, five times.
 async fn beside_a_storm() {
-    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let socket = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     let address = socket.get_ref().local_addr().unwrap();
     for round in 0..5 {
         Timer::after(MS).await;

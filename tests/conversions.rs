@@ -1,13 +1,14 @@
 //! What a source or a timer turns into: plain sockets and back, descriptors, text for a log.
 
+mod common;
+
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_wheel::{Async, Timer, block_on};
-
-const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+use common::{HOUR, sockets::LOOPBACK};
 
 /// Reading from a socket that was left in blocking mode would block here for ever.
 fn would_block<T>(result: io::Result<T>) -> bool {
@@ -62,7 +63,7 @@ fn converted_unix_socket_is_nonblocking_and_the_same() -> io::Result<()> {
 
 #[test]
 fn debug_output_says_what_waits_and_for_what() -> io::Result<()> {
-    let mut timer = Timer::interval(Duration::from_secs(3_600));
+    let mut timer = Timer::interval(HOUR);
     let idle = format!("{timer:?}");
     assert!(idle.contains("period: Some(3600s)") && idle.contains("waits: false"), "{idle}");
     block_on(async {

@@ -12,19 +12,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{Wakes, armed, eventually, poll_with, process, watchdog};
+use common::{HOUR, MS, PATIENCE, Wakes, armed, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// A child that has not ended after this hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Ends the child: with 0 if all was well. It prints nothing; some lock may be locked for good.
 fn exit(code: i32) -> ! {
@@ -160,7 +154,7 @@ fn go_on_forking(generation: u32) {
 #[test]
 fn sixty_fifth_fork_generation_gets_an_error() {
     // By itself: generations count from the first process that had a reactor.
-    process::alone("sixty_fifth_fork_generation_gets_an_error", || {
+    process::alone(|| {
         let _watchdog = watchdog();
         go_on_forking(0);
     });
@@ -266,7 +260,7 @@ fn contending_child_finds_no_lock_held() {
 #[test]
 fn waker_woken_in_child_leaves_parent_parked() {
     // By itself, so that nothing else drives a round meanwhile.
-    process::alone("waker_woken_in_child_leaves_parent_parked", || {
+    process::alone(|| {
         let (send, receive) = mpsc::channel();
         let asleep = thread::spawn(move || {
             let mut polls = 0;
@@ -437,25 +431,19 @@ fn fork_inside_block_on_panics_in_child() {
     everything_works();
 }
 
-/// A waker that forks, and the children it made.
-#[derive(Default)]
-struct Forks(Mutex<Vec<libc::pid_t>>);
-
-impl Wake for Forks {
-    fn wake(self: Arc<Self>) {
-        self.0.lock().unwrap().push(fork());
-    }
-}
-
-impl Forks {
-    /// Arms a timer with such a waker and waits for the child. The timer goes with the result.
-    fn by_a_timer() -> (libc::pid_t, Timer) {
-        let forks = Arc::new(Forks::default());
-        let timer = armed(&Waker::from(forks.clone()), || Timer::after(5 * MS));
-        eventually("the waker has forked", || !forks.0.lock().unwrap().is_empty());
-        let child = forks.0.lock().unwrap()[0];
-        (child, timer)
-    }
+/// Arms a timer whose waker forks, and waits for the child. The timer goes with the result.
+fn fork_in_a_wake() -> (libc::pid_t, Timer) {
+    let (send, children) = mpsc::channel();
+    let send = Mutex::new(send);
+    let forks = Wakes::calling(move || {
+        let child = fork();
+        // In the child the channel may be locked for good.
+        if child > 0 {
+            let _ = send.lock().unwrap().send(child);
+        }
+    });
+    let timer = armed(&forks.waker(), || Timer::after(5 * MS));
+    (children.recv_timeout(PATIENCE).expect("the waker forks"), timer)
 }
 
 /// A waker forks on the driver's thread: its copy in the child must not take the parent's events,
@@ -463,10 +451,10 @@ impl Forks {
 #[test]
 fn waker_that_forks_takes_nothing_from_parent() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone("waker_that_forks_takes_nothing_from_parent", || {
+    process::alone(|| {
         // Several times, with time for the copies to take something if they do.
         for _ in 0..5 {
-            let (child, _timer) = Forks::by_a_timer();
+            let (child, _timer) = fork_in_a_wake();
             let (ours, mut peer) = UnixStream::pair().unwrap();
             let mut ours = Async::new(ours).unwrap();
             for _ in 0..30 {
@@ -489,12 +477,12 @@ fn waker_that_forks_takes_nothing_from_parent() {
 #[test]
 fn waker_that_forks_under_contention_hangs_no_child() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone("waker_that_forks_under_contention_hangs_no_child", || {
+    process::alone(|| {
         block_on(Timer::after(MS));
         // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
         let contention = Contention::of(3);
         for _ in 0..40 {
-            let (child, _timer) = Forks::by_a_timer();
+            let (child, _timer) = fork_in_a_wake();
             assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
         }
         contention.end();

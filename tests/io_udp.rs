@@ -2,24 +2,17 @@
 
 mod common;
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use async_wheel::{Async, Timer};
-use common::{both_ways, in_time, watchdog};
+use async_wheel::Timer;
+use common::{MS, both_ways, in_time, sockets::udp, watchdog};
 use futures_lite::future;
-
-fn socket() -> (Async<UdpSocket>, SocketAddr) {
-    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-    let address = socket.get_ref().local_addr().unwrap();
-    (socket, address)
-}
 
 #[test]
 fn datagrams_arrive_whole_with_their_sender() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        let ((left, left_address), (right, right_address)) = (udp(), udp());
         assert_eq!(left.send_to(b"first", right_address).await.unwrap(), 5);
         assert_eq!(left.send_to(b"the second", right_address).await.unwrap(), 10);
         let mut buffer = [0; 64];
@@ -36,7 +29,7 @@ fn datagrams_arrive_whole_with_their_sender() {
 fn pending_receive_is_woken_by_a_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, _), (right, right_address)) = (socket(), socket());
+        let ((left, _), (right, right_address)) = (udp(), udp());
         for _ in 0..20 {
             let mut buffer = [0; 16];
             let receive = in_time("a datagram", right.recv_from(&mut buffer));
@@ -54,7 +47,7 @@ fn pending_receive_is_woken_by_a_datagram() {
 fn connected_sockets_send_receive_and_peek_without_addresses() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        let ((left, left_address), (right, right_address)) = (udp(), udp());
         left.get_ref().connect(right_address).unwrap();
         right.get_ref().connect(left_address).unwrap();
         let mut buffer = [0; 16];
@@ -75,7 +68,7 @@ fn connected_sockets_send_receive_and_peek_without_addresses() {
 fn each_waiting_receive_gets_one_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, _), (right, right_address)) = (socket(), socket());
+        let ((left, _), (right, right_address)) = (udp(), udp());
         let right = &right;
         let receive = |_| {
             Box::pin(async move {
@@ -110,14 +103,14 @@ fn socket_error_wakes_the_pending_receive() {
     let _watchdog = watchdog();
     both_ways(|| async {
         // Nobody is there: the system says so to the next operation on a connected socket.
-        let (gone, gone_address) = socket();
+        let (gone, gone_address) = udp();
         drop(gone);
-        let (socket, _) = socket();
+        let (socket, _) = udp();
         socket.get_ref().connect(gone_address).unwrap();
         let mut byte = [0];
         let receive = in_time("a refusal", socket.recv(&mut byte));
         let (received, ()) = future::zip(receive, async {
-            Timer::after(Duration::from_millis(1)).await;
+            Timer::after(MS).await;
             let _ = socket.get_ref().send(b"anybody?");
         })
         .await;

@@ -1,5 +1,5 @@
-//! Readiness: `readable`, `writable` and their poll methods behave level-triggered, wake
-//! whoever waits, and nobody for nothing.
+//! Readiness: `readable`, `writable` and their poll methods behave level-triggered, and wake each
+//! waiter, and none for nothing.
 
 #![cfg(unix)]
 
@@ -9,36 +9,21 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, watchdog};
+use common::{
+    MS, Wakes, both_ways, in_time, poll_with,
+    sockets::{fill, unix_pair},
+    watchdog,
+};
+use futures_io::AsyncRead;
 use futures_lite::future::{self, FutureExt};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-
-const MS: Duration = Duration::from_millis(1);
-
-/// A stream of this crate's and its plain peer.
-fn stream() -> (Async<UnixStream>, UnixStream) {
-    let (ours, peer) = UnixStream::pair().unwrap();
-    (Async::new(ours).unwrap(), peer)
-}
-
-/// Writes until nothing goes in any more.
-fn fill(mut stream: &UnixStream) {
-    let block = [0; 4096];
-    loop {
-        match stream.write(&block) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
 
 /// Reads all that is there.
 fn drain(mut stream: &UnixStream) -> usize {
@@ -53,6 +38,11 @@ fn drain(mut stream: &UnixStream) -> usize {
     }
 }
 
+type Method = fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>;
+
+const METHODS: [(&str, Method); 2] =
+    [("poll_readable", Async::poll_readable), ("poll_writable", Async::poll_writable)];
+
 /// Gives the reactor time for an event that must not come.
 async fn a_while() {
     Timer::after(20 * MS).await;
@@ -63,7 +53,7 @@ async fn a_while() {
 fn data_before_the_first_wait_is_seen() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"early").unwrap();
         a_while().await;
         in_time("readable", ours.readable()).await.unwrap();
@@ -79,7 +69,7 @@ fn data_before_the_first_wait_is_seen() {
 fn partly_read_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         peer.write_all(&[7; 100]).unwrap();
         for _ in 0..50 {
             in_time("readable with data left", ours.readable()).await.unwrap();
@@ -96,7 +86,7 @@ fn partly_read_data_keeps_the_source_readable() {
 fn unread_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"left alone").unwrap();
         for _ in 0..50 {
             in_time("readable", ours.readable()).await.unwrap();
@@ -110,7 +100,7 @@ fn unread_data_keeps_the_source_readable() {
 fn drained_source_is_not_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         for round in 0..20 {
             peer.write_all(b"some").unwrap();
             in_time("readable", ours.readable()).await.unwrap();
@@ -137,24 +127,18 @@ fn drained_source_is_not_readable() {
 #[test]
 fn first_poll_is_pending_and_then_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     peer.write_all(b"early").unwrap();
-    let wakes = Wakes::new();
-    let waker = wakes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    for round in 1..=10 {
-        // Being ready uses the event up, so that each round is like the first.
-        assert!(ours.poll_readable(cx).is_pending(), "round {round}");
-        wakes.wait_for(round);
-        assert!(matches!(ours.poll_readable(cx), Poll::Ready(Ok(()))), "round {round}");
-    }
-    let wakes = Wakes::new();
-    let waker = wakes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    for round in 1..=10 {
-        assert!(ours.poll_writable(cx).is_pending(), "round {round}");
-        wakes.wait_for(round);
-        assert!(matches!(ours.poll_writable(cx), Poll::Ready(Ok(()))), "round {round}");
+    for (what, method) in METHODS {
+        let wakes = Wakes::new();
+        let waker = wakes.waker();
+        let cx = &mut Context::from_waker(&waker);
+        for round in 1..=10 {
+            // Being ready uses the event up, so that each round is like the first.
+            assert!(method(&ours, cx).is_pending(), "{what}, round {round}");
+            wakes.wait_for(round);
+            assert!(matches!(method(&ours, cx), Poll::Ready(Ok(()))), "{what}, round {round}");
+        }
     }
 }
 
@@ -162,7 +146,7 @@ fn first_poll_is_pending_and_then_woken() {
 #[test]
 fn ready_poll_consumes_the_event() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let wakes = Wakes::new();
     let waker = wakes.waker();
     let cx = &mut Context::from_waker(&waker);
@@ -183,15 +167,13 @@ fn ready_poll_consumes_the_event() {
 #[test]
 fn replaced_task_is_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     fill(ours.get_ref());
-    type Method = fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>;
-    let methods: [Method; 2] = [Async::poll_readable, Async::poll_writable];
     let (former, latter) = (Wakes::new(), Wakes::new());
-    for (round, method) in methods.iter().enumerate() {
+    for (round, (_, method)) in METHODS.into_iter().enumerate() {
         assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
         assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
-        assert_eq!(former.count(), round, "the same task is nobody's successor");
+        assert_eq!(former.count(), round, "the same task does not replace itself");
         assert!(method(&ours, &mut Context::from_waker(&latter.waker())).is_pending());
         assert_eq!(former.count(), round + 1, "the task that waited there was not woken");
     }
@@ -209,7 +191,7 @@ fn replaced_task_is_woken() {
 #[test]
 fn all_waiters_of_a_direction_are_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let ours = Arc::new(ours);
     let wakes: Vec<_> = (0..201).map(|_| Wakes::new()).collect();
     let mut borrowed: Vec<_> = (0..100).map(|_| ours.readable()).collect();
@@ -239,7 +221,7 @@ fn all_waiters_of_a_direction_are_woken() {
 #[test]
 fn reader_and_writer_do_not_disarm_each_other() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let ours = Arc::new(ours);
     fill(ours.get_ref());
     let (reader, writer) = (Wakes::new(), Wakes::new());
@@ -286,7 +268,7 @@ fn stream_carries_both_directions_at_once() {
 #[test]
 fn a_hang_up_wakes_both_directions() {
     let _watchdog = watchdog();
-    let (ours, peer) = stream();
+    let (ours, peer) = unix_pair();
     fill(ours.get_ref());
     let (polls, futures) = (Wakes::new(), Wakes::new());
     let cx = &polls.waker();
@@ -310,7 +292,7 @@ fn a_hang_up_wakes_both_directions() {
 fn end_of_stream_stays_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, peer) = stream();
+        let (mut ours, peer) = unix_pair();
         peer.shutdown(std::net::Shutdown::Write).unwrap();
         for _ in 0..20 {
             in_time("the end", ours.readable()).await.unwrap();
@@ -324,7 +306,7 @@ fn end_of_stream_stays_readable() {
 fn would_block_with_data_there_is_retried() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();
         let tries = AtomicUsize::new(0);
         let stubborn = || match tries.fetch_add(1, Ordering::Relaxed) % 20 {
@@ -358,7 +340,7 @@ fn would_block_with_data_there_is_retried() {
 fn an_operation_is_tried_before_anybody_waits() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();
         let mut buffer = [0; 16];
         let read = future::poll_once(ours.read_with(|mut stream| stream.read(&mut buffer))).await;
@@ -373,7 +355,7 @@ fn an_operation_is_tried_before_anybody_waits() {
 fn dropped_wait_leaves_nothing_behind() {
     let _watchdog = watchdog();
     block_on(async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         for _ in 0..100 {
             let given_up = async {
                 future::yield_now().await;
@@ -386,7 +368,7 @@ fn dropped_wait_leaves_nothing_behind() {
         peer.write_all(b"at last").unwrap();
         assert_eq!(in_time("a read", ours.read(&mut [0; 8])).await.unwrap(), 7);
     });
-    let (ours, _peer) = stream();
+    let (ours, _peer) = unix_pair();
     let wakes = Wakes::new();
     for _ in 0..100 {
         let mut readable = ours.readable();
@@ -445,4 +427,47 @@ fn event_during_a_failing_operation_is_kept() {
             Poll::Pending => wakes.wait_for(round),
         }
     }
+}
+
+/// `poll_readable` after a `poll_read` that was pending: that counts as its last `Pending`.
+#[test]
+fn poll_readable_sees_a_pending_reads_event() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = unix_pair();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(Pin::new(&mut &ours).poll_read(cx, &mut [0; 8]).is_pending());
+    peer.write_all(b"event").unwrap();
+    wakes.wait_for(1);
+    assert!(matches!(ours.poll_readable(cx), Poll::Ready(Ok(()))));
+}
+
+/// A task may be woken because what the operation depends on has changed elsewhere.
+#[test]
+fn operation_is_tried_again_whatever_woke_the_task() {
+    let _watchdog = watchdog();
+    let (mut ours, _peer) = unix_pair();
+    let noop = Waker::noop();
+    let mut tries = 0;
+    {
+        let mut op = pin!(ours.read_with(|_| {
+            tries += 1;
+            if tries < 3 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        }));
+        assert!(poll_with(noop, &mut op).is_pending());
+        assert!(poll_with(noop, &mut op).is_pending());
+        assert!(matches!(poll_with(noop, &mut op), Poll::Ready(Ok(()))));
+    }
+    assert_eq!(tries, 3);
+    let mut tries = 0;
+    // SAFETY: the operation leaves the stream where it is.
+    let mut op = pin!(unsafe {
+        ours.read_with_mut(|_| {
+            tries += 1;
+            if tries < 2 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        })
+    });
+    assert!(poll_with(noop, &mut op).is_pending());
+    assert!(matches!(poll_with(noop, &mut op), Poll::Ready(Ok(()))));
 }

@@ -5,23 +5,23 @@ mod common;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, Wakes, eventually, in_time, poll_with,
+    sockets::{LOOPBACK, udp},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Waits for this test's turn, which lasts until the result is dropped.
 fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // The thread of the last test has its home until it has ended.
-    eventually("threads of earlier tests are gone", || threads_at_home() == 0);
+    let turn = common::turn();
+    // The thread of the last test has its home shard until it has ended.
+    eventually("threads of earlier tests are gone", || assigned_threads() == 0);
     turn
 }
 
@@ -45,7 +45,7 @@ fn on_threads<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T
                 block_on(async {
                     barrier.wait();
                     let result = run(index);
-                    // Nobody leaves before all have been there: the homes differ.
+                    // None leaves before all have been there: the home shards differ.
                     barrier.wait();
                     result
                 })
@@ -56,7 +56,7 @@ fn on_threads<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T
     })
 }
 
-fn threads_at_home() -> usize {
+fn assigned_threads() -> usize {
     diagnostics::shards().iter().map(|shard| shard.threads).sum()
 }
 
@@ -86,8 +86,7 @@ fn new_timers_go_to_the_home_shard() {
         for timer in &mut timers {
             assert!(poll_with(&Wakes::new().waker(), timer).is_pending());
         }
-        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-        (timers, socket)
+        (timers, udp())
     });
     let shards = diagnostics::shards();
     for (index, shard) in shards.iter().enumerate() {
@@ -105,14 +104,14 @@ fn ended_thread_releases_its_home_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     for _ in 0..5 {
-        let there = on_threads(4, |_| threads_at_home());
+        let there = on_threads(4, |_| assigned_threads());
         assert!(there.iter().all(|threads| *threads == 4), "{there:?}");
-        eventually("all homes are free again", || threads_at_home() == 0);
+        eventually("all threads are released", || assigned_threads() == 0);
     }
     // A panic is an end like any other.
     let panicked = thread::spawn(|| block_on(async { panic!("inside block_on") })).join();
     assert!(panicked.is_err());
-    eventually("the home of a thread that panicked is free", || threads_at_home() == 0);
+    eventually("the thread that panicked is released", || assigned_threads() == 0);
     assert_eq!(diagnostics::shards().iter().map(|shard| shard.awake).sum::<usize>(), 0);
 }
 
@@ -134,7 +133,7 @@ fn one_of_many_shards_registers_a_descriptor() {
     use std::io::ErrorKind;
     let _watchdog = watchdog();
     let _turn = turn();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
     for _ in 0..50 {
         let results = on_threads(4, |_| Async::new(&socket));
         let refused = results.iter().filter_map(|result| result.as_ref().err());
@@ -151,7 +150,7 @@ fn one_of_many_shards_registers_a_descriptor() {
 fn duplicates_are_sources_on_any_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
     let sources =
         on_threads(limit(), |_| Async::new(socket.try_clone().unwrap()).expect("a duplicate"));
     let address = socket.local_addr().unwrap();
@@ -187,22 +186,20 @@ fn reused_number_belongs_to_the_new_source() {
     let other = thread::spawn(move || {
         block_on(async {
             for () in from_here {
-                let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-                to_here.send(socket).unwrap();
+                to_here.send(udp()).unwrap();
             }
         });
     });
     block_on(async {
         let mut reused = 0;
         for round in 0..50 {
-            let old = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let (old, address) = udp();
             let number = old.as_raw_fd();
             // Something is there, and somebody has asked: an event is under way perhaps.
             let wakes = Wakes::new();
             let mut readable = old.readable();
             assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
-            let address = old.get_ref().local_addr().unwrap();
-            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"old", address).unwrap();
+            UdpSocket::bind(LOOPBACK).unwrap().send_to(b"old", address).unwrap();
             drop(readable);
             if round % 2 == 0 {
                 drop(old);
@@ -211,12 +208,11 @@ fn reused_number_belongs_to_the_new_source() {
             }
 
             to_other.send(()).unwrap();
-            let new = from_other.recv().unwrap();
+            let (new, address) = from_other.recv().unwrap();
             reused += usize::from(new.as_raw_fd() == number);
             let mut readable = new.readable();
             assert!(future::poll_once(&mut readable).await.is_none(), "an event of the old one");
-            let address = new.get_ref().local_addr().unwrap();
-            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"new", address).unwrap();
+            UdpSocket::bind(LOOPBACK).unwrap().send_to(b"new", address).unwrap();
             in_time("the new one is readable", readable).await.unwrap();
             let mut buffer = [0; 8];
             assert_eq!(new.recv(&mut buffer).await.unwrap(), 3);
@@ -233,7 +229,7 @@ fn reused_number_belongs_to_the_new_source() {
 fn source_migrates_through_its_inner_value() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let mut socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut socket = UdpSocket::bind(LOOPBACK).unwrap();
     let address = socket.local_addr().unwrap();
     for _ in 0..10 {
         socket = thread::spawn(move || {
@@ -290,7 +286,7 @@ fn timers_are_used_from_other_shards() {
 fn source_is_used_from_all_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(LOOPBACK).unwrap();
     let address = listener.local_addr().unwrap();
     let listener = Arc::new(block_on(async { Async::new(listener).unwrap() }));
     let clients = thread::spawn(move || {
@@ -326,24 +322,28 @@ fn source_is_used_from_all_shards() {
 #[test]
 fn dropped_sources_and_timers_leave_no_entry() {
     let _turn = turn();
-    let count = || -> (usize, usize) {
+    /// What all shards hold.
+    #[derive(Debug, PartialEq)]
+    struct Held {
+        sources: usize,
+        timers: usize,
+    }
+    let held = || {
         let shards = diagnostics::shards();
-        (
-            shards.iter().map(|shard| shard.sources).sum(),
-            shards.iter().map(|shard| shard.timers).sum(),
-        )
+        let sources = shards.iter().map(|shard| shard.sources).sum();
+        let timers = shards.iter().map(|shard| shard.timers).sum();
+        Held { sources, timers }
     };
     block_on(async {
-        let (sources, timers) = count();
-        let bind = || Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-        let (ours, theirs) = (bind(), bind());
+        let Held { sources, timers } = held();
+        let ((ours, _), (theirs, _)) = (udp(), udp());
         let mut timer = Timer::after(HOUR);
         assert!(futures_lite::future::poll_once(&mut timer).await.is_none());
-        assert_eq!(count(), (sources + 2, timers + 1));
+        assert_eq!(held(), Held { sources: sources + 2, timers: timers + 1 });
         drop(ours);
-        assert_eq!(count(), (sources + 1, timers + 1));
+        assert_eq!(held(), Held { sources: sources + 1, timers: timers + 1 });
         let _plain = theirs.into_inner().unwrap();
         drop(timer);
-        assert_eq!(count(), (sources, timers));
+        assert_eq!(held(), Held { sources, timers });
     });
 }

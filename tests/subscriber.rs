@@ -6,15 +6,12 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Timer, block_on, diagnostics};
-use common::{Wakes, armed, eventually, watchdog};
+use common::{MS, Wakes, armed, eventually, watchdog};
 use futures_lite::future;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// How many times it still panics on the threads that it is after, at spans and events.
 static PANICS: AtomicUsize = AtomicUsize::new(0);

@@ -7,8 +7,8 @@ mod common;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::net::{Shutdown, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll};
@@ -16,28 +16,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, process, watchdog};
+use common::{
+    MS, Wakes, both_ways, in_time, poll_with, process,
+    sockets::{Borrowed, LOOPBACK, fill, tcp_pair},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-
-/// A descriptor that somebody else owns, or owned.
-#[derive(Clone, Copy, Debug)]
-struct Borrowed(RawFd);
-
-impl AsFd for Borrowed {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: not kept, which is what the tests are about; nothing is done to it but what
-        // each of them says.
-        unsafe { BorrowedFd::borrow_raw(self.0) }
-    }
-}
-
-fn tcp_pair() -> (Async<TcpStream>, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (Async::new(listener.accept().unwrap().0).unwrap(), peer)
-}
 
 /// A descriptor is closed behind the library's back: a wait that begins then is an error, one that
 /// had begun can be dropped, and no other timer or source is harmed.
@@ -144,7 +128,7 @@ fn lone_hang_up_or_error_wakes_pipe() {
 
         let [reader, writer] = pipe();
         let writer = Async::new_nonblocking(writer).unwrap();
-        while rustix::io::write(&writer, &[0; 4096]).is_ok() {}
+        fill(&writer);
         let close = async {
             Timer::after(5 * MS).await;
             drop(reader);
@@ -189,8 +173,8 @@ fn half_closed_socket_stays_readable_and_writable() {
 fn pending_socket_error_is_reported_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+        let nobody = UdpSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
+        let socket = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
         socket.get_ref().connect(nobody).unwrap();
         let receive = async {
             let error = socket.recv(&mut [0]).await.unwrap_err();
@@ -203,7 +187,7 @@ fn pending_socket_error_is_reported_once() {
         in_time("the refusal", future::zip(receive, send)).await;
         // A wait after it is for something new.
         assert!(future::poll_once(socket.recv(&mut [0])).await.is_none());
-        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind(LOOPBACK).unwrap();
         socket.get_ref().connect(peer.local_addr().unwrap()).unwrap();
         peer.send_to(b"here", socket.get_ref().local_addr().unwrap()).unwrap();
         assert_eq!(in_time("a packet", socket.recv(&mut [0; 8])).await.unwrap(), 4);
@@ -237,6 +221,13 @@ fn stolen_event_is_waited_for_again() {
     });
 }
 
+/// Where a thread registers a source: on its home shard, or on the first one.
+#[derive(Clone, Copy)]
+enum Caller {
+    InBlockOn,
+    Outside,
+}
+
 /// Two threads register one descriptor at the same moment, on two shards, whose pollers would both
 /// accept it.
 #[test]
@@ -248,7 +239,7 @@ fn one_of_two_concurrent_registrations_is_refused() {
     let barrier = Arc::new(Barrier::new(3));
     let numbers = Arc::new(std::sync::Mutex::new(-1));
     // Each in its own `block_on`, so on its own shard, and one in none.
-    let register = |inside: bool| {
+    let register = |caller: Caller| {
         let (barrier, numbers) = (barrier.clone(), numbers.clone());
         thread::spawn(move || {
             let mut had = Vec::new();
@@ -256,14 +247,19 @@ fn one_of_two_concurrent_registrations_is_refused() {
                 barrier.wait();
                 let fd = Borrowed(*numbers.lock().unwrap());
                 let make = || Async::new_nonblocking(fd);
-                let made: io::Result<Async<Borrowed>> =
-                    if inside { block_on(async { make() }) } else { make() };
+                let made: io::Result<Async<Borrowed>> = match caller {
+                    Caller::InBlockOn => block_on(async { make() }),
+                    Caller::Outside => make(),
+                };
                 barrier.wait();
                 had.push(made.as_ref().map_err(io::Error::kind).map(drop));
                 if let Ok(source) = &made {
                     // It is registered with one shard, and told of events there.
                     let wait = source.writable();
-                    if inside { block_on(wait).unwrap() } else { future::block_on(wait).unwrap() }
+                    match caller {
+                        Caller::InBlockOn => block_on(wait).unwrap(),
+                        Caller::Outside => future::block_on(wait).unwrap(),
+                    }
                 }
                 drop(made);
                 barrier.wait();
@@ -271,7 +267,7 @@ fn one_of_two_concurrent_registrations_is_refused() {
             had
         })
     };
-    let threads = [register(true), register(false)];
+    let threads = [register(Caller::InBlockOn), register(Caller::Outside)];
     for _ in 0..ROUNDS {
         let (ours, _peer) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -302,7 +298,7 @@ fn descriptors_of_kind(kind: &str) -> Vec<RawFd> {
 /// pollers work again.
 #[test]
 fn failing_poller_stops_no_timers() {
-    process::alone("failing_poller_stops_no_timers", || {
+    process::alone(|| {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let mut ours = Async::new(ours).unwrap();
         block_on(Timer::after(MS));

@@ -11,11 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, poll_with, process, watchdog};
+use common::{MS, Wakes, armed, poll_with, process, watchdog};
 use futures_lite::{StreamExt, future};
 use rustix::process::{Pid, Signal, kill_process};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// For how long the process is stopped.
 const STOPPED: Duration = Duration::from_millis(300);

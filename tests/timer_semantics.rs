@@ -7,11 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, watchdog};
+use common::{HOUR, MS, Wakes, both_ways, in_time, poll_with, watchdog};
 use futures_lite::{FutureExt, StreamExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Makes a timer of a duration.
 type Way = fn(Duration) -> Timer;

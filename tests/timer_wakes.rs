@@ -3,20 +3,15 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Wake, Waker};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Timer, block_on};
-use common::{Wakes, armed, both_ways, eventually, in_time, poll_with, watchdog};
+use common::{
+    A_WHILE, HOUR, MS, Wakes, armed, both_ways, eventually, in_time, poll_with, watchdog,
+};
 use futures_lite::future;
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// Long enough for a timer that is due in a few milliseconds to show itself.
-const A_WHILE: Duration = Duration::from_millis(40);
 
 /// Sets a timer to a duration from now.
 type Setter = fn(&mut Timer, Duration);
@@ -259,25 +254,15 @@ fn many_threads_setting_deadlines_lose_no_wake() {
     }
 }
 
-/// Remembers when it was woken last.
-#[derive(Default)]
-struct LastWake(Mutex<Option<Instant>>);
-
-impl Wake for LastWake {
-    fn wake(self: Arc<Self>) {
-        *self.0.lock().unwrap() = Some(Instant::now());
-    }
-}
-
 /// The setter comes at the moment at which the reactor has taken the waker for the old deadline.
 #[test]
 fn setter_during_expiry_wakes_for_new_deadline() {
     let _watchdog = watchdog();
     for round in 0..300 {
-        let last = Arc::new(LastWake::default());
+        let last = Wakes::new();
         let start = Instant::now();
         let mut timer = Timer::at(start + MS);
-        let _ = poll_with(&Waker::from(last.clone()), &mut timer);
+        let _ = poll_with(&last.waker(), &mut timer);
         // Sweeps over the moment at which the reactor has the waker in its hands.
         while start.elapsed() < Duration::from_micros(900 + round) {
             std::hint::spin_loop();
@@ -285,7 +270,7 @@ fn setter_during_expiry_wakes_for_new_deadline() {
         if timer.will_fire() {
             let due = Instant::now() + MS;
             timer.set_at(due);
-            eventually("a wake for the new deadline", || *last.0.lock().unwrap() >= Some(due));
+            eventually("a wake for the new deadline", || last.last() >= Some(due));
         }
     }
 }
