@@ -120,9 +120,9 @@ fn global_executor_works_with_its_own_threads() {
     assert_eq!(sum, 499_500);
 }
 
+/// Plain `futures_lite::future::block_on` drives nothing: the fallback thread does it all.
 #[test]
 fn fallback_alone_drives_everything() {
-    // Plain `futures_lite::future::block_on` drives nothing: the helper thread does it all.
     future::block_on(async {
         let (left, right) = connected().await;
         let (mut left, mut right) = (left, right);

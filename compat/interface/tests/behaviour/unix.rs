@@ -9,7 +9,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::subject::{Async, block_on};
-use crate::tools::{Task, poll};
+use crate::tools::{new_task, poll};
 
 fn is_nonblocking(io: impl AsFd) -> bool {
     fcntl_getfl(io).unwrap().contains(OFlags::NONBLOCK)
@@ -117,8 +117,8 @@ fn a_hang_up_wakes_both_directions() {
     let stream = Async::new(stream).unwrap();
     // No room: the writer has to wait.
     while (stream.get_ref()).write(&[0; 4096]).is_ok() {}
-    let (reader, reader_waker) = Task::new();
-    let (writer, writer_waker) = Task::new();
+    let (reader, reader_waker) = new_task();
+    let (writer, writer_waker) = new_task();
     let mut readable = stream.readable();
     let mut writable = stream.writable();
     assert!(poll(&mut readable, &reader_waker).is_pending());
