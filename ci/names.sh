@@ -26,7 +26,12 @@ exists() {
   grep -qF -- "$name" <(tests_in "$@")
 }
 
-# The last column of the tables: `file`, `file::test`, or the name of a unit test.
+# Prints what the last column of the tables names: `file`, `file::test`, or a unit test.
+named_in_tables() {
+  # shellcheck disable=SC2016 # backticks are meant
+  awk -F'|' '/^\|/ { print $4 }' docs/reliability.md | grep -oE '`[a-z0-9_:]+`' | tr -d '`'
+}
+
 while read -r name; do
   checked=$((checked + 1))
   file=tests/${name%%::*}.rs
@@ -41,8 +46,7 @@ while read -r name; do
         finding "docs/reliability.md: $name is neither a file of tests nor a unit test"
       ;;
   esac
-# shellcheck disable=SC2016 # backticks are meant
-done < <(awk -F'|' '/^\|/ { print $4 }' docs/reliability.md | grep -oE '`[a-z0-9_:]+`' | tr -d '`')
+done < <(named_in_tables)
 
 # Each word of a `tests:` line is a part of the name of a test in one of the targets.
 for list in tests/mutations/*; do
