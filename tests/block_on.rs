@@ -36,6 +36,17 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
+/// Waits for the timer in `block_on`. Returns how often the call polled its future.
+fn polls_until(mut timer: Timer) -> usize {
+    let mut polls = 0;
+    let due = block_on(poll_fn(|cx| {
+        polls += 1;
+        timer.poll(cx)
+    }));
+    assert!(due <= Instant::now(), "early");
+    polls
+}
+
 /// The waker of the call that this runs in.
 async fn own_waker() -> Waker {
     poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
@@ -194,17 +205,9 @@ fn stale_waker_does_not_wake_later_calls() {
                 thread::yield_now();
             }
         });
-        let polls = Cell::new(0);
-        for _ in 0..20 {
-            let mut timer = Timer::after(MS);
-            let due = block_on(poll_fn(|cx| {
-                polls.set(polls.get() + 1);
-                timer.poll(cx)
-            }));
-            assert!(due <= Instant::now());
-        }
+        let polls: usize = (0..20).map(|_| polls_until(Timer::after(MS))).sum();
         // Two each, and some to spare: a poll more than needed is nothing to worry about.
-        assert!(polls.get() < 100, "{} polls: another call's waker woke", polls.get());
+        assert!(polls < 100, "{polls} polls: another call's waker woke");
     });
     drop(kept);
     block_on(in_time("a call after all were dropped", Timer::after(MS)));
@@ -214,20 +217,16 @@ fn stale_waker_does_not_wake_later_calls() {
 #[test]
 fn unused_wake_does_not_reach_the_next_call() {
     let _watchdog = watchdog();
-    let polls = Cell::new(0);
+    let mut polls = 0;
     for _ in 0..100 {
         block_on(poll_fn(|cx| {
             cx.waker().wake_by_ref();
             Poll::Ready(())
         }));
-        let mut timer = Timer::after(Duration::from_micros(200));
-        block_on(poll_fn(|cx| {
-            polls.set(polls.get() + 1);
-            timer.poll(cx)
-        }));
+        polls += polls_until(Timer::after(Duration::from_micros(200)));
     }
     // Two each; a third in each would be the one left over.
-    assert!(polls.get() < 270, "{} polls", polls.get());
+    assert!(polls < 270, "{polls} polls");
 }
 
 #[test]
@@ -468,8 +467,7 @@ fn foreign_unpark_does_not_poll_the_future() {
     let _watchdog = watchdog();
     let me = thread::current();
     let stop = &AtomicBool::new(false);
-    let polls = Cell::new(0);
-    thread::scope(|scope| {
+    let polls = thread::scope(|scope| {
         let _stop = StopOnDrop(stop);
         scope.spawn(move || {
             while !stop.load(Ordering::SeqCst) {
@@ -477,13 +475,9 @@ fn foreign_unpark_does_not_poll_the_future() {
                 thread::sleep(Duration::from_micros(100));
             }
         });
-        let mut timer = Timer::after(20 * MS);
-        block_on(poll_fn(|cx| {
-            polls.set(polls.get() + 1);
-            timer.poll(cx)
-        }));
+        polls_until(Timer::after(20 * MS))
     });
-    assert!(polls.get() < 20, "{} polls: somebody else's unpark woke the future", polls.get());
+    assert!(polls < 20, "{polls} polls: somebody else's unpark woke the future");
 }
 
 /// A timer and a wait that are dropped inside a call before they are ready: nothing keeps their

@@ -1,8 +1,7 @@
 //! What the clock can do to timers, and timers with the clock: deadlines at its ends, periods of
 //! nothing, and decades.
 //!
-//! What a clock that stands still or steps does is tested in the library, on a clock that is
-//! moved by hand.
+//! What a clock that stands still or steps does is tested in the library, on the manual clock.
 
 mod common;
 
@@ -155,7 +154,7 @@ fn armed_timer_can_be_set_to_never() {
             assert!(!timer.will_fire(), "{name}");
             std::thread::sleep(30 * MS);
             let woken = wakes.count();
-            // On a busy machine it may have gone off before.
+            // On a busy machine it may have fired before.
             assert!(woken <= 1, "{name}: {woken}");
             assert!(poll_with(&wakes.waker(), &mut timer).is_pending(), "{name}");
             timer.set_after(MS);
@@ -308,7 +307,7 @@ fn interval_set_after_giving_way_wakes_last_task() {
 }
 
 /// Half a century of beats, from some moment on, that come every few hours, each day and each
-/// year, and of idle timeouts that each beat pushes out. Every beat has to come in its
+/// year, and of idle timeouts that each beat postpones. Every beat has to come in its
 /// nanosecond, and no timeout.
 fn half_a_century(start: u64) {
     const HOUR: u64 = 3_600_000_000_000;
@@ -344,7 +343,7 @@ fn half_a_century(start: u64) {
         }
     }
     assert_eq!(beats, periods.map(|period| LIFE / period), "from {start}");
-    // A timeout that was pushed out is looked at once in a while, not at each push.
+    // A postponed timeout is looked at once in a while, not each time that it is postponed.
     assert!(in_vain < wakes / 2, "{in_vain} of {wakes} wake-ups for nothing");
     let mut left = 0;
     let _ = wheel.expire(u64::MAX, usize::MAX, |_, _, _| left += 1);

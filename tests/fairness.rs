@@ -106,7 +106,7 @@ fn timer_storm_delays_io_by_a_round() {
         let held_up = notes.iter().zip(&sends).map(|(note, (at, _))| note.at().unwrap() - at);
         // The rest of the round; and as much again, if another thread has one under way.
         median_within("timers between an event and its wake", held_up.collect(), 2 * ROUND);
-        assert_eq!(woken.load(Ordering::SeqCst), TIMERS, "timers that went off twice");
+        assert_eq!(woken.load(Ordering::SeqCst), TIMERS, "timers that fired twice");
     });
 }
 
@@ -123,7 +123,7 @@ fn io_storm_delays_timers_by_a_round() {
     let received = Arc::new(AtomicUsize::new(0));
     let executor = Executor::new();
     let notes: Vec<_> = (0..TIMERS).map(|_| Note::new(&received)).collect();
-    // Timers that are made due by whoever receives a certain message, in the middle of it all.
+    // Timers that are made due by the receiver of a certain message, in the middle of it all.
     let timers: Arc<Vec<_>> = Arc::new(
         notes.iter().map(|note| Mutex::new(armed(&note.waker(), || Timer::after(HOUR)))).collect(),
     );
@@ -162,7 +162,7 @@ fn io_storm_delays_timers_by_a_round() {
     println!("receipts in all: {all}");
 }
 
-/// How late a thread is woken that does nothing but sleep, at most, while this lives.
+/// Measures how late a thread is woken at most that does nothing but sleep, while this lives.
 struct Control(Arc<AtomicBool>, thread::JoinHandle<Duration>);
 
 impl Control {
@@ -190,12 +190,12 @@ impl Control {
 }
 
 /// Takes a `block_on` thread's time for 100 ms, in which timers and I/O of its shard come due.
-/// How late the latest of them was told of.
+/// Returns how late the latest of their wakes came.
 fn held_up_for_100_ms(how: impl Fn(Duration) + Send) -> Duration {
     let (first, second) = (udp(), udp());
     let sends = [(3 * MS, first.1), (50 * MS, second.1)];
     block_on(async move {
-        // It drives for a while before, so that the fallback looks in as seldom as ever.
+        // It drives for a while before, so that the fallback's backoff is at its longest.
         for _ in 0..50 {
             Timer::after(MS).await;
         }

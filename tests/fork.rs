@@ -20,7 +20,7 @@ use async_wheel::{Async, Timer, block_on, diagnostics};
 use common::{HOUR, MS, PATIENCE, Wakes, armed, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
 
-/// Ends the child: with 0 if all was well. It prints nothing; some lock may be locked for good.
+/// Ends the child: with 0 if all was well. Prints nothing; some lock may be locked for good.
 fn exit(code: i32) -> ! {
     // SAFETY: a system call.
     unsafe { libc::_exit(code) }
@@ -45,7 +45,7 @@ fn in_child(what: &str, code: impl FnOnce()) {
     assert_eq!(status, 0, "in the child: {what}");
 }
 
-/// How a child ended; `None` if it did not.
+/// Returns how a child ended; `None` if it did not.
 fn status_of(child: libc::pid_t) -> Option<i32> {
     let start = Instant::now();
     let mut status = 0;
@@ -103,7 +103,7 @@ fn everything_works() {
 fn child_gets_its_own_reactor() {
     let _watchdog = watchdog();
     block_on(Timer::after(MS));
-    in_child("from a thread with a home", everything_works);
+    in_child("from a thread with a home shard", everything_works);
     thread::spawn(|| in_child("from a thread without one", everything_works)).join().unwrap();
     in_child("with children of its own", || {
         in_child("without a reactor in between", everything_works);
@@ -208,7 +208,7 @@ fn fork_with_locks_held_leaves_none_locked() {
     busy.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Threads that contend for the locks of timers and of those who sleep, until told to stop.
+/// Threads that contend for the locks of timers and of the wait queue, until they are stopped.
 struct Contention {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -272,7 +272,7 @@ fn waker_woken_in_child_leaves_parent_parked() {
         });
         let waker = receive.recv().unwrap();
         let rounds = || diagnostics::shards().iter().map(|shard| shard.turns).sum::<usize>();
-        // It goes to sleep in its poller, and the fallback after it.
+        // It parks in its poller, and the fallback after it.
         thread::sleep(100 * MS);
         let before = rounds();
         for _ in 0..5 {
@@ -302,7 +302,7 @@ fn parents_timer_fires_in_both_processes() {
             Pin::new(&mut timer).poll(cx)
         });
         assert_eq!(block_on(counted), due);
-        // Asleep, and not polling until it is due: it has an entry of the child's.
+        // Parked, and not polling until it is due: it has an entry of the child's.
         assert!(polls < 10, "{polls} polls");
         assert_eq!(future::block_on(interval.next()), Some(due));
         assert_eq!(block_on(interval.next()), Some(due + MS));

@@ -244,8 +244,8 @@ fn busy_driver_wakes_outside_the_seat() {
     }));
 }
 
-/// Threads that share a shard, while nobody but they can drive it: the one who does is ended by a
-/// panic. Another takes over, and the thread counts as asleep.
+/// Threads share a shard that nothing else can drive: the driver's future panics. A follower is
+/// promoted, and the thread that panicked does not count as awake.
 #[test]
 fn panicking_future_promotes_a_follower() {
     process::alone(|| {

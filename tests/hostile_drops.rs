@@ -39,7 +39,7 @@ impl Drop for Unwanted {
     }
 }
 
-/// A waker that is not put back, because its timer is gone, is dropped by whoever drives the shard.
+/// A waker that is not put back, because its timer is gone, is dropped by the driver of the shard.
 /// A panic in that must not end the `block_on` call of a bystander.
 #[test]
 fn unwanted_waker_that_panics_in_drop_is_caught() {

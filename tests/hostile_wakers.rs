@@ -414,7 +414,7 @@ fn wakers_dropped_may_drop_more_timers() {
     }
     drop(last);
 
-    // The same when they go off together.
+    // The same when they fire together.
     let wakes = Wakes::new();
     let mut last = None;
     for _ in 0..200 {

@@ -106,7 +106,7 @@ fn accept_is_tried_before_it_waits() {
         let (listener, address) = listen();
         assert!(future::poll_once(listener.accept()).await.is_none(), "nobody is there");
         let client = TcpStream::connect(address).unwrap();
-        // One poll, then given up: whoever was there must not be lost.
+        // One poll, then given up: the connection must not be lost.
         let (stream, peer) = future::poll_once(listener.accept()).await.unwrap().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         assert_eq!(stream.get_ref().peer_addr().unwrap(), peer);

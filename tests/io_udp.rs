@@ -1,4 +1,4 @@
-//! UDP: datagrams arrive one by one, whole, from whom they came.
+//! UDP: datagrams arrive one by one, whole, with their sender.
 
 mod common;
 

@@ -64,7 +64,7 @@ fn reactor_fd_is_readable_for_any_shard() {
     let again = async_wheel::os::unix::reactor_fd().unwrap();
     assert_eq!(fd.as_raw_fd(), again.as_raw_fd());
     let a_while = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
-    // It is readable while an event waits to be fetched; whoever drives may be quicker.
+    // It is readable while an event waits to be fetched; the driver may be quicker.
     let (ours, mut peer) = unix_pair();
     let seen = (0..200).any(|_| {
         let _ = future::block_on(future::poll_once(ours.readable()));

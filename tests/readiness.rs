@@ -282,7 +282,7 @@ fn a_hang_up_wakes_both_directions() {
     futures.wait_for(2);
     assert!(matches!(poll_with(&futures.waker(), &mut readable), Poll::Ready(Ok(()))));
     assert!(matches!(poll_with(&futures.waker(), &mut writable), Poll::Ready(Ok(()))));
-    // It is told to those who come later, too.
+    // Waits that begin later are ready, too.
     let both = future::zip(ours.readable(), ours.writable());
     let (read, write) = block_on(in_time("a hang-up of before", both));
     assert!(read.is_ok() && write.is_ok());

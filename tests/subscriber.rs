@@ -19,7 +19,7 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 /// The name of a thread in `block_on` that it is after besides the fallback thread.
 const VICTIM: &str = "victim";
 
-/// Whether it calls `block_on` at each event.
+/// `true` while it calls `block_on` at each event.
 static CALLS_BLOCK_ON: AtomicBool = AtomicBool::new(false);
 
 struct Panics;
@@ -77,9 +77,9 @@ fn the_fallback_survives_it() {
             (0..10).map(|_| armed(&wakes.waker(), || Timer::after(10 * MS))).collect();
         PANICS.store(panics, Ordering::SeqCst);
         wakes.wait_for(timers.len());
-        // Another one, should those have gone off before it could panic.
+        // Another one, should those have fired before it could panic.
         future::block_on(Timer::after(2 * MS));
-        // And shards with a thread: no seat is taken for good.
+        // And shards with a thread: no seat is held for good.
         block_on(Timer::after(2 * MS));
         it_has_panicked(panics);
     }
@@ -92,8 +92,8 @@ fn it_has_panicked(panics: usize) {
     assert!(left < panics, "all {panics} panics are left");
 }
 
-/// Timers of other tasks, on the shard of a thread whose wakes the subscriber is told of. The
-/// thread ends after that, and with it whatever it had collected.
+/// Timers of other tasks, on the shard of a thread whose wakes the subscriber traces. The thread
+/// ends after that, and with it its batch.
 fn a_thread_in_block_on_survives_it() {
     for panics in [1, 2, 1_000_000] {
         let wakes = Wakes::new();
@@ -113,8 +113,8 @@ fn a_thread_in_block_on_survives_it() {
     }
 }
 
-/// Threads that stay, so that shards are added, which the subscriber is told of while a thread
-/// gets its home.
+/// Threads that stay, so that shards are added, which the subscriber traces while a thread is
+/// assigned to its home shard.
 fn the_first_call_of_a_thread_survives_it() {
     CALLS_BLOCK_ON.store(true, Ordering::SeqCst);
     let calls: Vec<_> = (0..4).map(|_| thread::spawn(|| block_on(Timer::after(20 * MS)))).collect();
@@ -123,5 +123,5 @@ fn the_first_call_of_a_thread_survives_it() {
     }
     CALLS_BLOCK_ON.store(false, Ordering::SeqCst);
     let left = || diagnostics::shards().iter().map(|shard| shard.threads).sum::<usize>();
-    eventually("all homes but this thread's are given up", || left() <= 1);
+    eventually("all threads but this one are released", || left() <= 1);
 }

@@ -40,7 +40,7 @@ fn closed_descriptor_is_an_error() {
         assert!(poll_with(&wakes.waker(), &mut before).is_pending());
         drop(high);
         drop(peer);
-        // A wait that begins now is told.
+        // A wait that begins now is an error.
         let mut after = source.writable();
         let polled = poll_with(&wakes.waker(), &mut after);
         assert!(matches!(polled, Poll::Ready(Err(_))), "{polled:?}");
@@ -148,7 +148,7 @@ fn half_closed_socket_stays_readable_and_writable() {
         let mut heard = Vec::new();
         in_time("the end", ours.read_to_end(&mut heard)).await.unwrap();
         assert_eq!(heard, b"all of it");
-        // The end stays to be seen, by whoever waits for it.
+        // Each wait for the end finds it.
         for _ in 0..3 {
             in_time("readable", ours.readable()).await.unwrap();
             assert_eq!(in_time("the end again", ours.read(&mut [0])).await.unwrap(), 0);
@@ -234,7 +234,7 @@ enum Caller {
 fn one_of_two_concurrent_registrations_is_refused() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 300;
-    // This thread's home is the first shard, so that the other's is not.
+    // This thread's home shard is the first one, so that the other's is not.
     block_on(async {});
     let barrier = Arc::new(Barrier::new(3));
     let numbers = Arc::new(std::sync::Mutex::new(-1));
@@ -254,7 +254,7 @@ fn one_of_two_concurrent_registrations_is_refused() {
                 barrier.wait();
                 had.push(made.as_ref().map_err(io::Error::kind).map(drop));
                 if let Ok(source) = &made {
-                    // It is registered with one shard, and told of events there.
+                    // It is registered with one shard, and woken for events there.
                     let wait = source.writable();
                     match caller {
                         Caller::InBlockOn => block_on(wait).unwrap(),
@@ -322,14 +322,14 @@ fn failing_poller_stops_no_timers() {
             .map(|&number| Borrowed(number).as_fd().try_clone_to_owned().unwrap())
             .collect();
         pollers.iter().for_each(|&number| replace(number, &null));
-        // Whoever sleeps in one sleeps on until told.
+        // A thread that is parked in one stays so until it is unparked.
         let start = Instant::now();
         for _ in 0..5 {
             block_on(Timer::after(5 * MS));
             future::block_on(Timer::after(5 * MS));
         }
         assert!(start.elapsed() >= 50 * MS);
-        // What has to register is told.
+        // What has to register gets an error.
         let (others, _peer) = UnixStream::pair().unwrap();
         assert!(Async::new(others).is_err());
         let cx = &mut Context::from_waker(std::task::Waker::noop());

@@ -160,7 +160,7 @@ fn far_deadline_does_not_hide_near_ones() {
         both_ways(|| in_time("a near timer", Timer::after(MS)));
     }
     assert!(far.len() >= 96, "{} far timers", far.len());
-    assert_eq!(wakes.count(), 0, "a timer went off that is hours away");
+    assert_eq!(wakes.count(), 0, "a timer fired that is hours away");
 }
 
 #[test]

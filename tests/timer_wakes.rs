@@ -1,5 +1,5 @@
-//! Whom a timer wakes, and when: setters re-arm with the waker that polled last, wherever the
-//! timer has moved, and a timer that is gone wakes nobody.
+//! Which task a timer wakes, and when: setters arm it with the waker that polled last, wherever it
+//! has moved, and a timer that was dropped wakes none.
 
 mod common;
 
@@ -34,7 +34,7 @@ const SETTERS: [(&str, Setter); 5] = [
 #[test]
 fn deadline_wakes_once_and_never_early() {
     let _watchdog = watchdog();
-    // Distances that wait on different levels of the wheel: none may wake just to move down.
+    // Distances that wait on different levels of the wheel: none may wake just to cascade.
     for distance in [1, 3, 5, 30, 270] {
         let wakes = Wakes::new();
         let mut timer = armed(&wakes.waker(), || Timer::after(distance * MS));
@@ -135,7 +135,7 @@ fn next_tick_wakes_without_another_poll() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let mut ticks = Timer::interval_at(Instant::now(), 5 * MS);
-    // Ready at once: the task goes off to work and does not poll again.
+    // Ready at once: the task works and does not poll again.
     assert!(poll_with(&wakes.waker(), &mut ticks).is_ready());
     wakes.wait_for(1);
     assert!(poll_with(&wakes.waker(), &mut ticks).is_ready(), "woken before the tick");
@@ -214,7 +214,7 @@ fn fired_timer_drops_its_waker() {
 #[test]
 fn many_timers_of_one_deadline_all_wake() {
     let _watchdog = watchdog();
-    // More than one round hands out.
+    // More than one round fires.
     const MANY: usize = 5_000;
     let due = Instant::now() + 50 * MS;
     let wakes: Vec<_> = (0..MANY).map(|_| Wakes::new()).collect();

@@ -55,7 +55,7 @@ fn unread_source_does_not_wake_per_packet() {
     let sleeps = sleeps_for_packets(source.get_ref());
     assert!(sleeps < 50, "{sleeps} wake-ups of a thread in block_on");
 
-    // Who takes an interest again is told of what is there.
+    // A wait that begins now finds what is there.
     block_on(in_time("a packet", source.readable())).unwrap();
     assert_eq!(source.get_ref().recv(&mut [0; 16]).unwrap(), 8);
 }

@@ -41,7 +41,7 @@ fn edges() -> Vec<u64> {
 }
 
 /// A wheel whose top level wraps around takes the far timer's slot for one that comes before the
-/// near ones. So: position in the last slots of each level, deadlines beyond.
+/// near ones. So: elapsed time in the last slots of each level, deadlines beyond.
 #[test]
 fn far_entry_does_not_hide_near_ones() {
     for level in 0..8 {
@@ -98,7 +98,7 @@ fn crossing_a_level_boundary_keeps_indices_valid() {
 #[test]
 fn deadlines_around_a_boundary_expire_on_time() {
     let edges = edges();
-    // From positions on, before and behind an edge as well.
+    // From elapsed times on, before and behind an edge as well.
     for &start in edges.iter().step_by(7) {
         let later: Vec<u64> = edges.iter().copied().filter(|&edge| edge >= start).collect();
         let mut wheel = Wheel::new();
@@ -133,7 +133,7 @@ fn due_entry_can_be_removed_before_expiring() {
             assert!(wheel.remove(key).is_some());
             removed += 1;
         }
-        // Those handed out are gone, and their keys do not reach what took their places.
+        // Those that have expired are gone, and their keys do not reach what took their place.
         let fresh = wheel.insert(deadline + 1, 99);
         for &key in &out {
             assert_eq!(wheel.remove(key), None);
@@ -229,7 +229,7 @@ fn clock_stepping_back_loses_nothing() {
         wheel.insert(high, "first");
         assert_eq!(due(&mut wheel, high), [high]);
         let low = high - back;
-        // Between the stepped-back clock and the position, at both, and after both.
+        // Between the stepped-back clock and the elapsed time, at both, and after both.
         let deadlines = [low - 1, low, low + 1, high - 1, high, high + 1, high + SLOT];
         for &deadline in &deadlines {
             wheel.insert(deadline, "second");
@@ -237,7 +237,7 @@ fn clock_stepping_back_loses_nothing() {
         let mut came = due(&mut wheel, low);
         came.sort_unstable();
         assert_eq!(came, [low - 1, low]);
-        assert_eq!(wheel.elapsed(), high, "the position stays");
+        assert_eq!(wheel.elapsed(), high, "the elapsed time stays");
         for deadline in [low + 1, high - 1, high, high + 1, high + SLOT] {
             assert!(wheel.next_deadline().is_none_or(|next| next <= deadline));
             let _ = due(&mut wheel, deadline);
@@ -247,7 +247,7 @@ fn clock_stepping_back_loses_nothing() {
     }
 }
 
-/// Of a high level, so that all of it must be moved down; with equal deadlines, and not.
+/// Of a high level, so that all of it must cascade; with equal deadlines, and not.
 #[test]
 fn dense_slot_expires_within_the_budget() {
     for spread in [0, 1] {
@@ -258,7 +258,7 @@ fn dense_slot_expires_within_the_budget() {
             wheel.insert(base + number * spread, number);
         }
         assert_eq!(wheel.next_deadline(), Some(base));
-        // A small budget bounds what is moved down as well: not all for the sake of one.
+        // A small budget bounds the cascade as well: not all for the sake of one.
         let progress = wheel.expire(base + count, 1, |_, _, _| ());
         assert_eq!(progress, Progress { expired: 0, more: true });
         let mut calls = 0;
@@ -274,7 +274,7 @@ fn dense_slot_expires_within_the_budget() {
             }
         }
         assert_eq!(left, 0);
-        // Handing out takes 1,000 calls; moving down a little more.
+        // Expiring takes 1,000 calls; cascading a little more.
         assert!(calls < 1_200, "{calls} calls");
     }
 }

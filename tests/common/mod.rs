@@ -74,7 +74,7 @@ pub fn armed(waker: &Waker, make: impl Fn() -> Timer) -> Timer {
     }
 }
 
-/// Waits in `block_on` until whoever has the other end of the channel wakes the call's waker.
+/// Waits in `block_on` until a thread has received the call's waker and has woken it.
 pub fn block_on_until_woken(wakers: &mpsc::Sender<Waker>) {
     let mut sent = false;
     async_wheel::block_on(poll_fn(|cx| {

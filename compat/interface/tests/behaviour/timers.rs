@@ -169,7 +169,7 @@ fn clearing_takes_the_deadline_and_keeps_the_waker() {
     assert!(!timer.will_fire());
     std::thread::sleep(SOON);
     task.stays_at(0);
-    // A poll of a timer without a deadline does not change whom the next one wakes.
+    // A poll of a timer without a deadline does not change which task the next one wakes.
     let (other, other_waker) = new_task();
     assert!(poll(&mut timer, &other_waker).is_pending());
     timer.set_after(MS);
