@@ -4,7 +4,9 @@
 mod common;
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
+use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
