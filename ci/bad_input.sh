@@ -50,7 +50,7 @@ usual_tools_only() {
 scripts() {
   local script bin
   for script in .ci/run ci/*.sh; do refuses "$script" --no-such-option; done
-  for script in arrows benches deny msrv other_ways safety soak coverage cross sanitizers mutants promises; do
+  for script in arrows benches deny msrv names other_ways safety soak coverage cross sanitizers mutants promises; do
     refuses "ci/$script.sh" no-such-thing
   done
   refuses .ci/run no-such-thing

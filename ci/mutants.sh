@@ -63,8 +63,9 @@ for area in "${areas[@]}"; do
     wheel) build+=(--test wheel_hazards --test wheel_model) ;;
     # Those that are quick and about what these do.
     reactor | driver)
-      for test in block_on fallback fork hostile_drops hostile_wakers partial_reads readiness registration \
-        shards short_reads slow_waker stress system_sources timer_semantics timer_wakes unread; do
+      for test in block_on fallback fork hostile_blocking hostile_drops hostile_wakers new_owner \
+        partial_reads readiness registration shards short_reads stress system_sources \
+        timer_semantics timer_wakes unread; do
         build+=(--test "$test")
       done
       ;;

@@ -65,7 +65,7 @@ fn no_future_has_lost_send() {
 }
 
 #[test]
-fn a_timer_is_a_future_and_a_stream_of_instants() {
+fn timer_is_future_and_stream_of_instants() {
     fn both<T: Future<Output = std::time::Instant> + Stream<Item = std::time::Instant>>() {}
     both::<Timer>();
 }

@@ -1,4 +1,4 @@
-//! `block_on`: whom it wakes, whom it does not, and what it leaves behind.
+//! `block_on`: which wakes poll its future, which do not, and what it leaves behind.
 
 mod common;
 
@@ -6,17 +6,17 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::UdpSocket;
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, Wakes, block_on_until_woken, in_time, poll_with, sockets::LOOPBACK, watchdog,
+};
 use futures_lite::future::{self, FutureExt};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// Waits until another thread has set the flag, and leaves it cleared.
 async fn flagged(flag: &AtomicBool, waker: &Mutex<Option<Waker>>) {
@@ -36,13 +36,26 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
+/// Waits for the timer in `block_on`. Returns how often the call polled its future.
+fn polls_until(mut timer: Timer) -> usize {
+    let mut polls = 0;
+    let due = block_on(poll_fn(|cx| {
+        polls += 1;
+        timer.poll(cx)
+    }));
+    assert!(due <= Instant::now(), "early");
+    polls
+}
+
 /// The waker of the call that this runs in.
 async fn own_waker() -> Waker {
     poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
 }
 
+/// A future that is ready at its first poll returns without waiting, and may borrow from its
+/// caller.
 #[test]
-fn a_future_that_is_ready_returns_without_a_reactor_and_may_borrow() {
+fn ready_future_returns_and_may_borrow() {
     let _watchdog = watchdog();
     let text = String::from("borrowed");
     let local = Cell::new(0);
@@ -74,8 +87,9 @@ fn a_wake_from_another_thread_ends_the_sleep() {
     }
 }
 
+/// A wake that comes between a pending poll and the moment at which the thread parks.
 #[test]
-fn a_wake_just_before_the_thread_goes_to_sleep_is_not_lost() {
+fn wake_just_before_parking_is_not_lost() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 10_000;
     let (ping, pong) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -104,8 +118,10 @@ fn a_wake_just_before_the_thread_goes_to_sleep_is_not_lost() {
     });
 }
 
+/// A future that wakes itself in each poll is polled again at once, and the timers of its thread
+/// fire all the same.
 #[test]
-fn a_wake_while_polling_polls_again_and_starves_no_timer() {
+fn wake_during_poll_polls_again_starving_no_timer() {
     let _watchdog = watchdog();
     let mut left = 1_000;
     block_on(poll_fn(|cx| {
@@ -142,8 +158,10 @@ fn wakes_that_come_together_poll_once() {
     assert!(polls.get() < 20, "{} polls for 200 wakes at once", polls.get());
 }
 
+/// A driver wakes two hundred timers of another task. It polls its future for the future's own
+/// wakes only.
 #[test]
-fn a_thread_that_drives_for_others_does_not_poll_its_own_future_for_them() {
+fn driver_does_not_poll_its_future_for_others() {
     let _watchdog = watchdog();
     let polls = Cell::new(0);
     let wakes = Wakes::new();
@@ -166,8 +184,10 @@ fn a_thread_that_drives_for_others_does_not_poll_its_own_future_for_them() {
     assert!(polls.get() < 20, "{} polls for {} wakes of another", polls.get(), wakes.count());
 }
 
+/// Wakers that outlive their calls, nested ones among them, are woken all the time while later
+/// calls run on the same thread.
 #[test]
-fn a_waker_kept_after_its_call_does_nothing_to_later_calls() {
+fn stale_waker_does_not_wake_later_calls() {
     let _watchdog = watchdog();
     let outer_kept = block_on(own_waker());
     let (nested_kept, kept) = block_on(async { (block_on(own_waker()), own_waker().await) });
@@ -185,39 +205,28 @@ fn a_waker_kept_after_its_call_does_nothing_to_later_calls() {
                 thread::yield_now();
             }
         });
-        let polls = Cell::new(0);
-        for _ in 0..20 {
-            let mut timer = Timer::after(MS);
-            let due = block_on(poll_fn(|cx| {
-                polls.set(polls.get() + 1);
-                timer.poll(cx)
-            }));
-            assert!(due <= Instant::now());
-        }
+        let polls: usize = (0..20).map(|_| polls_until(Timer::after(MS))).sum();
         // Two each, and some to spare: a poll more than needed is nothing to worry about.
-        assert!(polls.get() < 100, "{} polls: another call's waker woke", polls.get());
+        assert!(polls < 100, "{polls} polls: another call's waker woke");
     });
     drop(kept);
     block_on(in_time("a call after all were dropped", Timer::after(MS)));
 }
 
+/// A future that is ready in the very poll in which it was woken leaves a wake over.
 #[test]
-fn a_notification_left_over_when_a_call_returns_does_not_reach_the_next() {
+fn unused_wake_does_not_reach_the_next_call() {
     let _watchdog = watchdog();
-    let polls = Cell::new(0);
+    let mut polls = 0;
     for _ in 0..100 {
         block_on(poll_fn(|cx| {
             cx.waker().wake_by_ref();
             Poll::Ready(())
         }));
-        let mut timer = Timer::after(Duration::from_micros(200));
-        block_on(poll_fn(|cx| {
-            polls.set(polls.get() + 1);
-            timer.poll(cx)
-        }));
+        polls += polls_until(Timer::after(Duration::from_micros(200)));
     }
     // Two each; a third in each would be the one left over.
-    assert!(polls.get() < 270, "{} polls", polls.get());
+    assert!(polls < 270, "{polls} polls");
 }
 
 #[test]
@@ -229,8 +238,10 @@ fn a_waker_outlives_its_thread_harmlessly() {
     waker.wake();
 }
 
+/// A nested call neither takes the wakes of the outer one nor adds to them, and the other way
+/// round.
 #[test]
-fn an_inner_call_and_the_outer_one_do_not_take_each_others_wakes() {
+fn nested_calls_keep_their_wakes_apart() {
     let _watchdog = watchdog();
     let outer_polls = Cell::new(0);
     let mut done = false;
@@ -266,7 +277,7 @@ fn an_inner_call_and_the_outer_one_do_not_take_each_others_wakes() {
 }
 
 #[test]
-fn calls_nest_deeply_and_timers_of_each_level_go_on() {
+fn timers_fire_at_each_level_of_nested_calls() {
     let _watchdog = watchdog();
     fn level(depth: u32) -> u32 {
         block_on(async {
@@ -281,8 +292,10 @@ fn calls_nest_deeply_and_timers_of_each_level_go_on() {
     assert_eq!(level(20), 21);
 }
 
+/// A future that panics, at once, after a sleep, or in a nested call, releases the seat: its own
+/// thread and the others go on.
 #[test]
-fn a_panicking_future_leaves_the_thread_and_the_others_usable() {
+fn panicking_future_leaves_all_threads_usable() {
     let _watchdog = watchdog();
     thread::scope(|scope| {
         let other = scope.spawn(|| {
@@ -313,18 +326,12 @@ fn a_panicking_future_leaves_the_thread_and_the_others_usable() {
     });
 }
 
+/// A driver wakes a waker that itself calls `block_on` and waits for a timer there.
 #[test]
-fn a_waker_that_calls_block_on_gets_its_turn() {
+fn waker_that_calls_block_on_is_driven() {
     let _watchdog = watchdog();
-    struct Blocks(AtomicUsize);
-    impl Wake for Blocks {
-        fn wake(self: Arc<Self>) {
-            block_on(Timer::after(MS));
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-    let blocks = Arc::new(Blocks(AtomicUsize::new(0)));
-    let waker = Waker::from(blocks.clone());
+    let blocks = Wakes::calling(|| _ = block_on(Timer::after(MS)));
+    let waker = blocks.waker();
     let timers = block_on(async {
         let mut timers: Vec<_> = (1..20).map(|ms| Timer::after(ms * MS)).collect();
         let waiting = timers.iter_mut().map(|timer| poll_with(&waker, timer));
@@ -332,11 +339,12 @@ fn a_waker_that_calls_block_on_gets_its_turn() {
         in_time("a timer beside such wakers", Timer::after(25 * MS)).await;
         (timers, waiting)
     });
-    eventually("all were woken", || blocks.0.load(Ordering::SeqCst) >= timers.1);
+    blocks.wait_for(timers.1);
 }
 
+/// Many more threads than shards enter `block_on` at once, and wake each other.
 #[test]
-fn hundreds_of_threads_at_once_all_get_their_timers_and_wakes() {
+fn hundreds_of_threads_get_timers_and_wakes() {
     let _watchdog = watchdog();
     const THREADS: usize = 256;
     let barrier = Barrier::new(THREADS);
@@ -381,39 +389,51 @@ impl Drop for Last {
     }
 }
 
+/// When the library's locals are used first: before those of the test, after them, or not at all
+/// until they are destroyed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    OursFirst,
+    OursLast,
+    Unused,
+}
+
 thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
     static TIMER: RefCell<Option<Timer>> = const { RefCell::new(None) };
 }
 
+/// The thread's locals, the library's among them, are destroyed in an order that depends on which
+/// was used first.
 #[test]
-fn block_on_works_while_the_threads_locals_are_destroyed() {
+fn block_on_works_while_thread_locals_are_destroyed() {
     let _watchdog = watchdog();
     // Locals are destroyed in an order that depends on which was used first.
-    for block_on_first in [None, Some(true), Some(false)] {
+    for order in [Order::Unused, Order::OursFirst, Order::OursLast] {
         let (send, receive) = mpsc::channel();
         let thread = thread::spawn(move || {
-            if block_on_first == Some(true) {
+            if order == Order::OursFirst {
                 block_on(Timer::after(MS));
             }
             LAST.with(|last| last.replace(Some(Last(send))));
             // A registered timer among the locals is dropped somewhere in between.
             TIMER.with(|local| {
-                let mut timer = Timer::after(3600 * 1000 * MS);
+                let mut timer = Timer::after(HOUR);
                 assert!(poll_with(Waker::noop(), &mut timer).is_pending());
                 local.replace(Some(timer));
             });
-            if block_on_first == Some(false) {
+            if order == Order::OursLast {
                 block_on(Timer::after(MS));
             }
         });
         thread.join().unwrap();
-        assert_eq!(receive.recv(), Ok(true), "with block_on before: {block_on_first:?}");
+        assert_eq!(receive.recv(), Ok(true), "{order:?}");
     }
 }
 
+/// `thread::park` belongs to the user: `block_on` must not take its token, nor leave one.
 #[test]
-fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
+fn unpark_tokens_are_neither_taken_nor_left() {
     let _watchdog = watchdog();
     // Taken: a token that is there before must be there after.
     thread::current().unpark();
@@ -430,14 +450,7 @@ fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
             thread::sleep(5 * MS);
             waker.wake();
         });
-        let mut polled = false;
-        block_on(poll_fn(|cx| {
-            if std::mem::replace(&mut polled, true) {
-                return Poll::Ready(());
-            }
-            send.send(cx.waker().clone()).unwrap();
-            Poll::Pending
-        }));
+        block_on_until_woken(&send);
         let start = Instant::now();
         thread::park_timeout(50 * MS);
         let slept = start.elapsed() >= 45 * MS;
@@ -448,13 +461,13 @@ fn unpark_tokens_of_the_thread_are_neither_taken_nor_left() {
     assert!(slept, "block_on left a token");
 }
 
+/// Somebody else unparks the thread, which sleeps in `block_on`, again and again.
 #[test]
-fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
+fn foreign_unpark_does_not_poll_the_future() {
     let _watchdog = watchdog();
     let me = thread::current();
     let stop = &AtomicBool::new(false);
-    let polls = Cell::new(0);
-    thread::scope(|scope| {
+    let polls = thread::scope(|scope| {
         let _stop = StopOnDrop(stop);
         scope.spawn(move || {
             while !stop.load(Ordering::SeqCst) {
@@ -462,23 +475,21 @@ fn a_thread_that_is_unparked_in_block_on_sleeps_on() {
                 thread::sleep(Duration::from_micros(100));
             }
         });
-        let mut timer = Timer::after(20 * MS);
-        block_on(poll_fn(|cx| {
-            polls.set(polls.get() + 1);
-            timer.poll(cx)
-        }));
+        polls_until(Timer::after(20 * MS))
     });
-    assert!(polls.get() < 20, "{} polls: somebody else's unpark woke the future", polls.get());
+    assert!(polls < 20, "{polls} polls: somebody else's unpark woke the future");
 }
 
+/// A timer and a wait that are dropped inside a call before they are ready: nothing keeps their
+/// waker, and nothing wakes it.
 #[test]
-fn a_future_dropped_unfinished_in_block_on_leaves_nothing_behind() {
+fn futures_dropped_unfinished_leave_no_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     // Longer there than the future, so that a wait for it could stay.
-    let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let source = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     block_on(async {
-        let mut hour = Timer::after(3600 * 1000 * MS);
+        let mut hour = Timer::after(HOUR);
         assert!(poll_with(&wakes.waker(), &mut hour).is_pending());
         assert!(poll_with(&wakes.waker(), &mut source.readable()).is_pending());
     });

@@ -1,8 +1,7 @@
 //! What the clock can do to timers, and timers with the clock: deadlines at its ends, periods of
 //! nothing, and decades.
 //!
-//! What a clock that stands still or steps does is tested in the library, on a clock that is
-//! moved by hand.
+//! What a clock that stands still or steps does is tested in the library, on the manual clock.
 
 mod common;
 
@@ -17,12 +16,10 @@ use std::time::{Duration, Instant};
 use async_executor::LocalExecutor;
 use async_wheel::wheel::Wheel;
 use async_wheel::{Async, Timer};
-use common::{Wakes, armed, both_ways, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, NANOSECOND, Wakes, armed, both_ways, in_time, poll_with, sockets::LOOPBACK, watchdog,
+};
 use futures_lite::{FutureExt, StreamExt};
-
-const NANOSECOND: Duration = Duration::from_nanos(1);
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// The furthest instant that can be reached by such steps.
 fn furthest(step: impl Fn(Instant, Duration) -> Option<Instant>) -> Instant {
@@ -75,8 +72,10 @@ fn ways(at: Instant, period: Duration) -> Vec<(&'static str, Timer)> {
 const PERIODS: [Duration; 5] =
     [Duration::ZERO, NANOSECOND, HOUR, Duration::from_secs(u64::MAX / 2), Duration::MAX];
 
+/// Deadlines from the first instant on that there is, set in every way. Each is due at the first
+/// poll, and an interval makes up for its ticks one by one.
 #[test]
-fn deadlines_from_the_first_instant_on_are_due_at_once_and_keep_their_grid() {
+fn earliest_deadlines_are_due_and_keep_their_grid() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     let first = earliest();
@@ -103,8 +102,10 @@ fn deadlines_from_the_first_instant_on_are_due_at_once_and_keep_their_grid() {
     }
 }
 
+/// Deadlines up to the last instant that there is, set in every way. They wake nobody, hide no near
+/// deadline, and can be set to another.
 #[test]
-fn deadlines_up_to_the_last_instant_stay_pending_and_hold_nobody_up() {
+fn latest_deadlines_stay_pending_and_delay_no_other() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let last = latest();
@@ -130,8 +131,10 @@ fn deadlines_up_to_the_last_instant_stay_pending_and_hold_nobody_up() {
     }
 }
 
+/// An endless duration disarms an armed timer. A setter arms it again, with the waker that polled
+/// last.
 #[test]
-fn an_endless_duration_takes_an_armed_timer_back_and_a_setter_brings_it_on_again() {
+fn armed_timer_can_be_set_to_never() {
     let _watchdog = watchdog();
     type Set = fn(&mut Timer, Duration);
     let setters: [(&str, Set); 3] = [
@@ -151,7 +154,7 @@ fn an_endless_duration_takes_an_armed_timer_back_and_a_setter_brings_it_on_again
             assert!(!timer.will_fire(), "{name}");
             std::thread::sleep(30 * MS);
             let woken = wakes.count();
-            // On a busy machine it may have gone off before.
+            // On a busy machine it may have fired before.
             assert!(woken <= 1, "{name}: {woken}");
             assert!(poll_with(&wakes.waker(), &mut timer).is_pending(), "{name}");
             timer.set_after(MS);
@@ -164,7 +167,7 @@ fn an_endless_duration_takes_an_armed_timer_back_and_a_setter_brings_it_on_again
 /// A task that takes ticks of intervals for ever, and how it takes them.
 type Storm = fn(Duration, Rc<Cell<u64>>) -> Pin<Box<dyn Future<Output = ()>>>;
 
-const STORMS: [(&str, Storm); 3] = [
+const STORMS: [(&str, Storm); 2] = [
     ("one interval", |period, ticks| {
         Box::pin(async move {
             let mut interval = Timer::interval(period);
@@ -188,21 +191,22 @@ const STORMS: [(&str, Storm); 3] = [
             }
         })
     }),
-    // One is ready whenever the other gives way, unless both do for a while.
-    ("whichever of two intervals is ready", |period, ticks| {
-        Box::pin(async move {
-            let (mut one, mut other) = (Timer::interval(period), Timer::interval(period));
-            loop {
-                one.next().or(other.next()).await;
-                ticks.set(ticks.get() + 1);
-            }
-        })
-    }),
 ];
+
+/// A task that takes ticks of whichever of two intervals is ready.
+const WHICHEVER: Storm = |period, ticks| {
+    Box::pin(async move {
+        let (mut one, mut other) = (Timer::interval(period), Timer::interval(period));
+        loop {
+            one.next().or(other.next()).await;
+            ticks.set(ticks.get() + 1);
+        }
+    })
+};
 
 /// Waits for timers and for I/O, five times.
 async fn beside_a_storm() {
-    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let socket = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     let address = socket.get_ref().local_addr().unwrap();
     for round in 0..5 {
         Timer::after(MS).await;
@@ -220,25 +224,37 @@ async fn beside_a_storm() {
     }
 }
 
-/// The storm never waits for anything else, and has always another tick to take.
+/// A storm has always another tick to take and never waits for anything else.
+async fn beside(name: &str, storm: Storm) {
+    for period in [Duration::ZERO, NANOSECOND] {
+        let executor = LocalExecutor::new();
+        let ticks = Rc::new(Cell::new(0_u64));
+        let storm = executor.spawn(storm(period, ticks.clone()));
+        let others = executor.spawn(beside_a_storm());
+        let before = Instant::now();
+        executor.run(in_time("tasks beside a storm of ticks", others)).await;
+        println!("{name}: {} ticks of {period:?} in {:?}", ticks.get(), before.elapsed());
+        assert!(ticks.get() > 1_024, "{name}: the storm was none");
+        drop(storm);
+    }
+}
+
+/// Intervals with a period of zero, or of a nanosecond, have always another tick for the task that
+/// takes them. Tasks, timers and I/O of the same thread go on.
 #[test]
-fn an_interval_of_nothing_starves_neither_tasks_nor_timers_nor_io_of_its_thread() {
+fn endless_ticks_starve_neither_tasks_nor_io() {
     let _watchdog = watchdog();
     for (name, storm) in STORMS {
-        both_ways(|| async {
-            for period in [Duration::ZERO, NANOSECOND] {
-                let executor = LocalExecutor::new();
-                let ticks = Rc::new(Cell::new(0_u64));
-                let storm = executor.spawn(storm(period, ticks.clone()));
-                let others = executor.spawn(beside_a_storm());
-                let before = Instant::now();
-                executor.run(in_time("tasks beside a storm of ticks", others)).await;
-                println!("{name}: {} ticks of {period:?} in {:?}", ticks.get(), before.elapsed());
-                assert!(ticks.get() > 1_024, "{name}: the storm was none");
-                drop(storm);
-            }
-        });
+        both_ways(|| beside(name, storm));
     }
+}
+
+/// One interval of the task is ready whenever the other gives way. Only in `block_on`, which tells
+/// one poll from the next, must both be pending some time.
+#[test]
+fn whichever_endless_tick_starves_neither_tasks_nor_io() {
+    let _watchdog = watchdog();
+    async_wheel::block_on(beside("whichever of two intervals is ready", WHICHEVER));
 }
 
 /// The ticks that an interval yields until it has none, or gives way.
@@ -246,10 +262,11 @@ fn drain(waker: &Waker, interval: &mut Timer) -> usize {
     (0..).take_while(|_| poll_with(waker, interval).is_ready()).count()
 }
 
-/// Each of the thread's intervals is some ticks behind, and none of them many.
+/// Each of the thread's intervals is fewer than 1,024 ticks behind: it yields all of them before it
+/// is pending.
 #[test]
 #[cfg_attr(windows, ignore = "there is no instant before the system's start")]
-fn a_backlog_of_less_than_1024_ticks_is_made_up_for_without_giving_way() {
+fn short_backlog_is_yielded_without_giving_way() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     for ticks in [1, 2, 1_000, 1_023] {
@@ -261,9 +278,11 @@ fn a_backlog_of_less_than_1024_ticks_is_made_up_for_without_giving_way() {
     }
 }
 
+/// A backlog of thousands of ticks: an interval that gave way after 1,024 of them wakes its task,
+/// and loses none.
 #[test]
 #[cfg_attr(windows, ignore = "there is no instant before the system's start")]
-fn an_interval_that_gave_way_wakes_its_task_and_goes_on() {
+fn interval_that_gave_way_goes_on() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let start = Instant::now() - HOUR * 3_000;
@@ -282,8 +301,10 @@ fn an_interval_that_gave_way_wakes_its_task_and_goes_on() {
     }
 }
 
+/// One task takes all ticks and another polls when the interval gives way: that one is woken, and
+/// again after a setter.
 #[test]
-fn an_interval_that_is_set_after_it_gave_way_wakes_the_task_that_polled_last() {
+fn interval_set_after_giving_way_wakes_last_task() {
     let _watchdog = watchdog();
     let (first, last) = (Wakes::new(), Wakes::new());
     let mut storm = Timer::interval_at(Instant::now() - MS, NANOSECOND);
@@ -298,7 +319,7 @@ fn an_interval_that_is_set_after_it_gave_way_wakes_the_task_that_polled_last() {
 }
 
 /// Half a century of beats, from some moment on, that come every few hours, each day and each
-/// year, and of idle timeouts that each beat pushes out. Every beat has to come in its
+/// year, and of idle timeouts that each beat postpones. Every beat has to come in its
 /// nanosecond, and no timeout.
 fn half_a_century(start: u64) {
     const HOUR: u64 = 3_600_000_000_000;
@@ -334,15 +355,17 @@ fn half_a_century(start: u64) {
         }
     }
     assert_eq!(beats, periods.map(|period| LIFE / period), "from {start}");
-    // A timeout that was pushed out is looked at once in a while, not at each push.
+    // A postponed timeout is looked at once in a while, not each time that it is postponed.
     assert!(in_vain < wakes / 2, "{in_vain} of {wakes} wake-ups for nothing");
     let mut left = 0;
     let _ = wheel.expire(u64::MAX, usize::MAX, |_, _, _| left += 1);
     assert_eq!(left, 8, "lost at the end of time");
 }
 
+/// Beats of four periods through fifty years of uptime, in a process that has just started and in
+/// one that is five centuries old.
 #[test]
-fn half_a_century_of_uptime_shifts_and_loses_no_beat() {
+fn half_a_century_loses_no_beat() {
     half_a_century(0);
     // And again, when the process is five centuries old.
     half_a_century(500 * 365 * 24 * 3_600_000_000_000);

@@ -1,13 +1,14 @@
 //! What a source or a timer turns into: plain sockets and back, descriptors, text for a log.
 
+mod common;
+
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_wheel::{Async, Timer, block_on};
-
-const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+use common::{HOUR, sockets::LOOPBACK};
 
 /// Reading from a socket that was left in blocking mode would block here for ever.
 fn would_block<T>(result: io::Result<T>) -> bool {
@@ -15,7 +16,7 @@ fn would_block<T>(result: io::Result<T>) -> bool {
 }
 
 #[test]
-fn a_socket_that_was_converted_does_not_block_and_is_still_the_same() -> io::Result<()> {
+fn converted_socket_is_nonblocking_and_the_same() -> io::Result<()> {
     let listener = TcpListener::bind(LOOPBACK)?;
     let address = listener.local_addr()?;
     let listener = Async::<TcpListener>::try_from(listener)?;
@@ -33,7 +34,7 @@ fn a_socket_that_was_converted_does_not_block_and_is_still_the_same() -> io::Res
 
 #[cfg(unix)]
 #[test]
-fn a_unix_socket_that_was_converted_does_not_block_and_keeps_its_descriptor() -> io::Result<()> {
+fn converted_unix_socket_is_nonblocking_and_the_same() -> io::Result<()> {
     use std::io::Read;
     use std::os::fd::{AsFd, AsRawFd, OwnedFd};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -62,7 +63,7 @@ fn a_unix_socket_that_was_converted_does_not_block_and_keeps_its_descriptor() ->
 
 #[test]
 fn debug_output_says_what_waits_and_for_what() -> io::Result<()> {
-    let mut timer = Timer::interval(Duration::from_secs(3_600));
+    let mut timer = Timer::interval(HOUR);
     let idle = format!("{timer:?}");
     assert!(idle.contains("period: Some(3600s)") && idle.contains("waits: false"), "{idle}");
     block_on(async {

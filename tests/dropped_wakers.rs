@@ -11,13 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{PATIENCE, Wakes, armed, eventually, poll_with, watchdog};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
+use common::{
+    HOUR, MS, PATIENCE, Wakes, armed, eventually, poll_with, sockets::unix_pair, watchdog,
+};
 
 type Ours = Arc<Async<UnixStream>>;
 
@@ -132,8 +130,8 @@ fn read(ours: &Ours) {
 fn finds_no_lock(way: &'static str, drop_it: Way) {
     let (ended, ends) = mpsc::channel();
     let thread = thread::spawn(move || {
-        let (ours, mut peer) = UnixStream::pair().unwrap();
-        let ours = Arc::new(Async::new(ours).unwrap());
+        let (ours, mut peer) = unix_pair();
+        let ours = Arc::new(ours);
         let drops = Arc::new(AtomicUsize::new(0));
         drop_it(&ours, &mut peer, Last::new(&ours, &drops));
         eventually("the waker is dropped", || drops.load(Ordering::SeqCst) == 1);
@@ -151,4 +149,43 @@ fn dropped_waker_finds_no_lock_held() {
     for (way, drop_it) in WAYS {
         finds_no_lock(way, drop_it);
     }
+}
+
+/// A waker that uses the source while it is dropped.
+struct Uses(Arc<Async<UnixStream>>, Arc<AtomicUsize>);
+
+impl Wake for Uses {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Uses {
+    fn drop(&mut self) {
+        let mut wait = self.0.readable();
+        assert!(poll_with(Waker::noop(), &mut wait).is_pending());
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A waiter's waker that uses its source while it is dropped: as it is replaced, and as its wait is
+/// dropped.
+#[test]
+fn waiters_waker_is_dropped_without_a_lock() {
+    let _watchdog = watchdog();
+    let (ours, _peer) = unix_pair();
+    let ours = Arc::new(ours);
+    let drops = Arc::new(AtomicUsize::new(0));
+    let uses = || Waker::from(Arc::new(Uses(ours.clone(), drops.clone())));
+    let mut waits = ours.readable();
+    assert!(poll_with(&uses(), &mut waits).is_pending());
+    assert_eq!(drops.load(Ordering::SeqCst), 0, "kept");
+    assert!(poll_with(&uses(), &mut waits).is_pending());
+    assert_eq!(drops.load(Ordering::SeqCst), 1, "replaced");
+    drop(waits);
+    assert_eq!(drops.load(Ordering::SeqCst), 2, "removed");
+    // The task of the poll methods, likewise.
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(ours.poll_readable(&mut Context::from_waker(&uses())).is_pending());
+    assert!(ours.poll_readable(cx).is_pending());
+    assert_eq!(drops.load(Ordering::SeqCst), 3, "replaced by another task");
+    assert!(block_on(futures_lite::future::poll_once(ours.readable())).is_none());
 }

@@ -13,10 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, poll_with, watchdog};
+use common::{HOUR, MS, Wakes, poll_with, watchdog};
 use futures_lite::future;
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Counts the bytes that are allocated.
 struct Counting;
@@ -58,6 +56,13 @@ fn no_growth(what: &str, slack: isize, rounds: usize, mut round: impl FnMut(usiz
     assert!(grown <= slack, "{what}: {grown} bytes more after {rounds} rounds");
 }
 
+/// How the timers of a large population end.
+#[derive(PartialEq)]
+enum End {
+    Dropped,
+    Fired,
+}
+
 // One test, since what another allocates meanwhile would be counted.
 #[test]
 fn what_is_gone_leaves_no_memory_behind() {
@@ -71,7 +76,7 @@ fn what_is_gone_leaves_no_memory_behind() {
     let waker = wakes.waker();
 
     let cycles = if cfg!(debug_assertions) { 2_000_000 } else { 10_000_000 };
-    no_growth("timers armed, pushed out and cancelled", 32_768, cycles, |round| {
+    no_growth("timers armed, postponed and cancelled", 32_768, cycles, |round| {
         let mut timer = Timer::after(Duration::from_millis(100 + (round % 100_000) as u64));
         assert!(poll_with(&waker, &mut timer).is_pending());
         if round % 3 == 0 {
@@ -80,7 +85,7 @@ fn what_is_gone_leaves_no_memory_behind() {
         standing[round % 1_000].set_after(HOUR);
     });
 
-    no_growth("timers that go off", 32_768, 200, |_| {
+    no_growth("timers that fire", 32_768, 200, |_| {
         let timers = (0..100).map(|index| Timer::after(Duration::from_micros(index)));
         block_on(async {
             for timer in timers.collect::<Vec<_>>() {
@@ -97,21 +102,20 @@ fn what_is_gone_leaves_no_memory_behind() {
     no_growth("block_on calls, nested", 32_768, 10_000, |_| {
         block_on(async { block_on(future::yield_now()) });
     });
-    no_growth("threads with a home", 65_536, 200, |_| {
+    no_growth("threads with a home shard", 65_536, 200, |_| {
         let with_home = || block_on(Timer::after(Duration::from_micros(10)));
         let _ = thread::spawn(with_home).join().unwrap();
     });
     drop(standing);
 
-    // A large population is gone: dropped, or gone off.
-    for fires in [false, true] {
+    // A large population ends.
+    for end in [End::Dropped, End::Fired] {
         let before = live();
-        let due = if fires { Duration::from_millis(1) } else { HOUR };
         let mut timers: Vec<_> = (0..1_000_000).map(|_| Timer::after(HOUR)).collect();
         for timer in &mut timers {
             assert!(poll_with(&waker, timer).is_pending());
-            if fires {
-                timer.set_after(due);
+            if end == End::Fired {
+                timer.set_after(MS);
             }
         }
         let with_all = live() - before;
@@ -121,7 +125,7 @@ fn what_is_gone_leaves_no_memory_behind() {
             cfg!(all(any(target_os = "linux", target_os = "android"), not(async_wheel_heap)));
         let counted = if mapped { 40 } else { 60 };
         assert!(with_all >= counted * 999_000, "{with_all} bytes for a million");
-        if fires {
+        if end == End::Fired {
             wakes.wait_for(1_000_000);
         }
         drop(timers);

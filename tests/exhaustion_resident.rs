@@ -9,9 +9,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use async_wheel::Timer;
-use common::{Wakes, poll_with, watchdog};
+use common::{HOUR, Wakes, poll_with, watchdog};
 
-const HOUR: Duration = Duration::from_secs(3600);
 const BURST: usize = if cfg!(debug_assertions) { 1_000_000 } else { 3_000_000 };
 
 /// The resident memory of the process in KiB.

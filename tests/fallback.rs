@@ -1,4 +1,4 @@
-//! Progress without a `block_on` of ours, or while the threads in it are busy.
+//! The fallback thread: progress without a `block_on` of ours, or while the threads in it are busy.
 
 mod common;
 
@@ -7,44 +7,29 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_executor::Executor;
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, eventually, in_time, poll_with, process, watchdog};
+use common::{
+    HOUR, MS, Wakes, armed, in_time, poll_with, process,
+    sockets::{LOOPBACK, plain_tcp_pair, tcp_pair, udp},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// A few milliseconds are normal; this is for busy machines.
 const BOUND: Duration = Duration::from_millis(50);
 
-/// Remembers when it was first woken.
-#[derive(Default)]
-struct FirstWake(Mutex<Option<Instant>>);
-
-impl FirstWake {
-    fn at(&self) -> Option<Instant> {
-        *self.0.lock().unwrap()
-    }
-}
-
-impl Wake for FirstWake {
-    fn wake(self: Arc<Self>) {
-        self.0.lock().unwrap().get_or_insert_with(Instant::now);
-    }
-}
-
 /// Keeps this thread busy until the waker was woken, and tells when that was.
 #[track_caller]
-fn compute_until_woken(wake: &FirstWake, what: &str) -> Instant {
+fn compute_until_woken(wake: &Wakes, what: &str) -> Instant {
     let start = Instant::now();
     loop {
-        if let Some(at) = wake.at() {
+        if let Some(at) = wake.first() {
             return at;
         }
         assert!(start.elapsed() < Duration::from_secs(5), "{what} waits for a busy thread");
@@ -60,7 +45,7 @@ fn within_bound(what: &str, mut lateness: impl FnMut() -> Duration) {
 }
 
 async fn echo_over_tcp() {
-    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
     let address = listener.get_ref().local_addr().unwrap();
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -84,8 +69,9 @@ async fn echo_over_tcp() {
     future::zip(server, client).await;
 }
 
+/// No thread is in this crate's `block_on`.
 #[test]
-fn timers_and_io_go_on_without_any_block_on_of_ours() {
+fn fallback_drives_without_any_block_on() {
     let _watchdog = watchdog();
     future::block_on(async {
         for _ in 0..10 {
@@ -95,8 +81,9 @@ fn timers_and_io_go_on_without_any_block_on_of_ours() {
     });
 }
 
+/// An executor's threads wait in another crate's `block_on`.
 #[test]
-fn timers_and_io_go_on_in_an_executor_of_plain_threads() {
+fn fallback_drives_for_an_executors_threads() {
     let _watchdog = watchdog();
     let executor = Executor::new();
     let done = AtomicBool::new(false);
@@ -129,30 +116,31 @@ fn timers_and_io_go_on_in_an_executor_of_plain_threads() {
     });
 }
 
+/// A waker that belongs to no executor, and a thread that drives nothing.
 #[test]
-fn a_source_without_a_task_wakes_any_waker_from_any_thread() {
+fn source_wakes_a_waker_of_no_executor() {
     let _watchdog = watchdog();
-    let receiver = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-    let address = receiver.get_ref().local_addr().unwrap();
+    let (receiver, address) = udp();
     let wakes = Wakes::new();
     let mut readable = receiver.readable();
     assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
     thread::spawn(move || {
-        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind(LOOPBACK).unwrap();
         sender.send_to(b"there", address).unwrap();
     });
     wakes.wait_for(1);
     assert!(poll_with(&wakes.waker(), &mut readable).is_ready());
 }
 
+/// Whoever drives sleeps until a deadline in an hour when an earlier one is inserted.
 #[test]
-fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
+fn earlier_deadline_notifies_a_sleeping_reactor() {
     let _watchdog = watchdog();
     let far = Wakes::new();
     let mut later = Timer::after(HOUR);
     assert!(poll_with(&far.waker(), &mut later).is_pending());
     for round in 0..10 {
-        // Whoever drives has gone to sleep by now, for an hour.
+        // The driver has gone to sleep by now, for an hour.
         thread::sleep(if round < 3 { 30 * MS } else { round * MS });
         let near = thread::spawn(|| {
             let wakes = Wakes::new();
@@ -165,14 +153,16 @@ fn an_earlier_timer_reaches_a_reactor_that_is_asleep_already() {
     assert_eq!(far.count(), 0);
 }
 
+/// A driver sleeps in its poller when a thread outside of its shard sets one of the shard's timers
+/// to an earlier deadline.
 #[test]
-fn a_timer_set_nearer_from_outside_reaches_a_block_on_thread_that_is_asleep() {
+fn earlier_deadline_from_outside_notifies_the_driver() {
     let _watchdog = watchdog();
     let (send, receive) = mpsc::channel();
     let sleeper = thread::spawn(move || {
         let wakes = Wakes::new();
         block_on(async {
-            // Lands on the sleeper's shard, and is then given away.
+            // Is armed on the sleeper's shard, and is then given away.
             let mut timer = Timer::after(HOUR);
             assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
             send.send((timer, wakes)).unwrap();
@@ -189,17 +179,19 @@ fn a_timer_set_nearer_from_outside_reaches_a_block_on_thread_that_is_asleep() {
     sleeper.join().unwrap();
 }
 
+/// A thread in `block_on` computes while a timer of its shard comes due: the fallback thread
+/// services the shard.
 #[test]
-fn a_computing_block_on_thread_delays_the_timers_of_its_shard_by_a_bounded_time() {
+fn computing_driver_delays_timers_by_bounded_time() {
     let _watchdog = watchdog();
     within_bound("a timer of a busy thread", || {
         block_on(async {
             let due = Instant::now() + 20 * MS;
             let mut timer = Timer::at(due);
-            let wake = Arc::new(FirstWake::default());
-            // Sleeps once before, so that somebody is known to drive this shard.
+            let wake = Wakes::new();
+            // Sleeps once before, so that the shard is known to have a driver.
             Timer::after(MS).await;
-            if poll_with(&Waker::from(wake.clone()), &mut timer).is_ready() {
+            if poll_with(&wake.waker(), &mut timer).is_ready() {
                 return Duration::ZERO;
             }
             compute_until_woken(&wake, "a timer").saturating_duration_since(due)
@@ -207,17 +199,19 @@ fn a_computing_block_on_thread_delays_the_timers_of_its_shard_by_a_bounded_time(
     });
 }
 
+/// A thread in `block_on` computes while something comes for a source of its shard: the fallback
+/// thread services the shard.
 #[test]
-fn a_computing_block_on_thread_delays_the_io_of_its_shard_by_a_bounded_time() {
+fn computing_driver_delays_io_by_bounded_time() {
     let _watchdog = watchdog();
-    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sender = UdpSocket::bind(LOOPBACK).unwrap();
     within_bound("I/O of a busy thread", || {
         block_on(async {
-            let receiver = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let (receiver, address) = udp();
             Timer::after(MS).await;
-            let wake = Arc::new(FirstWake::default());
+            let wake = Wakes::new();
             let mut readable = pin!(receiver.readable());
-            let waker = Waker::from(wake.clone());
+            let waker = wake.waker();
             assert!(readable.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             let start = Instant::now();
             // Computes for a while before something comes.
@@ -225,20 +219,22 @@ fn a_computing_block_on_thread_delays_the_io_of_its_shard_by_a_bounded_time() {
                 std::hint::spin_loop();
             }
             let sent = Instant::now();
-            sender.send_to(b"there", receiver.get_ref().local_addr().unwrap()).unwrap();
+            sender.send_to(b"there", address).unwrap();
             compute_until_woken(&wake, "I/O").saturating_duration_since(sent)
         })
     });
 }
 
+/// A future blocks its thread until a timer of the shard has fired, and lets the thread drive in
+/// between.
 #[test]
-fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
+fn fallback_services_blocked_driver_each_time() {
     let _watchdog = watchdog();
     block_on(async {
         for round in 1..=20 {
             let wakes = Wakes::new();
             let _timer = armed(&wakes.waker(), || Timer::after((1 + round % 7) * MS));
-            // This blocks the thread, which is in no position to drive.
+            // This blocks the thread, which cannot drive meanwhile.
             wakes.wait_for(1);
             // And in between it drives itself.
             Timer::after(MS).await;
@@ -246,17 +242,16 @@ fn a_thread_that_blocks_in_block_on_is_stood_in_for_each_time_anew() {
     });
 }
 
+/// The last thread of a shard ends and leaves a timer and a source there.
 #[test]
-fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
+fn fallback_services_shard_without_threads() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let waker = wakes.waker();
     let (mut timer, source, mut peer) = thread::spawn(move || {
         block_on(async {
             let timer = armed(&waker, || Timer::after(30 * MS));
-            let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
-            let peer = TcpStream::connect(listener.get_ref().local_addr().unwrap()).unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
+            let (stream, peer) = tcp_pair();
             (timer, stream, peer)
         })
     })
@@ -273,8 +268,9 @@ fn a_shard_whose_last_thread_has_gone_is_still_looked_after() {
     assert!(source.get_ref().read(&mut [0; 64]).unwrap() > 0);
 }
 
+/// More threads than shards: followers are parked while another thread drives for them, and leaves.
 #[test]
-fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
+fn followers_go_on_when_the_driver_leaves() {
     let _watchdog = watchdog();
     // More threads than shards: some park while another drives for them.
     thread::scope(|scope| {
@@ -283,7 +279,7 @@ fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
                 block_on(async {
                     for round in 0..20 {
                         let distance = Duration::from_micros(u64::from(300 + index * 37 + round));
-                        in_time("a sibling's timer", Timer::after(distance)).await;
+                        in_time("a follower's timer", Timer::after(distance)).await;
                         if (index + round) % 5 == 0 {
                             thread::sleep(MS);
                         }
@@ -296,26 +292,22 @@ fn siblings_of_one_shard_go_on_when_the_one_that_drives_leaves() {
 }
 
 #[test]
-fn the_helper_thread_is_one_and_has_a_name() {
+#[cfg_attr(not(target_os = "linux"), ignore = "the names of threads are looked up in /proc")]
+fn one_fallback_thread_has_the_crates_name() {
     let _watchdog = watchdog();
     future::block_on(Timer::after(MS));
     block_on(Timer::after(MS));
-    if cfg!(target_os = "linux") {
-        let count = || {
-            let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-            let names = tasks
-                .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-            names.filter(|name| name.trim() == "async-wheel").count()
-        };
-        eventually("there is one helper thread", || count() == 1);
-    }
+    #[cfg(target_os = "linux")]
+    common::eventually("there is one fallback thread", || {
+        common::threads::named("async-wheel").len() == 1
+    });
 }
 
-/// What is made outside `block_on` lives in the first shard, and so does a thread that blocks.
+/// A thread blocks inside `block_on`. Sources that are made outside of it live in the same, the
+/// first, shard: their round trips must not take a backoff each.
 #[test]
-fn a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io() {
-    const NAME: &str = "a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io";
-    process::alone(NAME, || {
+fn blocked_driver_does_not_slow_others_io() {
+    process::alone(|| {
         const ROUNDS: usize = 400;
         let (blocks, is_blocked) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -327,12 +319,7 @@ fn a_thread_that_blocks_inside_block_on_does_not_slow_down_the_others_io() {
             });
         });
         is_blocked.recv().unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        for stream in [&client, &server] {
-            stream.set_nodelay(true).unwrap();
-        }
+        let (server, client) = plain_tcp_pair();
         let (mut client, mut server) = (Async::new(client).unwrap(), Async::new(server).unwrap());
         let serves = thread::spawn(move || {
             future::block_on(async {

@@ -12,21 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{Wakes, armed, eventually, poll_with, process, watchdog};
+use common::{HOUR, MS, PATIENCE, Wakes, armed, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
 
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// A child that has not ended after this hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Ends the child: with 0 if all was well. It prints nothing; some lock may be locked for good.
+/// Ends the child: with 0 if all was well. Prints nothing; some lock may be locked for good.
 fn exit(code: i32) -> ! {
     // SAFETY: a system call.
     unsafe { libc::_exit(code) }
@@ -51,7 +45,7 @@ fn in_child(what: &str, code: impl FnOnce()) {
     assert_eq!(status, 0, "in the child: {what}");
 }
 
-/// How a child ended; `None` if it did not.
+/// Returns how a child ended; `None` if it did not.
 fn status_of(child: libc::pid_t) -> Option<i32> {
     let start = Instant::now();
     let mut status = 0;
@@ -103,11 +97,13 @@ fn everything_works() {
     writer.join().unwrap();
 }
 
+/// Timers and I/O work in a child, in its children, and in the parent afterwards, whether or not
+/// the forking thread has a home shard.
 #[test]
-fn a_child_has_a_reactor_of_its_own() {
+fn child_gets_its_own_reactor() {
     let _watchdog = watchdog();
     block_on(Timer::after(MS));
-    in_child("from a thread with a home", everything_works);
+    in_child("from a thread with a home shard", everything_works);
     thread::spawn(|| in_child("from a thread without one", everything_works)).join().unwrap();
     in_child("with children of its own", || {
         in_child("without a reactor in between", everything_works);
@@ -153,20 +149,21 @@ fn go_on_forking(generation: u32) {
     assert!(well, "in some generation");
 }
 
+/// There are reactors for 64 generations of processes. In the next one what needs a reactor is an
+/// error; timers and `block_on` go on without.
 #[test]
-fn the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on() {
+fn sixty_fifth_fork_generation_gets_an_error() {
     // By itself: generations count from the first process that had a reactor.
-    process::alone(
-        "the_sixty_fifth_generation_of_forks_is_told_an_error_and_its_timers_go_on",
-        || {
-            let _watchdog = watchdog();
-            go_on_forking(0);
-        },
-    );
+    process::alone(|| {
+        let _watchdog = watchdog();
+        go_on_forking(0);
+    });
 }
 
+/// Threads of the parent hold the library's locks at the moment of the fork. The child uses and
+/// drops what the parent had.
 #[test]
-fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
+fn fork_with_locks_held_leaves_none_locked() {
     let _watchdog = watchdog();
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..4)
@@ -211,7 +208,7 @@ fn a_fork_with_all_locks_in_use_leaves_the_child_none_locked() {
     busy.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Threads that contend for the locks of timers and of those who sleep, until told to stop.
+/// Threads that contend for the locks of timers and of the wait queue, until they are stopped.
 struct Contention {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -243,8 +240,10 @@ impl Contention {
     }
 }
 
+/// Threads of the parent wait for locks at the moment of the fork, and the child's threads contend
+/// for locks: what the parent's wait left in a lock's tables must not hang them.
 #[test]
-fn a_child_whose_threads_contend_finds_no_lock_that_the_parents_threads_waited_for() {
+fn contending_child_finds_no_lock_held() {
     let _watchdog = watchdog();
     let contention = Contention::of(8);
     for _ in 0..60 {
@@ -257,10 +256,11 @@ fn a_child_whose_threads_contend_finds_no_lock_that_the_parents_threads_waited_f
     contention.end();
 }
 
+/// The waker of a parent's `block_on` call has a copy in the child, with the same notify fd.
 #[test]
-fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
+fn waker_woken_in_child_leaves_parent_parked() {
     // By itself, so that nothing else drives a round meanwhile.
-    process::alone("a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up", || {
+    process::alone(|| {
         let (send, receive) = mpsc::channel();
         let asleep = thread::spawn(move || {
             let mut polls = 0;
@@ -272,7 +272,7 @@ fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
         });
         let waker = receive.recv().unwrap();
         let rounds = || diagnostics::shards().iter().map(|shard| shard.rounds).sum::<usize>();
-        // It goes to sleep in its poller, and the fallback after it.
+        // It parks in its poller, and the fallback after it.
         thread::sleep(100 * MS);
         let before = rounds();
         for _ in 0..5 {
@@ -285,8 +285,9 @@ fn a_waker_that_is_woken_in_the_child_does_not_get_the_parent_up() {
     });
 }
 
+/// A timer that is armed at the moment of the fork has an entry in each process.
 #[test]
-fn a_timer_that_waits_in_the_parent_fires_in_both() {
+fn parents_timer_fires_in_both_processes() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let due = Instant::now() + 300 * MS;
@@ -301,7 +302,7 @@ fn a_timer_that_waits_in_the_parent_fires_in_both() {
             Pin::new(&mut timer).poll(cx)
         });
         assert_eq!(block_on(counted), due);
-        // Asleep, and not polling until it is due: it has an entry of the child's.
+        // Parked, and not polling until it is due: it has an entry of the child's.
         assert!(polls < 10, "{polls} polls");
         assert_eq!(future::block_on(interval.next()), Some(due));
         assert_eq!(block_on(interval.next()), Some(due + MS));
@@ -317,8 +318,10 @@ fn a_timer_that_waits_in_the_parent_fires_in_both() {
     assert_eq!(block_on(interval.next()), Some(due));
 }
 
+/// Waiting for a source of the parent's is an error in the child, each time, until it is taken out
+/// and wrapped anew. An operation that need not wait works.
 #[test]
-fn a_source_of_the_parents_is_an_error_in_the_child_until_it_is_wrapped_anew() {
+fn parents_source_is_an_error_in_child() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let mut source = Async::new(ours).unwrap();
@@ -342,8 +345,10 @@ fn a_source_of_the_parents_is_an_error_in_the_child_until_it_is_wrapped_anew() {
     });
 }
 
+/// A child drops, clears and uses what was the parent's: nothing is deregistered or lost in the
+/// parent.
 #[test]
-fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
+fn drops_in_the_child_leave_the_parent_alone() {
     let _watchdog = watchdog();
     let pairs: Vec<_> = (0..8).map(|_| UnixStream::pair().unwrap()).collect();
     let (sources, mut peers): (Vec<_>, Vec<_>) =
@@ -379,8 +384,10 @@ fn what_a_child_drops_or_does_is_not_undone_in_the_parent() {
     wakes.wait_for(sources.len() + 1);
 }
 
+/// A future forks: in the child the call goes on until it has to wait, and panics then. The next
+/// call works.
 #[test]
-fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
+fn fork_inside_block_on_panics_in_child() {
     let _watchdog = watchdog();
     let parent = std::process::id();
     // The child goes on with the call until it has to wait.
@@ -424,34 +431,30 @@ fn a_fork_inside_block_on_ends_that_call_in_the_child_by_a_panic() {
     everything_works();
 }
 
-/// A waker that forks, and the children it made.
-#[derive(Default)]
-struct Forks(Mutex<Vec<libc::pid_t>>);
-
-impl Wake for Forks {
-    fn wake(self: Arc<Self>) {
-        self.0.lock().unwrap().push(fork());
-    }
+/// Arms a timer whose waker forks, and waits for the child. The timer goes with the result.
+fn fork_in_a_wake() -> (libc::pid_t, Timer) {
+    let (send, children) = mpsc::channel();
+    let send = Mutex::new(send);
+    let forks = Wakes::calling(move || {
+        let child = fork();
+        // In the child the channel may be locked for good.
+        if child > 0 {
+            let _ = send.lock().unwrap().send(child);
+        }
+    });
+    let timer = armed(&forks.waker(), || Timer::after(5 * MS));
+    (children.recv_timeout(PATIENCE).expect("the waker forks"), timer)
 }
 
-impl Forks {
-    /// Arms a timer with such a waker and waits for the child. The timer goes with the result.
-    fn by_a_timer() -> (libc::pid_t, Timer) {
-        let forks = Arc::new(Forks::default());
-        let timer = armed(&Waker::from(forks.clone()), || Timer::after(5 * MS));
-        eventually("the waker has forked", || !forks.0.lock().unwrap().is_empty());
-        let child = forks.0.lock().unwrap()[0];
-        (child, timer)
-    }
-}
-
+/// A waker forks on the driver's thread: its copy in the child must not take the parent's events,
+/// and ends.
 #[test]
-fn a_waker_that_forks_takes_nothing_from_the_parent() {
+fn waker_that_forks_takes_nothing_from_parent() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone("a_waker_that_forks_takes_nothing_from_the_parent", || {
+    process::alone(|| {
         // Several times, with time for the copies to take something if they do.
         for _ in 0..5 {
-            let (child, _timer) = Forks::by_a_timer();
+            let (child, _timer) = fork_in_a_wake();
             let (ours, mut peer) = UnixStream::pair().unwrap();
             let mut ours = Async::new(ours).unwrap();
             for _ in 0..30 {
@@ -469,26 +472,26 @@ fn a_waker_that_forks_takes_nothing_from_the_parent() {
     });
 }
 
+/// A waker forks on the driver's thread while other threads hold its shard's lock of timers: the
+/// child must not wait for that.
 #[test]
-fn a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends() {
+fn waker_that_forks_under_contention_hangs_no_child() {
     // By itself: whichever thread drives is the one that is copied.
-    process::alone(
-        "a_waker_that_forks_while_others_use_its_shard_leaves_a_child_that_ends",
-        || {
-            block_on(Timer::after(MS));
-            // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
-            let contention = Contention::of(3);
-            for _ in 0..40 {
-                let (child, _timer) = Forks::by_a_timer();
-                assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
-            }
-            contention.end();
-        },
-    );
+    process::alone(|| {
+        block_on(Timer::after(MS));
+        // Threads outside `block_on`: the first shard's lock of timers is taken all the time.
+        let contention = Contention::of(3);
+        for _ in 0..40 {
+            let (child, _timer) = fork_in_a_wake();
+            assert!(status_of(child).is_some(), "the child waits for a lock of the parent's");
+        }
+        contention.end();
+    });
 }
 
+/// A child is killed while it waits.
 #[test]
-fn nothing_of_the_parents_is_locked_by_a_wait_in_a_child_that_is_killed() {
+fn killed_child_locks_nothing_of_the_parent() {
     let _watchdog = watchdog();
     let child = fork();
     if child == 0 {

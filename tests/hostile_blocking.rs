@@ -1,147 +1,190 @@
-//! Wakers that block, or call `block_on`, on the fallback thread: threads in `block_on` do
-//! without it. And such that block a thread in `block_on`: its shard does without that. In
+//! Wakers that block, or call `block_on`, on the fallback thread: threads in `block_on` go on
+//! without it. And such that block a thread in `block_on`: its shard goes on without that. In
 //! processes of their own: they keep the fallback thread busy.
 
 mod common;
 
 use std::net::UdpSocket;
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{Wakes, armed, eventually, in_time, poll_with, process, watchdog};
+use common::{
+    HOUR, MS, Wakes, armed, eventually, in_time, poll_with, process,
+    sockets::{LOOPBACK, udp},
+    watchdog,
+};
 use futures_lite::future;
 
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
+/// Blocks the thread that wakes its waker until it is released.
+#[derive(Clone, Default)]
+struct Blocks(Arc<State>);
 
-/// Blocks the thread that wakes it until it is released.
 #[derive(Default)]
-struct Blocks {
-    calls: AtomicUsize,
-    /// Which thread that is.
+struct State {
+    /// The thread that is blocked.
     blocked: Mutex<Option<ThreadId>>,
     released: Mutex<bool>,
     signal: Condvar,
 }
 
 impl Blocks {
+    fn waker(&self) -> Waker {
+        let state = self.0.clone();
+        let block = move || {
+            *state.blocked.lock().unwrap() = Some(thread::current().id());
+            let released = state.released.lock().unwrap();
+            drop(state.signal.wait_while(released, |released| !*released).unwrap());
+        };
+        Wakes::calling(block).waker()
+    }
+
+    /// Waits until a thread is blocked, and returns which.
+    fn blocked(&self) -> ThreadId {
+        let blocked = || *self.0.blocked.lock().unwrap();
+        eventually("a thread is blocked", || blocked().is_some());
+        blocked().unwrap()
+    }
+
     fn release(&self) {
-        *self.released.lock().unwrap() = true;
-        self.signal.notify_all();
+        *self.0.released.lock().unwrap() = true;
+        self.0.signal.notify_all();
     }
 }
 
-impl Wake for Blocks {
-    fn wake(self: Arc<Self>) {
-        *self.blocked.lock().unwrap() = Some(thread::current().id());
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        let released = self.released.lock().unwrap();
-        drop(self.signal.wait_while(released, |released| !*released).unwrap());
-    }
+/// Blocks the fallback thread. The timer that does it goes with the result.
+fn block_the_fallback(due: Duration) -> (Blocks, Timer) {
+    let blocks = Blocks::default();
+    let timer = armed(&blocks.waker(), || Timer::after(due));
+    blocks.blocked();
+    (blocks, timer)
 }
 
+/// A waker blocks the fallback thread: threads in `block_on` go on, and the timer itself can be set
+/// and dropped.
 #[test]
-fn threads_that_share_a_shard_take_over_from_one_another_while_the_fallback_is_blocked() {
-    let name =
-        "threads_that_share_a_shard_take_over_from_one_another_while_the_fallback_is_blocked";
-    process::alone(name, take_over_from_one_another);
-}
-
-fn take_over_from_one_another() {
-    let _watchdog = watchdog();
-    let blocks = Arc::new(Blocks::default());
-    let timer = armed(&Waker::from(blocks.clone()), || Timer::after(10 * MS));
-    eventually("the fallback is blocked", || blocks.calls.load(Ordering::SeqCst) == 1);
-    // More threads than shards. Those that drive are done first, one after the other.
-    let shards = thread::available_parallelism().map_or(1, usize::from);
-    let threads: Vec<_> = (0..4 * shards as u32)
-        .map(|index| {
-            let thread = thread::spawn(move || {
-                for round in 1..4 {
-                    let wait = Timer::after((20 + 5 * index) * round * MS);
-                    block_on(in_time("a timer while the fallback is blocked", wait));
-                }
+fn blocking_waker_delays_only_its_thread() {
+    process::alone(|| {
+        let _watchdog = watchdog();
+        let (blocks, mut timer) = block_the_fallback(20 * MS);
+        // A thread in `block_on` goes on, on the very same shard if there is no other.
+        for _ in 0..4 {
+            let thread = thread::spawn(|| {
+                block_on(async {
+                    for _ in 0..5 {
+                        in_time("a timer beside a blocked fallback", Timer::after(MS)).await;
+                        let (source, address) = udp();
+                        source.send_to(b"go on", address).await.unwrap();
+                        in_time("a source beside a blocked fallback", source.readable())
+                            .await
+                            .unwrap();
+                    }
+                });
             });
-            // In an order, so that each shard's first thread is its driver.
-            thread::sleep(MS);
-            thread
-        })
-        .collect();
-    let results: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
-    blocks.release();
-    assert!(results.iter().all(Result::is_ok));
-    drop(timer);
-    future::block_on(in_time("the fallback is back", Timer::after(MS)));
+            thread.join().unwrap();
+        }
+        // Timers can be set and dropped meanwhile, the stuck one too.
+        timer.set_after(MS);
+        drop(timer);
+        blocks.release();
+        future::block_on(in_time("the fallback is back", Timer::after(MS)));
+    });
 }
 
+/// A waker blocks the fallback thread. When a driver's call ends, a follower of its shard must be
+/// promoted by it: nobody else will.
 #[test]
-fn a_waker_that_calls_block_on_on_the_fallback_thread_gives_it_no_home() {
-    process::alone(
-        "a_waker_that_calls_block_on_on_the_fallback_thread_gives_it_no_home",
-        calls_block_on_on_the_fallback_thread,
-    );
+fn followers_take_over_while_fallback_is_blocked() {
+    process::alone(|| {
+        let _watchdog = watchdog();
+        let (blocks, timer) = block_the_fallback(10 * MS);
+        // More threads than shards. Those that drive are done first, one after the other.
+        let shards = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..4 * shards as u32)
+            .map(|index| {
+                let thread = thread::spawn(move || {
+                    for round in 1..4 {
+                        let wait = Timer::after((20 + 5 * index) * round * MS);
+                        block_on(in_time("a timer while the fallback is blocked", wait));
+                    }
+                });
+                // In an order, so that each shard's first thread is its driver.
+                thread::sleep(MS);
+                thread
+            })
+            .collect();
+        let results: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
+        blocks.release();
+        assert!(results.iter().all(Result::is_ok));
+        drop(timer);
+        future::block_on(in_time("the fallback is back", Timer::after(MS)));
+    });
 }
 
-fn calls_block_on_on_the_fallback_thread() {
-    let _watchdog = watchdog();
-    struct Calls(AtomicUsize);
-    impl Wake for Calls {
-        fn wake(self: Arc<Self>) {
+/// A waker calls `block_on`, and again in there, on the fallback thread, which never ends and would
+/// keep a home shard for good.
+#[test]
+fn block_on_on_the_fallback_assigns_no_home() {
+    process::alone(|| {
+        let _watchdog = watchdog();
+        // Two shards at least, if there are two processors.
+        let stays = thread::spawn(|| block_on(Timer::after(20 * MS)));
+        block_on(Timer::after(MS));
+        stays.join().unwrap();
+        let calls = Wakes::calling(|| {
             assert_eq!(thread::current().name(), Some("async-wheel"));
             block_on(async {
                 Timer::after(MS).await;
                 block_on(Timer::after(MS));
             });
-            self.0.fetch_add(1, Ordering::SeqCst);
+        });
+        for round in 1..=5 {
+            let _timer = armed(&calls.waker(), || Timer::after(5 * MS));
+            calls.wait_for(round);
         }
-    }
-    // Two shards at least, if there are two processors.
-    let stays = thread::spawn(|| block_on(Timer::after(20 * MS)));
-    block_on(Timer::after(MS));
-    stays.join().unwrap();
-    let calls = Arc::new(Calls(AtomicUsize::new(0)));
-    for round in 1..=5 {
-        let _timer = armed(&Waker::from(calls.clone()), || Timer::after(5 * MS));
-        eventually("its waker was called", || calls.0.load(Ordering::SeqCst) == round);
-    }
-    // This thread and that one have homes; those of threads that are gone are given up, and
-    // the fallback never goes.
-    let reports = thread::spawn(|| block_on(async { diagnostics::shards() })).join().unwrap();
-    assert_eq!(reports.iter().map(|report| report.threads).sum::<usize>(), 2, "{reports:#?}");
+        // This thread and that one are assigned to shards; threads that have ended are released,
+        // and the fallback thread never ends.
+        let reports = thread::spawn(|| block_on(async { diagnostics::shards() })).join().unwrap();
+        assert_eq!(reports.iter().map(|report| report.threads).sum::<usize>(), 2, "{reports:#?}");
+    });
 }
 
+/// A waker blocks a thread in `block_on` whose round it is: all that comes after that round, on its
+/// shard and on others, goes on.
 #[test]
-fn a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round() {
-    process::alone(
-        "a_waker_that_blocks_a_thread_in_block_on_holds_up_nobody_of_a_later_round",
-        || {
-            let _watchdog = watchdog();
-            for by_timer in [true, false] {
-                // The fallback may have been there first: then it is the one that is blocked.
-                let hit = (0..50).any(|_| is_blocked_in_block_on(by_timer));
-                assert!(hit, "a thread in block_on was never blocked (by a timer: {by_timer})");
-            }
-        },
-    );
+fn blocked_driver_delays_no_later_round() {
+    process::alone(|| {
+        let _watchdog = watchdog();
+        for by in [BlockedBy::Timer, BlockedBy::Socket] {
+            // The fallback may have been there first: then it is the one that is blocked.
+            let hit = (0..50).any(|_| is_blocked_in_block_on(by));
+            assert!(hit, "a thread in block_on was never blocked by a {by:?}");
+        }
+    });
 }
 
-/// Has a waker block, a timer's or a source's of a thread that is in `block_on`. Whether it was
-/// that thread that got blocked; then everybody else of its shard and of others went on.
-fn is_blocked_in_block_on(by_timer: bool) -> bool {
-    let bind = || UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    let blocks = Arc::new(Blocks::default());
+/// What a blocking waker waits for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum BlockedBy {
+    Timer,
+    Socket,
+}
+
+/// Has a waker block, for a timer or a socket of a thread that is in `block_on`. Returns `true` if
+/// it was that thread that got blocked; then all else of its shard and of others went on.
+fn is_blocked_in_block_on(by: BlockedBy) -> bool {
+    let bind = || UdpSocket::bind(LOOPBACK).unwrap();
+    let blocks = Blocks::default();
     let (wakes, peer) = (Wakes::new(), bind());
     let sockets = [bind(), bind()];
     let [hostile, good] = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
     let (send, receive) = mpsc::channel();
     let (stay, until) = async_channel::bounded::<()>(1);
     let thread = thread::spawn({
-        let (blocking, waker) = (Waker::from(blocks.clone()), wakes.waker());
+        let (blocking, waker) = (blocks.waker(), wakes.waker());
         move || {
             // What is made in here belongs to this thread's shard.
             block_on(async {
@@ -150,7 +193,7 @@ fn is_blocked_in_block_on(by_timer: bool) -> bool {
                 assert!(poll_with(&waker, &mut waits[0]).is_pending());
                 send.send(armed(&waker, || Timer::after(HOUR))).unwrap();
                 let mut timer = Timer::never();
-                if by_timer {
+                if by == BlockedBy::Timer {
                     timer = armed(&blocking, || Timer::after(20 * MS));
                 } else {
                     assert!(poll_with(&blocking, &mut waits[1]).is_pending());
@@ -161,12 +204,11 @@ fn is_blocked_in_block_on(by_timer: bool) -> bool {
         }
     });
     let mut timer = receive.recv().unwrap();
-    if !by_timer {
+    if by == BlockedBy::Socket {
         thread::sleep(5 * MS);
         peer.send_to(b"block", hostile).unwrap();
     }
-    eventually("somebody is blocked", || blocks.calls.load(Ordering::SeqCst) == 1);
-    let hit = *blocks.blocked.lock().unwrap() == Some(thread.thread().id());
+    let hit = blocks.blocked() == thread.thread().id();
     if hit {
         // Its shard's source and timer, those of the first shard, and threads of all shards.
         peer.send_to(b"go on", good).unwrap();
@@ -188,36 +230,27 @@ fn is_blocked_in_block_on(by_timer: bool) -> bool {
 
 /// Its future has always more to do, so that the thread does its rounds without going to sleep.
 #[test]
-fn busy_thread_wakes_outside_its_seat() {
-    /// Drives the shard of the thread that wakes it.
-    struct Drives(AtomicUsize);
-    impl Wake for Drives {
-        fn wake(self: Arc<Self>) {
-            block_on(Timer::after(MS));
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
+fn busy_driver_wakes_outside_the_seat() {
     let _watchdog = watchdog();
-    let drives = Arc::new(Drives(AtomicUsize::new(0)));
+    // Drives the shard of the thread that wakes it.
+    let drives = Wakes::calling(|| _ = block_on(Timer::after(MS)));
     block_on(in_time("a busy thread", async {
-        let waker = Waker::from(drives.clone());
+        let waker = drives.waker();
         let timers: Vec<_> =
             (0..20).map(|index| armed(&waker, || Timer::after((5 + index) * MS))).collect();
-        while drives.0.load(Ordering::SeqCst) < timers.len() {
+        while drives.count() < timers.len() {
             future::yield_now().await;
         }
     }));
 }
 
-/// Threads that share a shard, while nobody but they can drive it: the one who does is ended by a
-/// panic. Another takes over, and the thread counts as asleep.
+/// Threads share a shard that nothing else can drive: the driver's future panics. A follower is
+/// promoted, and the thread that panicked does not count as awake.
 #[test]
-fn future_that_panics_hands_the_seat_over() {
-    process::alone("future_that_panics_hands_the_seat_over", || {
+fn panicking_future_promotes_a_follower() {
+    process::alone(|| {
         let _watchdog = watchdog();
-        let blocks = Arc::new(Blocks::default());
-        let timer = armed(&Waker::from(blocks.clone()), || Timer::after(10 * MS));
-        eventually("the fallback is blocked", || blocks.calls.load(Ordering::SeqCst) == 1);
+        let (blocks, timer) = block_the_fallback(10 * MS);
         let shards = thread::available_parallelism().map_or(1, usize::from);
         // The first of each shard drives it, and panics while the others are parked.
         let threads: Vec<_> = (0..3 * shards)

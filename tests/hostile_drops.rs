@@ -12,14 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, eventually, poll_with, watchdog};
+use common::{HOUR, MS, Wakes, armed, eventually, in_time, poll_with, watchdog};
 use futures_lite::future;
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Drops its timer when it is woken, so that nobody wants the waker any more; then it panics as it
 /// is dropped.
@@ -43,10 +39,10 @@ impl Drop for Unwanted {
     }
 }
 
-/// A waker that is not put back, because its timer is gone, is dropped by whoever drives the shard.
+/// A waker that is not put back, because its timer is gone, is dropped by the driver of the shard.
 /// A panic in that must not end the `block_on` call of a bystander.
 #[test]
-fn unwanted_waker_that_panics_in_drop_is_contained() {
+fn unwanted_waker_that_panics_in_drop_is_caught() {
     const TIMERS: usize = 20;
     let _watchdog = watchdog();
     for _ in 0..10 {
@@ -75,6 +71,47 @@ fn unwanted_waker_that_panics_in_drop_is_contained() {
     }
 }
 
+/// The waker is out when its timer goes: the round has to drop it, and not the thread's call to
+/// answer for that.
+#[test]
+fn panic_in_wakers_drop_ends_no_call() {
+    struct PanicsWhenGone(Mutex<Option<Timer>>, Arc<AtomicUsize>);
+    impl Wake for PanicsWhenGone {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            let timer = self.0.lock().unwrap().take();
+            drop(timer);
+        }
+    }
+    impl Drop for PanicsWhenGone {
+        fn drop(&mut self) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            resume_unwind(Box::new("a waker that panics"));
+        }
+    }
+    let _watchdog = watchdog();
+    let gone = Arc::new(AtomicUsize::new(0));
+    let call = || {
+        block_on(in_time("a timer beside them", async {
+            for _ in 0..10 {
+                let panics = Arc::new(PanicsWhenGone(Mutex::new(None), gone.clone()));
+                let waker = Waker::from(panics.clone());
+                let timer = armed(&waker, || Timer::after(5 * MS));
+                drop(waker);
+                *panics.0.lock().unwrap() = Some(timer);
+                drop(panics);
+            }
+            while gone.load(Ordering::SeqCst) < 10 {
+                Timer::after(MS).await;
+            }
+        }));
+    };
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_ok(), "a panic came out of block_on");
+}
+
 /// A waker's data: uses the library whenever the waker is cloned or dropped.
 struct Probe {
     source: Mutex<Option<Arc<Async<UnixStream>>>>,
@@ -83,7 +120,7 @@ struct Probe {
 }
 
 thread_local! {
-    /// Whether this thread is inside of a probe, whose own use of the library is not probed.
+    /// `true` inside of a probe, whose own use of the library is not probed.
     static PROBES: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -124,7 +161,8 @@ fn probe(data: *const ()) -> &'static Probe {
 }
 
 /// Cloning and dropping a waker is user code as much as waking it is: wherever the library does
-/// either, in a poll, for a waker that is replaced or removed, or with what held it, no lock is held.
+/// either, in a poll, for a waker that is replaced or removed, or with what held it, it holds no
+/// lock.
 #[test]
 fn waker_cloned_or_dropped_finds_no_lock_held() {
     let _watchdog = watchdog();

@@ -10,13 +10,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::task::Waker;
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{poll_with, watchdog};
+use common::{HOUR, MS, poll_with, watchdog};
 use futures_lite::{AsyncReadExt, future};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// Sets up, waits for and drops timers and sources when the thread's locals are destroyed.
 struct Last {
@@ -47,7 +44,7 @@ impl Drop for Last {
         });
         late.join().unwrap();
         // Left registered, and dropped after this.
-        let mut left = Timer::after(3_600_000 * MS);
+        let mut left = Timer::after(HOUR);
         let _ = poll_with(Waker::noop(), &mut left);
         self.done.send(old + new).unwrap();
     }
@@ -57,8 +54,10 @@ thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
+/// The thread's locals, the library's among them, are destroyed in an order that depends on which
+/// was used first.
 #[test]
-fn sources_work_while_the_threads_locals_are_destroyed() {
+fn sources_work_while_thread_locals_are_destroyed() {
     let _watchdog = watchdog();
     // Locals are destroyed in an order that depends on which was used first.
     for ours_first in [true, false] {

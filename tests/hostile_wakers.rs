@@ -7,22 +7,18 @@ mod common;
 
 use std::future::Future;
 use std::io::Write;
-use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, eventually, in_time, poll_with, watchdog};
+use common::{HOUR, MS, Wakes, armed, eventually, in_time, poll_with, sockets::udp, watchdog};
 use futures_lite::future;
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Which functions of a waker panic.
 #[derive(Clone, Copy, PartialEq)]
@@ -111,7 +107,7 @@ impl Faulty {
     }
 }
 
-/// Polls something whose waker may panic; whether it did.
+/// Polls something whose waker may panic. Returns `true` if it did.
 fn poll_panics<F: Future + Unpin>(waker: &Waker, future: &mut F) -> bool {
     catch_unwind(AssertUnwindSafe(|| {
         let _ = Pin::new(future).poll(&mut Context::from_waker(waker));
@@ -132,8 +128,9 @@ fn block_on_past_a_fault<F: Future + Unpin>(what: &str, future: &mut F) -> F::Ou
 
 const FAULTS: [Fault; 4] = [Fault::Clone, Fault::Wake, Fault::Drop, Fault::Payload];
 
+/// Timers whose wakers panic, in each of their functions, are due together with others: those fire.
 #[test]
-fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
+fn panicking_timer_waker_costs_no_other_wake() {
     let _watchdog = watchdog();
     for fault in FAULTS {
         for _ in 0..3 {
@@ -163,8 +160,10 @@ fn a_timers_waker_that_panics_costs_nobody_else_their_wake() {
     future::block_on(in_time("and one by the fallback", Timer::after(MS)));
 }
 
+/// Waiters whose wakers panic, in each of their functions, wait for an event together with others:
+/// those are woken.
 #[test]
-fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
+fn panicking_source_waker_costs_no_other_wake() {
     let _watchdog = watchdog();
     for fault in FAULTS {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -194,8 +193,10 @@ fn a_sources_waker_that_panics_costs_nobody_else_their_wake() {
     block_on(in_time("a timer after all that", Timer::after(MS)));
 }
 
+/// A poll replaces a waker that panics as it is dropped or woken: the new waker is in place all the
+/// same.
 #[test]
-fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
+fn panicking_replaced_waker_leaves_the_new_one() {
     let _watchdog = watchdog();
     for fault in [Fault::Wake, Fault::Drop, Fault::Payload] {
         // A timer's, whose old waker is dropped.
@@ -226,8 +227,10 @@ fn a_waker_that_panics_when_it_is_replaced_leaves_the_new_one_in_place() {
     }
 }
 
+/// A waker that panics as it is cloned or dropped: the timer and the source that it polled stay
+/// usable by another task.
 #[test]
-fn a_waker_that_panics_when_it_is_cloned_or_dropped_leaves_timer_and_source_usable() {
+fn panic_in_clone_or_drop_is_survived() {
     let _watchdog = watchdog();
     for fault in [Fault::Clone, Fault::Drop] {
         let (faulty, waker) = Faulty::new(fault);
@@ -257,8 +260,10 @@ fn a_waker_that_panics_when_it_is_cloned_or_dropped_leaves_timer_and_source_usab
     }
 }
 
+/// A future panics when its thread may have wakes of others in its batch, with a payload that
+/// panics as it is dropped.
 #[test]
-fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
+fn panicking_future_loses_no_other_wake() {
     let _watchdog = watchdog();
     for _ in 0..20 {
         let wakes = Wakes::new();
@@ -279,113 +284,54 @@ fn a_future_that_panics_with_wakes_under_way_loses_nobody_elses() {
     }
 }
 
-/// Calls a closure when woken, and counts.
-struct Calls<F> {
-    call: F,
-    calls: AtomicUsize,
-}
-
-impl<F: Fn() + Send + Sync + 'static> Calls<F> {
-    fn new(call: F) -> Arc<Calls<F>> {
-        Arc::new(Calls { call, calls: AtomicUsize::new(0) })
-    }
-
-    fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-}
-
-impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
-    fn wake(self: Arc<Self>) {
-        (self.call)();
-        self.calls.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
+/// A waker drops its timer, which leaves nobody to give the waker back to.
 #[test]
-fn a_timer_dropped_inside_its_own_wake_goes_quietly() {
+fn timer_dropped_in_its_wake_is_gone() {
     let _watchdog = watchdog();
     for _ in 0..50 {
         let slot = Arc::new(Mutex::new(None::<Timer>));
-        let calls = Calls::new({
+        let calls = Wakes::calling({
             let slot = slot.clone();
             move || drop(slot.lock().unwrap().take())
         });
-        let waker = Waker::from(calls.clone());
+        let waker = calls.waker();
         let timer = armed(&waker, || Timer::interval(Duration::from_micros(200)));
         drop(waker);
         // From here on it may be gone at any moment.
         *slot.lock().unwrap() = Some(timer);
-        eventually("its waker was called", || calls.calls() > 0);
+        calls.wait_for(1);
         drop(slot.lock().unwrap().take());
         eventually("nobody holds the waker", || Arc::strong_count(&calls) == 1);
     }
 }
 
+/// A waker sets its timer again, at times to the past: it is due again while its waker is still
+/// out.
 #[test]
-fn a_timer_set_again_inside_its_own_wake_goes_on() {
+fn timer_set_in_its_wake_goes_on() {
     let _watchdog = watchdog();
     let slot = Arc::new(Mutex::new(Timer::after(HOUR)));
-    let calls = Calls::new({
+    let calls = Wakes::calling({
         let slot = slot.clone();
         // Sometimes in the past: it is then due again while its waker is still at work.
         move || slot.lock().unwrap().set_after(Duration::from_micros(30))
     });
     {
         let mut timer = slot.lock().unwrap();
-        assert!(poll_with(&Waker::from(calls.clone()), &mut *timer).is_pending());
+        assert!(poll_with(&calls.waker(), &mut *timer).is_pending());
         timer.set_after(MS);
     }
-    eventually("it has set itself a thousand times", || calls.calls() >= 1_000);
+    calls.wait_for(1_000);
     let mut timer = slot.lock().unwrap();
     timer.clear();
     drop(timer);
     block_on(in_time("a timer beside it", Timer::after(MS)));
 }
 
-/// The waker is out when its timer goes: the round has to drop it, and not the thread's call to
-/// answer for that.
+/// A waker uses timers, sources and `block_on` while it is woken, by the fallback thread and by a
+/// thread in `block_on`.
 #[test]
-fn waker_that_panics_when_dropped_does_not_end_block_on() {
-    struct PanicsWhenGone(Mutex<Option<Timer>>, Arc<AtomicUsize>);
-    impl Wake for PanicsWhenGone {
-        fn wake(self: Arc<Self>) {
-            self.wake_by_ref();
-        }
-
-        fn wake_by_ref(self: &Arc<Self>) {
-            let timer = self.0.lock().unwrap().take();
-            drop(timer);
-        }
-    }
-    impl Drop for PanicsWhenGone {
-        fn drop(&mut self) {
-            self.1.fetch_add(1, Ordering::SeqCst);
-            resume_unwind(Box::new(FAULT));
-        }
-    }
-    let _watchdog = watchdog();
-    let gone = Arc::new(AtomicUsize::new(0));
-    let call = || {
-        block_on(in_time("a timer beside them", async {
-            for _ in 0..10 {
-                let panics = Arc::new(PanicsWhenGone(Mutex::new(None), gone.clone()));
-                let waker = Waker::from(panics.clone());
-                let timer = armed(&waker, || Timer::after(5 * MS));
-                drop(waker);
-                *panics.0.lock().unwrap() = Some(timer);
-                drop(panics);
-            }
-            while gone.load(Ordering::SeqCst) < 10 {
-                Timer::after(MS).await;
-            }
-        }));
-    };
-    assert!(catch_unwind(AssertUnwindSafe(call)).is_ok(), "a panic came out of block_on");
-}
-
-#[test]
-fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
+fn waker_using_the_library_finds_no_lock() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let ours = Arc::new(Async::new(ours).unwrap());
@@ -408,7 +354,7 @@ fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
             // Sources: the one that is at work, and new ones.
             let _ = ours.poll_writable(&mut Context::from_waker(Waker::noop()));
             let _ = poll_with(Waker::noop(), &mut ours.readable());
-            let new = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let (new, _) = udp();
             let _ = poll_with(Waker::noop(), &mut new.readable());
             drop(new.into_inner().unwrap());
             // And a reactor of one's own in the middle of another's round.
@@ -418,25 +364,25 @@ fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
             let _ = async_wheel::diagnostics::shards();
         }
     };
-    let calls = Calls::new(everything);
-    let waker = Waker::from(calls.clone());
+    let calls = Wakes::calling(everything);
+    let waker = calls.waker();
 
     for round in 0..20 {
         let mut readable = ours.readable();
-        let before = calls.calls();
+        let before = calls.count();
         let wait = || armed(&waker, || Timer::after(2 * MS));
         if round % 2 == 0 {
             let _timer = wait();
             assert!(poll_with(&waker, &mut readable).is_pending());
             peer.write_all(b"go").unwrap();
-            eventually("both were called", || calls.calls() >= before + 2);
+            calls.wait_for(before + 2);
         } else {
             // The same within `block_on`, whose thread calls them.
             block_on(in_time("a thread that calls such wakers", async {
                 let _timer = wait();
                 assert!(poll_with(&waker, &mut readable).is_pending());
                 peer.write_all(b"go").unwrap();
-                while calls.calls() < before + 2 {
+                while calls.count() < before + 2 {
                     Timer::after(MS).await;
                 }
             }));
@@ -444,33 +390,35 @@ fn a_waker_that_calls_into_every_part_of_the_library_finds_no_lock_held() {
         let read = ours.read_with(|mut stream| std::io::Read::read(&mut stream, &mut [0; 64]));
         block_on(read).unwrap();
     }
-    assert_eq!(held.lock().unwrap().len(), calls.calls());
+    assert_eq!(held.lock().unwrap().len(), calls.count());
 }
 
+/// A timer whose waker owns another timer, whose waker owns another, and so on: dropping the first
+/// drops the whole chain, from within each other. (No deeper than a stack is.)
 #[test]
-fn wakers_dropped_with_their_timer_may_drop_more_timers() {
+fn wakers_dropped_may_drop_more_timers() {
     let _watchdog = watchdog();
-    // A timer whose waker owns another timer, whose waker owns another, and so on: dropping
-    // the first drops the whole chain, from within each other. (No deeper than a stack is.)
-    struct Owns(#[allow(dead_code)] Option<Timer>);
-    impl Wake for Owns {
-        fn wake(self: Arc<Self>) {}
+    /// Returns a timer whose waker owns the timer before it.
+    fn owner(due: Duration, before: Option<Timer>) -> Timer {
+        let before = Mutex::new(before);
+        let wakes = Wakes::calling(move || {
+            let _ = &before;
+        });
+        let mut timer = Timer::after(due);
+        let _ = poll_with(&wakes.waker(), &mut timer);
+        timer
     }
     let mut last = None;
     for _ in 0..200 {
-        let mut timer = Timer::after(HOUR);
-        assert!(poll_with(&Waker::from(Arc::new(Owns(last))), &mut timer).is_pending());
-        last = Some(timer);
+        last = Some(owner(HOUR, last));
     }
     drop(last);
 
-    // The same when they go off together.
+    // The same when they fire together.
     let wakes = Wakes::new();
     let mut last = None;
     for _ in 0..200 {
-        let mut timer = Timer::after(20 * MS);
-        let _ = poll_with(&Waker::from(Arc::new(Owns(last))), &mut timer);
-        last = Some(timer);
+        last = Some(owner(20 * MS, last));
     }
     let mut after = Timer::after(40 * MS);
     assert!(poll_with(&wakes.waker(), &mut after).is_pending());
@@ -478,34 +426,28 @@ fn wakers_dropped_with_their_timer_may_drop_more_timers() {
     drop(last);
 }
 
+/// Wakers of timers that are due together drop each other's timers, in the batch that is being
+/// dispatched.
 #[test]
-fn a_million_timers_whose_wakers_each_drop_another_all_end() {
+fn million_timers_that_drop_each_other_end() {
     let _watchdog = watchdog();
     const MANY: usize = 1_000_000;
     let timers: Arc<Vec<Mutex<Option<Timer>>>> =
         Arc::new((0..MANY).map(|_| Mutex::new(None)).collect());
     let woken = Arc::new(AtomicUsize::new(0));
-    struct DropsAnother {
-        timers: Arc<Vec<Mutex<Option<Timer>>>>,
-        other: usize,
-        woken: Arc<AtomicUsize>,
-    }
-    impl Wake for DropsAnother {
-        fn wake(self: Arc<Self>) {
-            let other = self.timers[self.other].lock().unwrap().take();
-            drop(other);
-            self.woken.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     let due = std::time::Instant::now() + 500 * MS;
     for index in 0..MANY {
         // Even ones drop the odd one after them; odd ones drop themselves. Who comes first is
         // left to the wheel, but no even one is dropped by another.
         let other = index | 1;
-        let drops = DropsAnother { timers: timers.clone(), other, woken: woken.clone() };
-        let waker = Waker::from(Arc::new(drops));
+        let (all, count) = (timers.clone(), woken.clone());
+        let drops_other = Wakes::calling(move || {
+            let other = all[other].lock().unwrap().take();
+            drop(other);
+            count.fetch_add(1, Ordering::SeqCst);
+        });
         let mut timer = Timer::at(due + Duration::from_nanos(index as u64 % 1_000));
-        if poll_with(&waker, &mut timer).is_ready() {
+        if poll_with(&drops_other.waker(), &mut timer).is_ready() {
             // A slow machine: it is as if it had been woken and had dropped itself.
             woken.fetch_add(1, Ordering::SeqCst);
             continue;

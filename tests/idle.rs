@@ -5,49 +5,24 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::watchdog;
+use common::{HOUR, Wakes, poll_with, sockets::LOOPBACK, threads::sleeps_of_others, watchdog};
 use futures_lite::AsyncReadExt;
 
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// How often each thread but this one has gone to sleep so far.
-fn sleeps() -> BTreeMap<String, u64> {
-    let own = fs::read_link("/proc/thread-self").unwrap();
-    let own = own.file_name().unwrap().to_owned();
-    let mut sleeps = BTreeMap::new();
-    for task in fs::read_dir("/proc/self/task").unwrap() {
-        let task = task.unwrap();
-        if task.file_name() == own {
-            continue;
-        }
-        let status = fs::read_to_string(task.path().join("status")).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line[name.len()..].trim().to_owned()
-        };
-        let name = format!("{} {}", field("Name:"), task.file_name().to_string_lossy());
-        sleeps.insert(name, field("voluntary_ctxt_switches:").parse().unwrap());
-    }
-    sleeps
-}
-
-/// Waits until nobody has been up for 300 ms, then looks for as long again.
+/// Waits until no thread has run for 300 ms, then looks for as long again.
 #[track_caller]
 fn assert_idle(what: &str) {
     let window = Duration::from_millis(300);
     let start = Instant::now();
-    let mut before = sleeps();
+    let mut before = sleeps_of_others();
     loop {
         thread::sleep(window);
-        let now = sleeps();
+        let now = sleeps_of_others();
         if now == before {
             break;
         }
@@ -55,7 +30,7 @@ fn assert_idle(what: &str) {
         before = now;
     }
     thread::sleep(window);
-    assert_eq!(before, sleeps(), "{what}: somebody woke up in an idle process");
+    assert_eq!(before, sleeps_of_others(), "{what}: somebody woke up in an idle process");
 }
 
 #[test]
@@ -63,12 +38,12 @@ fn an_idle_process_makes_no_wake_ups() {
     let _watchdog = watchdog();
 
     // Nobody in our `block_on`: the fallback alone, with a far timer and a quiet source.
-    let wakes = common::Wakes::new();
+    let wakes = Wakes::new();
     let mut timer = Timer::after(HOUR);
-    assert!(common::poll_with(&wakes.waker(), &mut timer).is_pending());
-    let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+    assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+    let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
     let mut readable = listener.readable();
-    assert!(common::poll_with(&wakes.waker(), &mut readable).is_pending());
+    assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
     assert_idle("the fallback alone");
 
     // Threads in `block_on`, more than there are shards, each with a far timer and a

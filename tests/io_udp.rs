@@ -1,25 +1,18 @@
-//! UDP: datagrams arrive one by one, whole, from whom they came.
+//! UDP: datagrams arrive one by one, whole, with their sender.
 
 mod common;
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use async_wheel::{Async, Timer};
-use common::{both_ways, in_time, watchdog};
+use async_wheel::Timer;
+use common::{MS, both_ways, in_time, sockets::udp, watchdog};
 use futures_lite::future;
 
-fn socket() -> (Async<UdpSocket>, SocketAddr) {
-    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-    let address = socket.get_ref().local_addr().unwrap();
-    (socket, address)
-}
-
 #[test]
-fn datagrams_are_neither_joined_nor_split_and_tell_their_sender() {
+fn datagrams_arrive_whole_with_their_sender() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        let ((left, left_address), (right, right_address)) = (udp(), udp());
         assert_eq!(left.send_to(b"first", right_address).await.unwrap(), 5);
         assert_eq!(left.send_to(b"the second", right_address).await.unwrap(), 10);
         let mut buffer = [0; 64];
@@ -33,10 +26,10 @@ fn datagrams_are_neither_joined_nor_split_and_tell_their_sender() {
 }
 
 #[test]
-fn a_receive_that_waits_is_woken_by_what_comes_later() {
+fn pending_receive_is_woken_by_a_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, _), (right, right_address)) = (socket(), socket());
+        let ((left, _), (right, right_address)) = (udp(), udp());
         for _ in 0..20 {
             let mut buffer = [0; 16];
             let receive = in_time("a datagram", right.recv_from(&mut buffer));
@@ -54,7 +47,7 @@ fn a_receive_that_waits_is_woken_by_what_comes_later() {
 fn connected_sockets_send_receive_and_peek_without_addresses() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, left_address), (right, right_address)) = (socket(), socket());
+        let ((left, left_address), (right, right_address)) = (udp(), udp());
         left.get_ref().connect(right_address).unwrap();
         right.get_ref().connect(left_address).unwrap();
         let mut buffer = [0; 16];
@@ -72,10 +65,10 @@ fn connected_sockets_send_receive_and_peek_without_addresses() {
 }
 
 #[test]
-fn of_many_that_wait_for_datagrams_each_gets_one() {
+fn each_waiting_receive_gets_one_datagram() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let ((left, _), (right, right_address)) = (socket(), socket());
+        let ((left, _), (right, right_address)) = (udp(), udp());
         let right = &right;
         let receive = |_| {
             Box::pin(async move {
@@ -106,18 +99,18 @@ fn of_many_that_wait_for_datagrams_each_gets_one() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_error_on_the_socket_wakes_who_receives() {
+fn socket_error_wakes_the_pending_receive() {
     let _watchdog = watchdog();
     both_ways(|| async {
         // Nobody is there: the system says so to the next operation on a connected socket.
-        let (gone, gone_address) = socket();
+        let (gone, gone_address) = udp();
         drop(gone);
-        let (socket, _) = socket();
+        let (socket, _) = udp();
         socket.get_ref().connect(gone_address).unwrap();
         let mut byte = [0];
         let receive = in_time("a refusal", socket.recv(&mut byte));
         let (received, ()) = future::zip(receive, async {
-            Timer::after(Duration::from_millis(1)).await;
+            Timer::after(MS).await;
             let _ = socket.get_ref().send(b"anybody?");
         })
         .await;

@@ -5,38 +5,30 @@
 
 mod common;
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::thread;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, in_time, poll_with, watchdog};
+use common::{
+    MS, Wakes, in_time, poll_with,
+    sockets::{Borrowed, fill},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-
-/// A descriptor that somebody else owns, or owned.
-#[derive(Debug)]
-struct Borrowed(RawFd);
-
-impl AsFd for Borrowed {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: not kept, which is what the tests are about; nothing reads or writes through it.
-        unsafe { BorrowedFd::borrow_raw(self.0) }
-    }
-}
 
 /// A source whose number is about to change hands.
 struct Stage {
-    stale: Async<Borrowed>,
+    stale: Arc<Async<Borrowed>>,
+    /// Keeps the old file open.
+    old: UnixStream,
+    old_peer: UnixStream,
     /// What has the number.
     number: OwnedFd,
-    /// Keeps the old file open.
-    _old: UnixStream,
-    old_peer: UnixStream,
 }
 
 impl Stage {
@@ -44,8 +36,8 @@ impl Stage {
     fn new(least: RawFd) -> Stage {
         let (old, old_peer) = UnixStream::pair().unwrap();
         let number = rustix::io::fcntl_dupfd_cloexec(&old, least).unwrap();
-        let stale = Async::new(Borrowed(number.as_raw_fd())).unwrap();
-        Stage { stale, number, _old: old, old_peer }
+        let stale = Arc::new(Async::new(Borrowed(number.as_raw_fd())).unwrap());
+        Stage { stale, old, old_peer, number }
     }
 
     /// Gives the number to another stream.
@@ -64,9 +56,32 @@ impl Stage {
     }
 }
 
+/// A descriptor is closed behind the library's back and its number is registered anew. Dropping the
+/// old source must not deregister the new one.
+#[test]
+fn closed_descriptor_leaves_its_successor_alone() {
+    let _watchdog = watchdog();
+    let duplicate = |of: &UnixStream, least| rustix::io::fcntl_dupfd_cloexec(of, least);
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    // A number that is out of the way of other tests.
+    let high = duplicate(&ours, 500).unwrap();
+    let number = high.as_raw_fd();
+    // Only borrowed: the source does not keep the descriptor open.
+    let stale = Async::new(Borrowed(number)).unwrap();
+    drop((high, ours));
+    let (next, mut peer) = UnixStream::pair().unwrap();
+    let successor = duplicate(&next, number).unwrap();
+    assert_eq!(successor.as_raw_fd(), number);
+    let successor = Async::new(successor).unwrap();
+    drop(stale);
+    peer.write_all(b"for the successor").unwrap();
+    block_on(in_time("the successor", successor.readable())).unwrap();
+    assert_eq!(Async::new(Borrowed(number)).unwrap_err().kind(), ErrorKind::AlreadyExists);
+}
+
 /// Interest that nobody claims is withdrawn by number, which is the successor's by then.
 #[test]
-fn unclaimed_events_of_the_old_file_leave_the_successor_alone() {
+fn unclaimed_events_leave_the_successor_armed() {
     let _watchdog = watchdog();
     let mut stage = Stage::new(900);
     assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
@@ -93,10 +108,10 @@ fn waits_for_a_stale_source_end_in_errors() {
     assert!(poll_with(&awaits.waker(), &mut waits).is_pending());
     rustix::io::dup2(&new, &mut stage.number).unwrap();
     let successor = Async::new(Borrowed(number)).unwrap();
-    // Those who waited are told.
+    // Those that waited are woken.
     polls.wait_for(1);
     awaits.wait_for(1);
-    let is_error = |polled: Poll<std::io::Result<()>>| match polled {
+    let is_error = |polled: Poll<io::Result<()>>| match polled {
         Poll::Ready(Err(error)) => {
             assert_eq!(error.kind(), ErrorKind::NotFound);
             assert!(error.to_string().contains("registered anew"), "{error}");
@@ -105,7 +120,7 @@ fn waits_for_a_stale_source_end_in_errors() {
     };
     is_error(stage.stale.poll_readable(cx));
     is_error(poll_with(&awaits.waker(), &mut waits));
-    // So are those who come, who take nothing from the successor.
+    // Waits that begin now are errors, too, and take nothing from the successor.
     let wakes = Wakes::new();
     let mut next = successor.readable();
     assert!(poll_with(&wakes.waker(), &mut next).is_pending());
@@ -118,6 +133,88 @@ fn waits_for_a_stale_source_end_in_errors() {
     assert_eq!(Async::new(Borrowed(number)).unwrap_err().kind(), ErrorKind::AlreadyExists);
 }
 
+/// Events of the old file, which nobody waits for, once made the stale source withdraw the
+/// interest of the number: the successor's by then, which never woke again.
+#[test]
+fn stale_source_leaves_successor_registered() {
+    let _watchdog = watchdog();
+    let mut it = Stage::new(600);
+    assert!(future::block_on(future::poll_once(it.stale.readable())).is_none());
+    let (successor, mut next_peer) = it.replace();
+    let reads = future::block_on(future::poll_once(successor.readable()));
+    assert!(reads.is_none());
+    for _ in 0..20 {
+        it.old_peer.write_all(b"for nobody").unwrap();
+        thread::sleep(3 * MS);
+    }
+    let waits = thread::spawn(move || {
+        block_on(in_time("the successor", successor.readable())).unwrap();
+        successor
+    });
+    thread::sleep(20 * MS);
+    next_peer.write_all(b"for the successor").unwrap();
+    let successor = waits.join().unwrap();
+    // Nor does a wait for the stale source or its end take anything from the successor.
+    let error = block_on(in_time("an error", it.stale.readable())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    drop(it.stale);
+    assert_eq!(rustix::io::read(&successor, &mut [0; 32]).unwrap(), 17);
+    let waits = thread::spawn(move || {
+        block_on(in_time("the successor again", successor.readable())).unwrap();
+    });
+    next_peer.write_all(b"more").unwrap();
+    waits.join().unwrap();
+}
+
+/// Each wait for a source whose number is registered anew, from before or after that, and in
+/// whichever way, is an error; and nothing is done to the number's next owner.
+#[test]
+fn waiters_of_stale_source_get_an_error() {
+    let _watchdog = watchdog();
+    let mut it = Stage::new(700);
+    let stale = it.stale.clone();
+    let would_block = |_: &Borrowed| -> io::Result<()> { Err(ErrorKind::WouldBlock.into()) };
+    let kinds: Vec<thread::JoinHandle<ErrorKind>> = vec![
+        thread::spawn({
+            let stale = stale.clone();
+            move || block_on(in_time("a future", stale.readable())).unwrap_err().kind()
+        }),
+        thread::spawn({
+            let stale = stale.clone();
+            move || {
+                let poll = std::future::poll_fn(|cx| stale.poll_readable(cx));
+                future::block_on(in_time("a poll method", poll)).unwrap_err().kind()
+            }
+        }),
+        thread::spawn({
+            let stale = stale.clone();
+            move || {
+                let read = stale.read_with(would_block);
+                block_on(in_time("an operation", read)).unwrap_err().kind()
+            }
+        }),
+    ];
+    thread::sleep(50 * MS);
+    assert!(kinds.iter().all(|wait| !wait.is_finished()));
+    let _successor = it.replace();
+    for wait in kinds {
+        assert_eq!(wait.join().unwrap(), ErrorKind::NotFound);
+    }
+    let tried = block_on(stale.read_with(|_| -> io::Result<()> { panic!("a stranger's") }));
+    assert_eq!(tried.unwrap_err().kind(), ErrorKind::NotFound);
+    drop(it.stale);
+    let mut alone = Arc::try_unwrap(stale).expect("the threads have ended");
+    // SAFETY: the operations leave the value alone: they are not to be done at all.
+    let tried = block_on(unsafe { alone.read_with_mut(|_| -> io::Result<()> { panic!("too") }) });
+    assert_eq!(tried.unwrap_err().kind(), ErrorKind::NotFound);
+    // SAFETY: as above.
+    let tried = block_on(unsafe { alone.write_with_mut(|_| -> io::Result<()> { panic!("too") }) });
+    assert_eq!(tried.unwrap_err().kind(), ErrorKind::NotFound);
+    let stale = alone;
+    let written = block_on(in_time("a write", stale.writable()));
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 /// Threads on two shards: the old source is on one, the new one is registered by the other.
 #[test]
 fn successor_registered_by_another_shard_goes_on() {
@@ -125,7 +222,7 @@ fn successor_registered_by_another_shard_goes_on() {
     for round in 0..20 {
         let mut stage = block_on(async { Stage::new(1100 + 10 * round) });
         assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 block_on(async {
                     let (successor, mut peer) = stage.replace();
@@ -143,9 +240,9 @@ fn successor_registered_by_another_shard_goes_on() {
     }
 }
 
-/// The number was given to what is not registered: each wait is told, not only the first.
+/// The number was given to what is not registered: each wait is an error, not only the first.
 #[test]
-fn each_wait_is_told_that_it_cannot_be_registered() {
+fn waits_for_replaced_descriptor_are_all_errors() {
     let _watchdog = watchdog();
     let (ours, _peer) = UnixStream::pair().unwrap();
     let _old = ours.try_clone().unwrap();
@@ -163,10 +260,10 @@ fn each_wait_is_told_that_it_cannot_be_registered() {
 
 /// Withdrawing interest fails; another task waits for the other direction.
 #[test]
-fn waiters_are_woken_if_the_poller_fails_on_an_event() {
+fn poller_error_on_event_wakes_all_waiters() {
     let _watchdog = watchdog();
     let stage = Stage::new(1400);
-    while (&stage._old).write(&[0; 4096]).is_ok() {}
+    fill(&stage.old);
     assert!(block_on(future::poll_once(stage.stale.readable())).is_none());
     let wakes = Wakes::new();
     let mut waits = stage.stale.writable();

@@ -62,8 +62,9 @@ impl Write for Frames {
     }
 }
 
+/// The type's `WouldBlock` is not the system's: what is left must not wait for an edge.
 #[test]
-fn a_read_or_write_that_stops_early_goes_on_without_another_event() {
+fn partial_frame_goes_on_without_another_event() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();

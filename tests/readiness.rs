@@ -1,5 +1,5 @@
-//! Readiness: `readable`, `writable` and their poll methods behave level-triggered, wake
-//! whoever waits, and nobody for nothing.
+//! Readiness: `readable`, `writable` and their poll methods behave level-triggered, and wake each
+//! waiter, and none for nothing.
 
 #![cfg(unix)]
 
@@ -9,36 +9,21 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, watchdog};
+use common::{
+    MS, Wakes, both_ways, in_time, poll_with,
+    sockets::{fill, unix_pair},
+    watchdog,
+};
+use futures_io::AsyncRead;
 use futures_lite::future::{self, FutureExt};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-
-const MS: Duration = Duration::from_millis(1);
-
-/// A stream of this crate's and its plain peer.
-fn stream() -> (Async<UnixStream>, UnixStream) {
-    let (ours, peer) = UnixStream::pair().unwrap();
-    (Async::new(ours).unwrap(), peer)
-}
-
-/// Writes until nothing goes in any more.
-fn fill(mut stream: &UnixStream) {
-    let block = [0; 4096];
-    loop {
-        match stream.write(&block) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
 
 /// Reads all that is there.
 fn drain(mut stream: &UnixStream) -> usize {
@@ -53,16 +38,22 @@ fn drain(mut stream: &UnixStream) -> usize {
     }
 }
 
+type Method = fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>;
+
+const METHODS: [(&str, Method); 2] =
+    [("poll_readable", Async::poll_readable), ("poll_writable", Async::poll_writable)];
+
 /// Gives the reactor time for an event that must not come.
 async fn a_while() {
     Timer::after(20 * MS).await;
 }
 
+/// No edge comes for data that was there before the interest was registered.
 #[test]
-fn data_that_was_there_before_the_first_wait_is_told() {
+fn data_before_the_first_wait_is_seen() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"early").unwrap();
         a_while().await;
         in_time("readable", ours.readable()).await.unwrap();
@@ -73,11 +64,12 @@ fn data_that_was_there_before_the_first_wait_is_told() {
     });
 }
 
+/// No edge comes for data that a read has left.
 #[test]
-fn data_that_is_read_in_part_keeps_the_source_readable() {
+fn partly_read_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         peer.write_all(&[7; 100]).unwrap();
         for _ in 0..50 {
             in_time("readable with data left", ours.readable()).await.unwrap();
@@ -91,10 +83,10 @@ fn data_that_is_read_in_part_keeps_the_source_readable() {
 }
 
 #[test]
-fn data_that_nobody_reads_keeps_the_source_readable() {
+fn unread_data_keeps_the_source_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"left alone").unwrap();
         for _ in 0..50 {
             in_time("readable", ours.readable()).await.unwrap();
@@ -103,11 +95,12 @@ fn data_that_nobody_reads_keeps_the_source_readable() {
     });
 }
 
+/// Readiness of before, read away by this crate or past it, must not make a wait ready.
 #[test]
-fn a_drained_source_is_not_readable_until_more_comes() {
+fn drained_source_is_not_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         for round in 0..20 {
             peer.write_all(b"some").unwrap();
             in_time("readable", ours.readable()).await.unwrap();
@@ -129,34 +122,31 @@ fn a_drained_source_is_not_readable_until_more_comes() {
     });
 }
 
+/// The poll methods wait for an event, also when there is data or room already: the first poll is
+/// pending, and the task is woken.
 #[test]
-fn the_first_poll_is_pending_with_data_there_and_the_task_is_woken() {
+fn first_poll_is_pending_and_then_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     peer.write_all(b"early").unwrap();
-    let wakes = Wakes::new();
-    let waker = wakes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    for round in 1..=10 {
-        // Being ready uses the event up, so that each round is like the first.
-        assert!(ours.poll_readable(cx).is_pending(), "round {round}");
-        wakes.wait_for(round);
-        assert!(matches!(ours.poll_readable(cx), Poll::Ready(Ok(()))), "round {round}");
-    }
-    let wakes = Wakes::new();
-    let waker = wakes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    for round in 1..=10 {
-        assert!(ours.poll_writable(cx).is_pending(), "round {round}");
-        wakes.wait_for(round);
-        assert!(matches!(ours.poll_writable(cx), Poll::Ready(Ok(()))), "round {round}");
+    for (what, method) in METHODS {
+        let wakes = Wakes::new();
+        let waker = wakes.waker();
+        let cx = &mut Context::from_waker(&waker);
+        for round in 1..=10 {
+            // Being ready uses the event up, so that each round is like the first.
+            assert!(method(&ours, cx).is_pending(), "{what}, round {round}");
+            wakes.wait_for(round);
+            assert!(matches!(method(&ours, cx), Poll::Ready(Ok(()))), "{what}, round {round}");
+        }
     }
 }
 
+/// A poll method that stayed ready after its event would make the task spin.
 #[test]
-fn an_event_is_used_up_even_if_the_operation_did_nothing() {
+fn ready_poll_consumes_the_event() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let wakes = Wakes::new();
     let waker = wakes.waker();
     let cx = &mut Context::from_waker(&waker);
@@ -172,18 +162,18 @@ fn an_event_is_used_up_even_if_the_operation_did_nothing() {
     assert_eq!(wakes.count(), 1);
 }
 
+/// A poll method has one waker a direction: a task that is replaced there by another is woken, so
+/// that it does not wait for ever.
 #[test]
-fn a_task_whose_place_another_takes_is_woken() {
+fn replaced_task_is_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     fill(ours.get_ref());
-    type Method = fn(&Async<UnixStream>, &mut Context<'_>) -> Poll<io::Result<()>>;
-    let methods: [Method; 2] = [Async::poll_readable, Async::poll_writable];
     let (former, latter) = (Wakes::new(), Wakes::new());
-    for (round, method) in methods.iter().enumerate() {
+    for (round, (_, method)) in METHODS.into_iter().enumerate() {
         assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
         assert!(method(&ours, &mut Context::from_waker(&former.waker())).is_pending());
-        assert_eq!(former.count(), round, "the same task is nobody's successor");
+        assert_eq!(former.count(), round, "the same task does not replace itself");
         assert!(method(&ours, &mut Context::from_waker(&latter.waker())).is_pending());
         assert_eq!(former.count(), round + 1, "the task that waited there was not woken");
     }
@@ -196,10 +186,12 @@ fn a_task_whose_place_another_takes_is_woken() {
     assert_eq!(former.count(), 2);
 }
 
+/// Two hundred waiters, borrowed and owned, and a task of the poll method. Those that were dropped
+/// before are not woken.
 #[test]
-fn all_that_wait_are_woken_whatever_they_wait_with() {
+fn all_waiters_of_a_direction_are_woken() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let ours = Arc::new(ours);
     let wakes: Vec<_> = (0..201).map(|_| Wakes::new()).collect();
     let mut borrowed: Vec<_> = (0..100).map(|_| ours.readable()).collect();
@@ -225,10 +217,11 @@ fn all_that_wait_are_woken_whatever_they_wait_with() {
     assert!(given_up.into_iter().all(|wakes| wakes.count() == 0 && Arc::strong_count(wakes) == 1));
 }
 
+/// Events of one direction must leave the interest in the other armed.
 #[test]
-fn reading_and_writing_from_two_tasks_do_not_disarm_each_other() {
+fn reader_and_writer_do_not_disarm_each_other() {
     let _watchdog = watchdog();
-    let (ours, mut peer) = stream();
+    let (ours, mut peer) = unix_pair();
     let ours = Arc::new(ours);
     fill(ours.get_ref());
     let (reader, writer) = (Wakes::new(), Wakes::new());
@@ -252,7 +245,7 @@ fn reading_and_writing_from_two_tasks_do_not_disarm_each_other() {
 }
 
 #[test]
-fn both_directions_of_one_stream_carry_data_at_once() {
+fn stream_carries_both_directions_at_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
         const LENGTH: usize = 1 << 21;
@@ -275,7 +268,7 @@ fn both_directions_of_one_stream_carry_data_at_once() {
 #[test]
 fn a_hang_up_wakes_both_directions() {
     let _watchdog = watchdog();
-    let (ours, peer) = stream();
+    let (ours, peer) = unix_pair();
     fill(ours.get_ref());
     let (polls, futures) = (Wakes::new(), Wakes::new());
     let cx = &polls.waker();
@@ -289,17 +282,17 @@ fn a_hang_up_wakes_both_directions() {
     futures.wait_for(2);
     assert!(matches!(poll_with(&futures.waker(), &mut readable), Poll::Ready(Ok(()))));
     assert!(matches!(poll_with(&futures.waker(), &mut writable), Poll::Ready(Ok(()))));
-    // It is told to those who come later, too.
+    // Waits that begin later are ready, too.
     let both = future::zip(ours.readable(), ours.writable());
     let (read, write) = block_on(in_time("a hang-up of before", both));
     assert!(read.is_ok() && write.is_ok());
 }
 
 #[test]
-fn the_end_of_the_stream_is_readable_again_and_again() {
+fn end_of_stream_stays_readable() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, peer) = stream();
+        let (mut ours, peer) = unix_pair();
         peer.shutdown(std::net::Shutdown::Write).unwrap();
         for _ in 0..20 {
             in_time("the end", ours.readable()).await.unwrap();
@@ -308,11 +301,12 @@ fn the_end_of_the_stream_is_readable_again_and_again() {
     });
 }
 
+/// An operation says `WouldBlock` although there is data: the wait must not count on an edge.
 #[test]
-fn an_operation_that_says_would_block_with_data_there_is_tried_again() {
+fn would_block_with_data_there_is_retried() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();
         let tries = AtomicUsize::new(0);
         let stubborn = || match tries.fetch_add(1, Ordering::Relaxed) % 20 {
@@ -346,7 +340,7 @@ fn an_operation_that_says_would_block_with_data_there_is_tried_again() {
 fn an_operation_is_tried_before_anybody_waits() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (ours, mut peer) = stream();
+        let (ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();
         let mut buffer = [0; 16];
         let read = future::poll_once(ours.read_with(|mut stream| stream.read(&mut buffer))).await;
@@ -356,11 +350,12 @@ fn an_operation_is_tried_before_anybody_waits() {
     });
 }
 
+/// Waits that are dropped keep no waker, and take no event from those that come after.
 #[test]
-fn a_wait_that_is_given_up_leaves_nothing_behind() {
+fn dropped_wait_leaves_nothing_behind() {
     let _watchdog = watchdog();
     block_on(async {
-        let (mut ours, mut peer) = stream();
+        let (mut ours, mut peer) = unix_pair();
         for _ in 0..100 {
             let given_up = async {
                 future::yield_now().await;
@@ -373,7 +368,7 @@ fn a_wait_that_is_given_up_leaves_nothing_behind() {
         peer.write_all(b"at last").unwrap();
         assert_eq!(in_time("a read", ours.read(&mut [0; 8])).await.unwrap(), 7);
     });
-    let (ours, _peer) = stream();
+    let (ours, _peer) = unix_pair();
     let wakes = Wakes::new();
     for _ in 0..100 {
         let mut readable = ours.readable();
@@ -407,8 +402,9 @@ impl Read for Late<'_> {
 // SAFETY: reading leaves the stream where it is.
 unsafe impl async_wheel::IoSafe for Late<'_> {}
 
+/// The event comes between an operation that finds nothing and the registration of the wait for it.
 #[test]
-fn an_event_that_comes_while_the_operation_fails_is_not_lost() {
+fn event_during_a_failing_operation_is_kept() {
     let _watchdog = watchdog();
     let (ours, mut peer) = UnixStream::pair().unwrap();
     let wakes = Wakes::new();
@@ -431,4 +427,47 @@ fn an_event_that_comes_while_the_operation_fails_is_not_lost() {
             Poll::Pending => wakes.wait_for(round),
         }
     }
+}
+
+/// `poll_readable` after a `poll_read` that was pending: that counts as its last `Pending`.
+#[test]
+fn poll_readable_sees_a_pending_reads_event() {
+    let _watchdog = watchdog();
+    let (ours, mut peer) = unix_pair();
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(Pin::new(&mut &ours).poll_read(cx, &mut [0; 8]).is_pending());
+    peer.write_all(b"event").unwrap();
+    wakes.wait_for(1);
+    assert!(matches!(ours.poll_readable(cx), Poll::Ready(Ok(()))));
+}
+
+/// A task may be woken because what the operation depends on has changed elsewhere.
+#[test]
+fn operation_is_tried_again_whatever_woke_the_task() {
+    let _watchdog = watchdog();
+    let (mut ours, _peer) = unix_pair();
+    let noop = Waker::noop();
+    let mut tries = 0;
+    {
+        let mut op = pin!(ours.read_with(|_| {
+            tries += 1;
+            if tries < 3 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        }));
+        assert!(poll_with(noop, &mut op).is_pending());
+        assert!(poll_with(noop, &mut op).is_pending());
+        assert!(matches!(poll_with(noop, &mut op), Poll::Ready(Ok(()))));
+    }
+    assert_eq!(tries, 3);
+    let mut tries = 0;
+    // SAFETY: the operation leaves the stream where it is.
+    let mut op = pin!(unsafe {
+        ours.read_with_mut(|_| {
+            tries += 1;
+            if tries < 2 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        })
+    });
+    assert!(poll_with(noop, &mut op).is_pending());
+    assert!(matches!(poll_with(noop, &mut op), Poll::Ready(Ok(()))));
 }

@@ -4,24 +4,26 @@
 mod common;
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
+#[cfg(unix)]
+use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{Wakes, eventually, in_time, poll_with, watchdog};
+use common::{
+    HOUR, MS, Wakes, eventually, in_time, poll_with,
+    sockets::{LOOPBACK, udp},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Waits for this test's turn, which lasts until the result is dropped.
 fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // The thread of the last test has its home until it has ended.
-    eventually("threads of earlier tests are gone", || threads_at_home() == 0);
+    let turn = common::turn();
+    // The thread of the last test has its home shard until it has ended.
+    eventually("threads of earlier tests are gone", || assigned_threads() == 0);
     turn
 }
 
@@ -45,7 +47,7 @@ fn on_threads<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T
                 block_on(async {
                     barrier.wait();
                     let result = run(index);
-                    // Nobody leaves before all have been there: the homes differ.
+                    // None leaves before all have been there: the home shards differ.
                     barrier.wait();
                     result
                 })
@@ -56,12 +58,12 @@ fn on_threads<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T
     })
 }
 
-fn threads_at_home() -> usize {
+fn assigned_threads() -> usize {
     diagnostics::shards().iter().map(|shard| shard.threads).sum()
 }
 
 #[test]
-fn threads_in_block_on_at_once_do_not_crowd_one_shard() {
+fn threads_spread_over_all_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
     let threads = 2 * limit() + 1;
@@ -74,8 +76,10 @@ fn threads_in_block_on_at_once_do_not_crowd_one_shard() {
     }
 }
 
+/// Each thread's timers are on the shard of that thread, and none is left there when they are
+/// dropped elsewhere.
 #[test]
-fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
+fn new_timers_go_to_the_home_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     let before: Vec<_> = diagnostics::shards().iter().map(|shard| shard.timers).collect();
@@ -84,8 +88,7 @@ fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
         for timer in &mut timers {
             assert!(poll_with(&Wakes::new().waker(), timer).is_pending());
         }
-        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-        (timers, socket)
+        (timers, udp())
     });
     let shards = diagnostics::shards();
     for (index, shard) in shards.iter().enumerate() {
@@ -97,24 +100,25 @@ fn timers_and_sources_stay_on_the_shard_of_the_thread_that_made_them() {
     assert_eq!(left.iter().sum::<usize>(), before.iter().sum::<usize>());
 }
 
+/// A thread that ends, by a panic too, is no longer assigned to its shard.
 #[test]
-fn a_thread_that_ends_frees_its_home() {
+fn ended_thread_releases_its_home_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
     for _ in 0..5 {
-        let there = on_threads(4, |_| threads_at_home());
+        let there = on_threads(4, |_| assigned_threads());
         assert!(there.iter().all(|threads| *threads == 4), "{there:?}");
-        eventually("all homes are free again", || threads_at_home() == 0);
+        eventually("all threads are released", || assigned_threads() == 0);
     }
     // A panic is an end like any other.
     let panicked = thread::spawn(|| block_on(async { panic!("inside block_on") })).join();
     assert!(panicked.is_err());
-    eventually("the home of a thread that panicked is free", || threads_at_home() == 0);
+    eventually("the thread that panicked is released", || assigned_threads() == 0);
     assert_eq!(diagnostics::shards().iter().map(|shard| shard.awake).sum::<usize>(), 0);
 }
 
 #[test]
-fn shards_that_were_left_are_used_again_and_no_more_are_made() {
+fn released_shards_are_used_again() {
     let _watchdog = watchdog();
     let _turn = turn();
     for _ in 0..20 {
@@ -123,13 +127,15 @@ fn shards_that_were_left_are_used_again_and_no_more_are_made() {
     }
 }
 
+/// Threads of several shards register one descriptor at once: each shard has a poller that would
+/// accept it.
 #[cfg(unix)]
 #[test]
-fn one_descriptor_registered_by_threads_on_several_shards_is_taken_once() {
+fn one_of_many_shards_registers_a_descriptor() {
     use std::io::ErrorKind;
     let _watchdog = watchdog();
     let _turn = turn();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
     for _ in 0..50 {
         let results = on_threads(4, |_| Async::new(&socket));
         let refused = results.iter().filter_map(|result| result.as_ref().err());
@@ -143,10 +149,10 @@ fn one_descriptor_registered_by_threads_on_several_shards_is_taken_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
+fn duplicates_are_sources_on_any_shard() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
     let sources =
         on_threads(limit(), |_| Async::new(socket.try_clone().unwrap()).expect("a duplicate"));
     let address = socket.local_addr().unwrap();
@@ -165,9 +171,11 @@ fn a_duplicate_of_a_descriptor_is_another_source_on_any_shard() {
     }
 }
 
+/// A source is dropped with an event under way, and its number is registered at once on another
+/// shard.
 #[cfg(unix)]
 #[test]
-fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
+fn reused_number_belongs_to_the_new_source() {
     use std::os::fd::AsRawFd;
     use std::sync::mpsc;
 
@@ -180,22 +188,20 @@ fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
     let other = thread::spawn(move || {
         block_on(async {
             for () in from_here {
-                let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-                to_here.send(socket).unwrap();
+                to_here.send(udp()).unwrap();
             }
         });
     });
     block_on(async {
         let mut reused = 0;
         for round in 0..50 {
-            let old = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let (old, address) = udp();
             let number = old.as_raw_fd();
             // Something is there, and somebody has asked: an event is under way perhaps.
             let wakes = Wakes::new();
             let mut readable = old.readable();
             assert!(poll_with(&wakes.waker(), &mut readable).is_pending());
-            let address = old.get_ref().local_addr().unwrap();
-            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"old", address).unwrap();
+            UdpSocket::bind(LOOPBACK).unwrap().send_to(b"old", address).unwrap();
             drop(readable);
             if round % 2 == 0 {
                 drop(old);
@@ -204,12 +210,11 @@ fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
             }
 
             to_other.send(()).unwrap();
-            let new = from_other.recv().unwrap();
+            let (new, address) = from_other.recv().unwrap();
             reused += usize::from(new.as_raw_fd() == number);
             let mut readable = new.readable();
             assert!(future::poll_once(&mut readable).await.is_none(), "an event of the old one");
-            let address = new.get_ref().local_addr().unwrap();
-            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"new", address).unwrap();
+            UdpSocket::bind(LOOPBACK).unwrap().send_to(b"new", address).unwrap();
             in_time("the new one is readable", readable).await.unwrap();
             let mut buffer = [0; 8];
             assert_eq!(new.recv(&mut buffer).await.unwrap(), 3);
@@ -223,10 +228,10 @@ fn a_number_used_again_at_once_belongs_to_the_new_source_only() {
 
 #[cfg(unix)]
 #[test]
-fn a_source_moves_to_another_shard_by_way_of_its_inner_value() {
+fn source_migrates_through_its_inner_value() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let mut socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut socket = UdpSocket::bind(LOOPBACK).unwrap();
     let address = socket.local_addr().unwrap();
     for _ in 0..10 {
         socket = thread::spawn(move || {
@@ -244,8 +249,9 @@ fn a_source_moves_to_another_shard_by_way_of_its_inner_value() {
     }
 }
 
+/// Timers that were armed on one shard are set, polled and dropped by threads of another.
 #[test]
-fn timers_made_on_one_shard_are_polled_and_dropped_on_another() {
+fn timers_are_used_from_other_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
     let before: usize = diagnostics::shards().iter().map(|shard| shard.timers).sum();
@@ -279,10 +285,10 @@ fn timers_made_on_one_shard_are_polled_and_dropped_on_another() {
 }
 
 #[test]
-fn a_source_is_used_from_all_shards_at_once() {
+fn source_is_used_from_all_shards() {
     let _watchdog = watchdog();
     let _turn = turn();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(LOOPBACK).unwrap();
     let address = listener.local_addr().unwrap();
     let listener = Arc::new(block_on(async { Async::new(listener).unwrap() }));
     let clients = thread::spawn(move || {
@@ -316,26 +322,30 @@ fn a_source_is_used_from_all_shards_at_once() {
 }
 
 #[test]
-fn sources_and_timers_that_are_gone_leave_nothing_in_their_shard() {
+fn dropped_sources_and_timers_leave_no_entry() {
     let _turn = turn();
-    let count = || -> (usize, usize) {
+    /// What all shards hold.
+    #[derive(Debug, PartialEq)]
+    struct Held {
+        sources: usize,
+        timers: usize,
+    }
+    let held = || {
         let shards = diagnostics::shards();
-        (
-            shards.iter().map(|shard| shard.sources).sum(),
-            shards.iter().map(|shard| shard.timers).sum(),
-        )
+        let sources = shards.iter().map(|shard| shard.sources).sum();
+        let timers = shards.iter().map(|shard| shard.timers).sum();
+        Held { sources, timers }
     };
     block_on(async {
-        let (sources, timers) = count();
-        let bind = || Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
-        let (ours, theirs) = (bind(), bind());
+        let Held { sources, timers } = held();
+        let ((ours, _), (theirs, _)) = (udp(), udp());
         let mut timer = Timer::after(HOUR);
         assert!(futures_lite::future::poll_once(&mut timer).await.is_none());
-        assert_eq!(count(), (sources + 2, timers + 1));
+        assert_eq!(held(), Held { sources: sources + 2, timers: timers + 1 });
         drop(ours);
-        assert_eq!(count(), (sources + 1, timers + 1));
+        assert_eq!(held(), Held { sources: sources + 1, timers: timers + 1 });
         let _plain = theirs.into_inner().unwrap();
         drop(timer);
-        assert_eq!(count(), (sources, timers));
+        assert_eq!(held(), Held { sources, timers });
     });
 }

@@ -6,27 +6,17 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use async_wheel::{Async, Timer};
-use common::{both_ways, in_time, watchdog};
+use common::{MS, both_ways, in_time, sockets::tcp_pair, watchdog};
 use futures_lite::{AsyncReadExt, future};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
-use std::time::Duration;
-
-/// A connection: ours, and the peer's end.
-fn connection() -> (Async<TcpStream>, TcpStream) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    peer.set_nodelay(true).unwrap();
-    let (ours, _) = listener.accept().unwrap();
-    (Async::new(ours).unwrap(), peer)
-}
 
 /// Reads once, with room for more than ever comes.
 async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
@@ -42,16 +32,26 @@ async fn wait_in_vain(stream: &mut Async<TcpStream>) {
     assert!(read.is_none(), "{read:?}");
 }
 
-/// Lets the driver see what has come.
-async fn let_events_come() {
-    Timer::after(Duration::from_millis(20)).await;
+/// Returns a connection on which a short read has left nothing, and a read waits for an event.
+async fn after_a_short_read() -> (Async<TcpStream>, TcpStream) {
+    let (mut ours, mut peer) = tcp_pair();
+    peer.write_all(b"the last").unwrap();
+    assert_eq!(read(&mut ours).await, b"the last");
+    wait_in_vain(&mut ours).await;
+    (ours, peer)
 }
 
+/// Lets the driver see what has come.
+async fn let_events_come() {
+    Timer::after(20 * MS).await;
+}
+
+/// The end comes with the last data, in one event: a short read must not hide it.
 #[test]
-fn the_end_that_came_with_the_last_data_is_read() {
+fn end_beside_the_last_data_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
+        let (mut ours, mut peer) = tcp_pair();
         wait_in_vain(&mut ours).await;
         peer.write_all(b"the last").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
@@ -63,26 +63,20 @@ fn the_end_that_came_with_the_last_data_is_read() {
 }
 
 #[test]
-fn the_end_that_comes_after_a_short_read_is_read() {
+fn end_after_a_short_read_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
-        peer.write_all(b"the last").unwrap();
-        assert_eq!(read(&mut ours).await, b"the last");
-        wait_in_vain(&mut ours).await;
+        let (mut ours, peer) = after_a_short_read().await;
         drop(peer);
         assert_eq!(read(&mut ours).await, b"");
     });
 }
 
 #[test]
-fn a_reset_after_a_short_read_is_told() {
+fn reset_after_a_short_read_is_reported() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
-        peer.write_all(b"the last").unwrap();
-        assert_eq!(read(&mut ours).await, b"the last");
-        wait_in_vain(&mut ours).await;
+        let (mut ours, peer) = after_a_short_read().await;
         // What the peer has not read makes its close a reset.
         ours.get_ref().write_all(b"unread").unwrap();
         drop(peer);
@@ -92,11 +86,12 @@ fn a_reset_after_a_short_read_is_told() {
     });
 }
 
+/// A read stops at an urgent byte, and so is short although more is there.
 #[test]
-fn what_comes_after_urgent_data_is_read() {
+fn data_after_urgent_data_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, peer) = connection();
+        let (mut ours, peer) = tcp_pair();
         wait_in_vain(&mut ours).await;
         let send = |bytes: &[u8], flags| rustix::net::send(&peer, bytes, flags).unwrap();
         send(b"before", SendFlags::empty());
@@ -109,8 +104,9 @@ fn what_comes_after_urgent_data_is_read() {
     });
 }
 
+/// A `TcpStream` that was made of another kind of socket, whose reads end with each message.
 #[test]
-fn messages_in_a_stream_made_of_another_socket_are_all_read() {
+fn messages_of_a_seqpacket_stream_are_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, peer) = rustix::net::socketpair(
@@ -133,8 +129,9 @@ fn messages_in_a_stream_made_of_another_socket_are_all_read() {
     });
 }
 
+/// A read stops where a descriptor was passed, and so is short although more is there.
 #[test]
-fn what_comes_after_a_passed_descriptor_is_read() {
+fn data_after_a_passed_descriptor_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
@@ -156,11 +153,11 @@ fn what_comes_after_a_passed_descriptor_is_read() {
 
 /// Pieces and buffers of all sizes, so that reads fall short, are exact, and leave something.
 #[test]
-fn every_byte_of_a_stream_in_pieces_is_read() {
+fn every_byte_in_pieces_is_read() {
     const BYTES: usize = 300_000;
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
+        let (mut ours, mut peer) = tcp_pair();
         let writer = thread::spawn(move || {
             let bytes: Vec<u8> = (0..BYTES).map(|byte| (byte % 251) as u8).collect();
             let mut rest = &bytes[..];
@@ -195,7 +192,7 @@ fn every_byte_of_a_stream_in_pieces_is_read() {
 fn data_that_comes_while_nobody_waits_is_read() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
+        let (mut ours, mut peer) = tcp_pair();
         for round in 0..20_u8 {
             peer.write_all(&[round]).unwrap();
             assert_eq!(read(&mut ours).await, [round]);
@@ -217,11 +214,13 @@ fn data_that_comes_while_nobody_waits_is_read() {
     });
 }
 
+/// No interest is registered, so that no event will come: the first poll must try the read, also
+/// after a short one.
 #[test]
-fn data_that_comes_while_no_interest_is_registered_is_read_by_the_first_poll() {
+fn data_without_interest_is_read_at_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let (mut ours, mut peer) = connection();
+        let (mut ours, mut peer) = tcp_pair();
         for round in 0..5_u8 {
             peer.write_all(&[round]).unwrap();
             // Nobody has ever waited, so that no event will tell of it.

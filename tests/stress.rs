@@ -17,7 +17,7 @@ use async_wheel::{Async, Timer, block_on, diagnostics};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt, future};
 
 /// What a worker does over and over. The first four run in `block_on`, the last two do not, so
-/// that only the fallback, or whoever drives their shard, helps them.
+/// that only the fallback, or the driver of their shard, services them.
 const KINDS: [&str; 6] = ["echo", "tick", "short calls", "nested calls", "cancel", "echo outside"];
 
 /// No progress for this long is a lost wake-up.
@@ -55,7 +55,7 @@ fn nothing_gets_stuck() {
                     work(worker).unwrap_or_else(|error| panic!("{}: {error}", worker.kind));
                     worker.rounds.fetch_add(1, Ordering::Relaxed);
                 }
-                // Told apart from one that is stuck.
+                // To be told from one that is stuck.
                 worker.rounds.store(usize::MAX, Ordering::Relaxed);
             })
         })
@@ -150,7 +150,7 @@ async fn tick() -> io::Result<()> {
     Ok(())
 }
 
-/// A call that another thread ends, over and over: entering and leaving the seat.
+/// A call that another thread ends, over and over: acquiring and releasing the seat.
 fn short_calls() -> io::Result<()> {
     let (calls, wakes) = std::sync::mpsc::channel::<(Arc<AtomicBool>, std::task::Waker)>();
     let waking = thread::spawn(move || {
@@ -190,7 +190,7 @@ fn nested_calls() -> io::Result<()> {
     })
 }
 
-/// Timers that are moved and dropped around the time when they go off.
+/// Timers that are set again and dropped around the time when they fire.
 async fn cancel() -> io::Result<()> {
     for step in 0..20 {
         let mut moved = Timer::after(Duration::from_micros(50));

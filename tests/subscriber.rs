@@ -6,15 +6,12 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Timer, block_on, diagnostics};
-use common::{Wakes, armed, eventually, watchdog};
+use common::{MS, Wakes, armed, eventually, watchdog};
 use futures_lite::future;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// How many times it still panics on the threads that it is after, at spans and events.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -22,7 +19,7 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 /// The name of a thread in `block_on` that it is after besides the fallback thread.
 const VICTIM: &str = "victim";
 
-/// Whether it calls `block_on` at each event.
+/// `true` while it calls `block_on` at each event.
 static CALLS_BLOCK_ON: AtomicBool = AtomicBool::new(false);
 
 struct Panics;
@@ -65,7 +62,7 @@ impl Subscriber for Panics {
 
 /// One test, since there is one subscriber in the process.
 #[test]
-fn a_subscriber_that_panics_or_calls_block_on_ends_no_thread_and_loses_nobodys_wake() {
+fn hostile_subscriber_ends_no_thread() {
     let _watchdog = watchdog();
     tracing::subscriber::set_global_default(Panics).unwrap();
     the_fallback_survives_it();
@@ -80,9 +77,9 @@ fn the_fallback_survives_it() {
             (0..10).map(|_| armed(&wakes.waker(), || Timer::after(10 * MS))).collect();
         PANICS.store(panics, Ordering::SeqCst);
         wakes.wait_for(timers.len());
-        // Another one, should those have gone off before it could panic.
+        // Another one, should those have fired before it could panic.
         future::block_on(Timer::after(2 * MS));
-        // And shards with a thread: no seat is taken for good.
+        // And shards with a thread: no seat is held for good.
         block_on(Timer::after(2 * MS));
         it_has_panicked(panics);
     }
@@ -95,8 +92,8 @@ fn it_has_panicked(panics: usize) {
     assert!(left < panics, "all {panics} panics are left");
 }
 
-/// Timers of other tasks, on the shard of a thread whose wakes the subscriber is told of. The
-/// thread ends after that, and with it whatever it had collected.
+/// Timers of other tasks, on the shard of a thread whose wakes the subscriber traces. The thread
+/// ends after that, and with it its batch.
 fn a_thread_in_block_on_survives_it() {
     for panics in [1, 2, 1_000_000] {
         let wakes = Wakes::new();
@@ -116,8 +113,8 @@ fn a_thread_in_block_on_survives_it() {
     }
 }
 
-/// Threads that stay, so that shards are added, which the subscriber is told of while a thread
-/// gets its home.
+/// Threads that stay, so that shards are added, which the subscriber traces while a thread is
+/// assigned to its home shard.
 fn the_first_call_of_a_thread_survives_it() {
     CALLS_BLOCK_ON.store(true, Ordering::SeqCst);
     let calls: Vec<_> = (0..4).map(|_| thread::spawn(|| block_on(Timer::after(20 * MS)))).collect();
@@ -126,5 +123,5 @@ fn the_first_call_of_a_thread_survives_it() {
     }
     CALLS_BLOCK_ON.store(false, Ordering::SeqCst);
     let left = || diagnostics::shards().iter().map(|shard| shard.threads).sum::<usize>();
-    eventually("all homes but this thread's are given up", || left() <= 1);
+    eventually("all threads but this one are released", || left() <= 1);
 }

@@ -7,8 +7,8 @@ mod common;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::net::{Shutdown, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll};
@@ -16,31 +16,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, process, watchdog};
+use common::{
+    MS, Wakes, both_ways, in_time, poll_with, process,
+    sockets::{Borrowed, LOOPBACK, fill, tcp_pair},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
-const MS: Duration = Duration::from_millis(1);
-
-/// A descriptor that somebody else owns, or owned.
-#[derive(Clone, Copy, Debug)]
-struct Borrowed(RawFd);
-
-impl AsFd for Borrowed {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: not kept, which is what the tests are about; nothing is done to it but what
-        // each of them says.
-        unsafe { BorrowedFd::borrow_raw(self.0) }
-    }
-}
-
-fn tcp_pair() -> (Async<TcpStream>, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (Async::new(listener.accept().unwrap().0).unwrap(), peer)
-}
-
+/// A descriptor is closed behind the library's back: a wait that begins then is an error, one that
+/// had begun can be dropped, and no other timer or source is harmed.
 #[test]
-fn a_descriptor_closed_behind_our_back_ends_in_an_error_and_harms_nobody() {
+fn closed_descriptor_is_an_error() {
     let _watchdog = watchdog();
     // Many times, each with numbers that others get at once.
     for round in 0..50 {
@@ -54,7 +40,7 @@ fn a_descriptor_closed_behind_our_back_ends_in_an_error_and_harms_nobody() {
         assert!(poll_with(&wakes.waker(), &mut before).is_pending());
         drop(high);
         drop(peer);
-        // A wait that begins now is told.
+        // A wait that begins now is an error.
         let mut after = source.writable();
         let polled = poll_with(&wakes.waker(), &mut after);
         assert!(matches!(polled, Poll::Ready(Err(_))), "{polled:?}");
@@ -74,7 +60,7 @@ fn a_descriptor_closed_behind_our_back_ends_in_an_error_and_harms_nobody() {
 }
 
 #[test]
-fn a_hang_up_or_an_error_wakes_both_directions() {
+fn hang_up_or_error_wakes_both_directions() {
     let _watchdog = watchdog();
     both_ways(|| async {
         // Closed by the peer: the end of the stream for readers, an error for writers.
@@ -142,7 +128,7 @@ fn lone_hang_up_or_error_wakes_pipe() {
 
         let [reader, writer] = pipe();
         let writer = Async::new_nonblocking(writer).unwrap();
-        while rustix::io::write(&writer, &[0; 4096]).is_ok() {}
+        fill(&writer);
         let close = async {
             Timer::after(5 * MS).await;
             drop(reader);
@@ -153,7 +139,7 @@ fn lone_hang_up_or_error_wakes_pipe() {
 }
 
 #[test]
-fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
+fn half_closed_socket_stays_readable_and_writable() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
@@ -162,7 +148,7 @@ fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
         let mut heard = Vec::new();
         in_time("the end", ours.read_to_end(&mut heard)).await.unwrap();
         assert_eq!(heard, b"all of it");
-        // The end stays to be seen, by whoever waits for it.
+        // Each wait for the end finds it.
         for _ in 0..3 {
             in_time("readable", ours.readable()).await.unwrap();
             assert_eq!(in_time("the end again", ours.read(&mut [0])).await.unwrap(), 0);
@@ -181,12 +167,14 @@ fn a_half_closed_socket_is_readable_to_the_end_and_writable_on() {
     });
 }
 
+/// A refused datagram leaves an error on the socket, which wakes the receiver and is taken by it.
+/// The socket goes on.
 #[test]
-fn an_error_that_waits_on_a_socket_is_told_once_and_the_socket_goes_on() {
+fn pending_socket_error_is_reported_once() {
     let _watchdog = watchdog();
     both_ways(|| async {
-        let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+        let nobody = UdpSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
+        let socket = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
         socket.get_ref().connect(nobody).unwrap();
         let receive = async {
             let error = socket.recv(&mut [0]).await.unwrap_err();
@@ -199,15 +187,16 @@ fn an_error_that_waits_on_a_socket_is_told_once_and_the_socket_goes_on() {
         in_time("the refusal", future::zip(receive, send)).await;
         // A wait after it is for something new.
         assert!(future::poll_once(socket.recv(&mut [0])).await.is_none());
-        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind(LOOPBACK).unwrap();
         socket.get_ref().connect(peer.local_addr().unwrap()).unwrap();
         peer.send_to(b"here", socket.get_ref().local_addr().unwrap()).unwrap();
         assert_eq!(in_time("a packet", socket.recv(&mut [0; 8])).await.unwrap(), 4);
     });
 }
 
+/// Another descriptor of the socket has read the data when the woken task looks.
 #[test]
-fn an_event_that_somebody_else_has_used_up_is_waited_for_again() {
+fn stolen_event_is_waited_for_again() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, peer) = UnixStream::pair().unwrap();
@@ -232,16 +221,25 @@ fn an_event_that_somebody_else_has_used_up_is_waited_for_again() {
     });
 }
 
+/// Where a thread registers a source: on its home shard, or on the first one.
+#[derive(Clone, Copy)]
+enum Caller {
+    InBlockOn,
+    Outside,
+}
+
+/// Two threads register one descriptor at the same moment, on two shards, whose pollers would both
+/// accept it.
 #[test]
-fn of_two_threads_that_register_a_source_one_is_refused() {
+fn one_of_two_concurrent_registrations_is_refused() {
     let _watchdog = watchdog();
     const ROUNDS: usize = 300;
-    // This thread's home is the first shard, so that the other's is not.
+    // This thread's home shard is the first one, so that the other's is not.
     block_on(async {});
     let barrier = Arc::new(Barrier::new(3));
     let numbers = Arc::new(std::sync::Mutex::new(-1));
     // Each in its own `block_on`, so on its own shard, and one in none.
-    let register = |inside: bool| {
+    let register = |caller: Caller| {
         let (barrier, numbers) = (barrier.clone(), numbers.clone());
         thread::spawn(move || {
             let mut had = Vec::new();
@@ -249,14 +247,19 @@ fn of_two_threads_that_register_a_source_one_is_refused() {
                 barrier.wait();
                 let fd = Borrowed(*numbers.lock().unwrap());
                 let make = || Async::new_nonblocking(fd);
-                let made: io::Result<Async<Borrowed>> =
-                    if inside { block_on(async { make() }) } else { make() };
+                let made: io::Result<Async<Borrowed>> = match caller {
+                    Caller::InBlockOn => block_on(async { make() }),
+                    Caller::Outside => make(),
+                };
                 barrier.wait();
                 had.push(made.as_ref().map_err(io::Error::kind).map(drop));
                 if let Ok(source) = &made {
-                    // It is registered with one shard, and told of events there.
+                    // It is registered with one shard, and woken for events there.
                     let wait = source.writable();
-                    if inside { block_on(wait).unwrap() } else { future::block_on(wait).unwrap() }
+                    match caller {
+                        Caller::InBlockOn => block_on(wait).unwrap(),
+                        Caller::Outside => future::block_on(wait).unwrap(),
+                    }
                 }
                 drop(made);
                 barrier.wait();
@@ -264,7 +267,7 @@ fn of_two_threads_that_register_a_source_one_is_refused() {
             had
         })
     };
-    let threads = [register(true), register(false)];
+    let threads = [register(Caller::InBlockOn), register(Caller::Outside)];
     for _ in 0..ROUNDS {
         let (ours, _peer) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -291,9 +294,11 @@ fn descriptors_of_kind(kind: &str) -> Vec<RawFd> {
     of_kind.collect()
 }
 
+/// All pollers fail for a while: timers go on, registering is an error, and sources go on when the
+/// pollers work again.
 #[test]
-fn a_poller_that_fails_stops_no_timers_and_is_tried_again() {
-    process::alone("a_poller_that_fails_stops_no_timers_and_is_tried_again", || {
+fn failing_poller_stops_no_timers() {
+    process::alone(|| {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let mut ours = Async::new(ours).unwrap();
         block_on(Timer::after(MS));
@@ -317,14 +322,14 @@ fn a_poller_that_fails_stops_no_timers_and_is_tried_again() {
             .map(|&number| Borrowed(number).as_fd().try_clone_to_owned().unwrap())
             .collect();
         pollers.iter().for_each(|&number| replace(number, &null));
-        // Whoever sleeps in one sleeps on until told.
+        // A thread that is parked in one stays so until it is unparked.
         let start = Instant::now();
         for _ in 0..5 {
             block_on(Timer::after(5 * MS));
             future::block_on(Timer::after(5 * MS));
         }
         assert!(start.elapsed() >= 50 * MS);
-        // What has to register is told.
+        // What has to register gets an error.
         let (others, _peer) = UnixStream::pair().unwrap();
         assert!(Async::new(others).is_err());
         let cx = &mut Context::from_waker(std::task::Waker::noop());

@@ -11,19 +11,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{Wakes, armed, poll_with, process, watchdog};
+use common::{MS, Wakes, armed, poll_with, process, watchdog};
 use futures_lite::{StreamExt, future};
 use rustix::process::{Pid, Signal, kill_process};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// For how long the process is stopped.
 const STOPPED: Duration = Duration::from_millis(300);
 
-const NAME: &str = "overdue_timers_fire_once_on_resumption_and_intervals_keep_their_grid";
+const NAME: &str = "resumed_process_fires_overdue_timers_once";
 
+/// A process is stopped twice for 300 ms: each overdue timer fires once, and intervals yield each
+/// tick of their grid.
 #[test]
-fn overdue_timers_fire_once_on_resumption_and_intervals_keep_their_grid() {
+fn resumed_process_fires_overdue_timers_once() {
     let _watchdog = watchdog();
     if process::is(NAME) {
         return is_stopped();

@@ -4,38 +4,27 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
-use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use async_wheel::Timer;
-use common::{eventually, poll_with, watchdog};
+use common::{MS, Wakes, eventually, poll_with, watchdog};
 
 /// Two deadlines closer than this may come in either order.
 const SLOT: Duration = Duration::from_nanos(1 << 16);
-
-struct Recorder {
-    due: Instant,
-    log: Arc<Mutex<Vec<Instant>>>,
-}
-
-impl Wake for Recorder {
-    fn wake(self: Arc<Self>) {
-        self.log.lock().unwrap().push(self.due);
-    }
-}
 
 #[test]
 fn a_later_deadline_never_overtakes_an_earlier_one() {
     let _watchdog = watchdog();
     let log = Arc::new(Mutex::new(Vec::new()));
-    let start = Instant::now() + Duration::from_millis(30);
+    let start = Instant::now() + 30 * MS;
     // A stride that visits all of them in no order; distances from within a slot to far apart.
     let mut timers = Vec::new();
     for index in (0..2_000u64).map(|index| index * 771 % 2_000) {
         let due = start + Duration::from_nanos(index * 7_001 + index / 200 * 5_000_000);
-        let recorder = Arc::new(Recorder { due, log: log.clone() });
+        let log = log.clone();
+        let record = Wakes::calling(move || log.lock().unwrap().push(due));
         let mut timer = Timer::at(due);
-        if poll_with(&Waker::from(recorder), &mut timer).is_pending() {
+        if poll_with(&record.waker(), &mut timer).is_pending() {
             timers.push(timer);
         }
     }

@@ -7,11 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Timer, block_on};
-use common::{Wakes, both_ways, in_time, poll_with, watchdog};
+use common::{HOUR, MS, Wakes, both_ways, in_time, poll_with, watchdog};
 use futures_lite::{FutureExt, StreamExt, future};
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Makes a timer of a duration.
 type Way = fn(Duration) -> Timer;
@@ -57,8 +54,10 @@ const ENDLESS: [(&str, Way); 6] = [
     }),
 ];
 
+/// Every way to set a timer, with durations around the width of a slot: none fires early or yields
+/// another deadline.
 #[test]
-fn no_way_to_set_a_timer_lets_it_fire_early_or_yield_another_deadline() {
+fn timers_are_never_early() {
     let _watchdog = watchdog();
     let durations = [
         Duration::ZERO,
@@ -86,8 +85,9 @@ fn no_way_to_set_a_timer_lets_it_fire_early_or_yield_another_deadline() {
     });
 }
 
+/// An armed timer is postponed, or set to an earlier deadline.
 #[test]
-fn a_registered_timer_is_not_early_either_when_it_is_set_again() {
+fn armed_timer_set_again_is_not_early() {
     let _watchdog = watchdog();
     both_ways(|| async {
         for (first, second) in [(2, 5), (5, 2), (3, 3), (1, 20), (3_600_000, 4)] {
@@ -102,8 +102,9 @@ fn a_registered_timer_is_not_early_either_when_it_is_set_again() {
     });
 }
 
+/// Durations that the clock cannot count to, in every constructor and setter.
 #[test]
-fn an_endless_duration_means_never_and_overflows_nowhere() {
+fn endless_duration_means_never() {
     let _watchdog = watchdog();
     for endless in [Duration::MAX, Duration::from_secs(u64::MAX)] {
         for (way, make) in ENDLESS {
@@ -120,7 +121,7 @@ fn an_endless_duration_means_never_and_overflows_nowhere() {
 }
 
 #[test]
-fn an_endless_period_lets_the_first_tick_through_and_no_other() {
+fn endless_period_yields_one_tick() {
     let _watchdog = watchdog();
     let start = Instant::now();
     let ways = [
@@ -135,8 +136,10 @@ fn an_endless_period_lets_the_first_tick_through_and_no_other() {
     }
 }
 
+/// Deadlines in seconds to millions of centuries, one by one: none wakes its task, and a near timer
+/// fires beside them.
 #[test]
-fn a_far_deadline_neither_wakes_nor_hides_a_near_one() {
+fn far_deadline_does_not_hide_near_ones() {
     let _watchdog = watchdog();
     let now = Instant::now();
     let powers = (32..64).map(|power| Duration::from_nanos(1 << power));
@@ -157,11 +160,11 @@ fn a_far_deadline_neither_wakes_nor_hides_a_near_one() {
         both_ways(|| in_time("a near timer", Timer::after(MS)));
     }
     assert!(far.len() >= 96, "{} far timers", far.len());
-    assert_eq!(wakes.count(), 0, "a timer went off that is hours away");
+    assert_eq!(wakes.count(), 0, "a timer fired that is hours away");
 }
 
 #[test]
-fn a_deadline_in_the_past_is_due_at_the_first_poll_and_yields_itself() {
+fn past_deadline_is_due_at_first_poll() {
     let _watchdog = watchdog();
     let now = Instant::now();
     let past = [Duration::ZERO, Duration::from_nanos(1), MS, Duration::from_secs(2)];
@@ -181,7 +184,7 @@ fn a_deadline_in_the_past_is_due_at_the_first_poll_and_yields_itself() {
 }
 
 #[test]
-fn will_fire_tells_the_truth_at_each_turn_of_a_timers_life() {
+fn will_fire_follows_the_timers_state() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     let now = Instant::now();
@@ -207,7 +210,7 @@ fn will_fire_tells_the_truth_at_each_turn_of_a_timers_life() {
 }
 
 #[test]
-fn a_timer_that_has_fired_stays_silent_until_it_is_set_again() {
+fn fired_timer_stays_pending_until_set() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let mut timer = Timer::after(MS);
@@ -228,8 +231,10 @@ fn a_timer_that_has_fired_stays_silent_until_it_is_set_again() {
     });
 }
 
+/// The first tick comes after one period, and the others a period after one another, however late
+/// they are taken.
 #[test]
-fn the_first_tick_comes_after_one_period_and_the_others_keep_the_grid() {
+fn ticks_keep_the_grid_from_the_first() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let period = Duration::from_micros(1_500);
@@ -253,7 +258,7 @@ fn the_first_tick_comes_after_one_period_and_the_others_keep_the_grid() {
 }
 
 #[test]
-fn missed_ticks_come_in_a_burst_and_keep_the_grid() {
+fn missed_ticks_burst_on_the_grid() {
     let _watchdog = watchdog();
     let waker = Wakes::new().waker();
     let period = 2 * MS;
@@ -294,8 +299,10 @@ fn moving_a_tick_keeps_the_period() {
     });
 }
 
+/// A timer that was set to one deadline and then to an interval, or the other way round, keeps
+/// neither deadline nor period of before.
 #[test]
-fn from_once_to_an_interval_and_back_nothing_of_the_former_is_left() {
+fn changing_between_once_and_interval_leaves_nothing() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let mut timer = Timer::after(MS);
@@ -316,8 +323,10 @@ fn from_once_to_an_interval_and_back_nothing_of_the_former_is_left() {
     });
 }
 
+/// A task takes the ticks of an interval with a period of zero, or of a nanosecond, and yields
+/// after each.
 #[test]
-fn an_interval_of_nothing_starves_neither_other_timers_nor_its_own_stream() {
+fn zero_period_starves_no_other_timer() {
     let _watchdog = watchdog();
     for period in [Duration::ZERO, Duration::from_nanos(1)] {
         let ticks = async {
@@ -340,7 +349,7 @@ fn an_interval_of_nothing_starves_neither_other_timers_nor_its_own_stream() {
 }
 
 #[test]
-fn a_stream_of_one_deadline_yields_once_and_then_waits() {
+fn stream_of_one_deadline_never_ends() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let due = Instant::now() + MS;

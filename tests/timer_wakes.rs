@@ -1,22 +1,17 @@
-//! Whom a timer wakes, and when: setters re-arm with the waker that polled last, wherever the
-//! timer has moved, and a timer that is gone wakes nobody.
+//! Which task a timer wakes, and when: setters arm it with the waker that polled last, wherever it
+//! has moved, and a timer that was dropped wakes none.
 
 mod common;
 
-use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Wake, Waker};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Timer, block_on};
-use common::{Wakes, armed, both_ways, eventually, in_time, poll_with, watchdog};
+use common::{
+    A_WHILE, HOUR, MS, Wakes, armed, both_ways, eventually, in_time, poll_with, watchdog,
+};
 use futures_lite::future;
-
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// Long enough for a timer that is due in a few milliseconds to show itself.
-const A_WHILE: Duration = Duration::from_millis(40);
 
 /// Sets a timer to a duration from now.
 type Setter = fn(&mut Timer, Duration);
@@ -35,10 +30,11 @@ const SETTERS: [(&str, Setter); 5] = [
     }),
 ];
 
+/// Deadlines on different levels of the wheel: a cascade wakes nobody.
 #[test]
-fn one_deadline_wakes_once_and_finds_the_timer_ready() {
+fn deadline_wakes_once_and_never_early() {
     let _watchdog = watchdog();
-    // Distances that wait on different levels of the wheel: none may wake just to move down.
+    // Distances that wait on different levels of the wheel: none may wake just to cascade.
     for distance in [1, 3, 5, 30, 270] {
         let wakes = Wakes::new();
         let mut timer = armed(&wakes.waker(), || Timer::after(distance * MS));
@@ -48,8 +44,9 @@ fn one_deadline_wakes_once_and_finds_the_timer_ready() {
     }
 }
 
+/// A setter arms the new deadline without a poll, with the waker that polled last and no other.
 #[test]
-fn a_setter_without_a_poll_wakes_the_task_that_polled_last() {
+fn setter_wakes_the_task_that_polled_last() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
         for first in [HOUR, 500 * MS] {
@@ -64,8 +61,9 @@ fn a_setter_without_a_poll_wakes_the_task_that_polled_last() {
     }
 }
 
+/// The timer has woken its task and was not polled since, as that of a connection that was busy.
 #[test]
-fn a_deadline_set_after_the_last_one_passed_unpolled_wakes_again() {
+fn deadline_set_after_unpolled_wake_wakes_again() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
         let wakes = Wakes::new();
@@ -81,7 +79,7 @@ fn a_deadline_set_after_the_last_one_passed_unpolled_wakes_again() {
 }
 
 #[test]
-fn a_deadline_pushed_out_again_and_again_does_not_wake_before_the_last() {
+fn postponed_deadline_wakes_only_at_the_last() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
         let wakes = Wakes::new();
@@ -98,7 +96,7 @@ fn a_deadline_pushed_out_again_and_again_does_not_wake_before_the_last() {
 }
 
 #[test]
-fn a_cleared_timer_wakes_nobody_and_one_set_again_wakes_the_last() {
+fn cleared_timer_wakes_only_when_set_again() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let mut timers: Vec<_> = SETTERS
@@ -118,7 +116,7 @@ fn a_cleared_timer_wakes_nobody_and_one_set_again_wakes_the_last() {
 }
 
 #[test]
-fn a_deadline_set_in_the_past_wakes_the_task_that_waits() {
+fn setting_a_past_deadline_wakes_the_task() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
@@ -133,18 +131,18 @@ fn a_deadline_set_in_the_past_wakes_the_task_that_waits() {
 }
 
 #[test]
-fn a_tick_that_was_taken_wakes_for_the_next_one_without_another_poll() {
+fn next_tick_wakes_without_another_poll() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let mut ticks = Timer::interval_at(Instant::now(), 5 * MS);
-    // Ready at once: the task goes off to work and does not poll again.
+    // Ready at once: the task works and does not poll again.
     assert!(poll_with(&wakes.waker(), &mut ticks).is_ready());
     wakes.wait_for(1);
     assert!(poll_with(&wakes.waker(), &mut ticks).is_ready(), "woken before the tick");
 }
 
 #[test]
-fn a_timer_that_moved_to_another_task_wakes_that_one() {
+fn timer_wakes_the_task_it_moved_to() {
     let _watchdog = watchdog();
     let (former, latter) = (Wakes::new(), Wakes::new());
     let start = Instant::now();
@@ -157,7 +155,7 @@ fn a_timer_that_moved_to_another_task_wakes_that_one() {
 }
 
 #[test]
-fn a_timer_that_moved_to_another_thread_is_heard_there() {
+fn timer_fires_on_the_thread_it_moved_to() {
     let _watchdog = watchdog();
     let (send, receive) = mpsc::channel();
     let other = thread::spawn(move || {
@@ -188,7 +186,7 @@ fn a_timer_that_moved_to_another_thread_is_heard_there() {
 }
 
 #[test]
-fn a_timer_dropped_while_registered_wakes_nobody_and_lets_go_of_its_waker() {
+fn dropped_timer_wakes_nobody_and_drops_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     for make in [Timer::after, Timer::interval] {
@@ -204,7 +202,7 @@ fn a_timer_dropped_while_registered_wakes_nobody_and_lets_go_of_its_waker() {
 }
 
 #[test]
-fn a_timer_that_has_fired_lets_go_of_its_waker() {
+fn fired_timer_drops_its_waker() {
     let _watchdog = watchdog();
     let wakes = Wakes::new();
     let mut timer = armed(&wakes.waker(), || Timer::after(MS));
@@ -216,7 +214,7 @@ fn a_timer_that_has_fired_lets_go_of_its_waker() {
 #[test]
 fn many_timers_of_one_deadline_all_wake() {
     let _watchdog = watchdog();
-    // More than one round hands out.
+    // More than one round fires.
     const MANY: usize = 5_000;
     let due = Instant::now() + 50 * MS;
     let wakes: Vec<_> = (0..MANY).map(|_| Wakes::new()).collect();
@@ -238,7 +236,7 @@ fn many_timers_of_one_deadline_all_wake() {
 }
 
 #[test]
-fn deadlines_set_by_many_threads_at_once_lose_no_wake() {
+fn many_threads_setting_deadlines_lose_no_wake() {
     let _watchdog = watchdog();
     let threads = [0, 50, 100, 150].map(|micros| {
         thread::spawn(move || {
@@ -256,24 +254,15 @@ fn deadlines_set_by_many_threads_at_once_lose_no_wake() {
     }
 }
 
-/// Remembers when it was woken last.
-#[derive(Default)]
-struct LastWake(Mutex<Option<Instant>>);
-
-impl Wake for LastWake {
-    fn wake(self: Arc<Self>) {
-        *self.0.lock().unwrap() = Some(Instant::now());
-    }
-}
-
+/// The setter comes at the moment at which the reactor has taken the waker for the old deadline.
 #[test]
-fn a_setter_that_meets_the_expiry_of_the_old_deadline_still_wakes_for_the_new() {
+fn setter_during_expiry_wakes_for_new_deadline() {
     let _watchdog = watchdog();
     for round in 0..300 {
-        let last = Arc::new(LastWake::default());
+        let last = Wakes::new();
         let start = Instant::now();
         let mut timer = Timer::at(start + MS);
-        let _ = poll_with(&Waker::from(last.clone()), &mut timer);
+        let _ = poll_with(&last.waker(), &mut timer);
         // Sweeps over the moment at which the reactor has the waker in its hands.
         while start.elapsed() < Duration::from_micros(900 + round) {
             std::hint::spin_loop();
@@ -281,13 +270,14 @@ fn a_setter_that_meets_the_expiry_of_the_old_deadline_still_wakes_for_the_new() 
         if timer.will_fire() {
             let due = Instant::now() + MS;
             timer.set_at(due);
-            eventually("a wake for the new deadline", || *last.0.lock().unwrap() >= Some(due));
+            eventually("a wake for the new deadline", || last.last() >= Some(due));
         }
     }
 }
 
+/// A timer is awaited in this crate's `block_on` and in another one by turns.
 #[test]
-fn a_timer_used_from_both_kinds_of_block_on_in_turn_is_heard_in_each() {
+fn timer_fires_in_either_block_on() {
     let _watchdog = watchdog();
     let mut timer = Timer::after(HOUR);
     for _ in 0..10 {

@@ -5,48 +5,38 @@
 
 mod common;
 
-use std::fs;
 use std::net::UdpSocket;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, Timer, block_on};
-use common::watchdog;
+use common::{MS, in_time, sockets::LOOPBACK, threads::sleeps_of_others, watchdog};
 use futures_lite::future;
 
-/// How often all threads but this one and the given one have gone to sleep so far.
-fn sleeps_of_others() -> usize {
-    let own = fs::read_link("/proc/thread-self").unwrap();
-    let own = own.file_name().unwrap().to_owned();
-    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap());
-    let others = tasks.filter(|task| task.file_name() != own);
-    let sleeps = others.map(|task| {
-        let status = fs::read_to_string(task.path().join("status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
-        line.split_whitespace().last().unwrap().parse::<usize>().unwrap()
-    });
-    sleeps.sum()
+fn sleeps() -> u64 {
+    sleeps_of_others().values().sum()
 }
 
-/// Sends packets one by one and counts who gets up for them.
-fn sleeps_for_packets(source: &UdpSocket) -> usize {
+/// Sends packets one by one; returns how often threads have gone to sleep after one.
+fn sleeps_for_packets(source: &UdpSocket) -> u64 {
     const PACKETS: usize = 150;
-    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sender = UdpSocket::bind(LOOPBACK).unwrap();
     let address = source.local_addr().unwrap();
-    let before = sleeps_of_others();
+    let before = sleeps();
     for _ in 0..PACKETS {
         sender.send_to(b"unwanted", address).unwrap();
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(MS);
     }
-    sleeps_of_others() - before
+    sleeps() - before
 }
 
+/// A task waited once and has lost interest; packets come on. On the fallback thread's shard, and
+/// on that of a thread in `block_on`.
 #[test]
-fn a_source_that_nobody_reads_does_not_wake_a_thread_for_each_packet() {
+fn unread_source_does_not_wake_per_packet() {
     let _watchdog = watchdog();
     // A task waited once, and has lost interest. On the fallback's shard:
-    let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let source = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     let _ = future::block_on(future::poll_once(source.recv(&mut [0])));
     let sleeps = sleeps_for_packets(source.get_ref());
     assert!(sleeps < 50, "{sleeps} wake-ups of the fallback");
@@ -55,7 +45,7 @@ fn a_source_that_nobody_reads_does_not_wake_a_thread_for_each_packet() {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         block_on(async {
-            let source = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+            let source = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
             let _ = future::poll_once(source.recv(&mut [0])).await;
             send.send(source).unwrap();
             Timer::never().await;
@@ -65,7 +55,7 @@ fn a_source_that_nobody_reads_does_not_wake_a_thread_for_each_packet() {
     let sleeps = sleeps_for_packets(source.get_ref());
     assert!(sleeps < 50, "{sleeps} wake-ups of a thread in block_on");
 
-    // Who takes an interest again is told of what is there.
-    block_on(common::in_time("a packet", source.readable())).unwrap();
+    // A wait that begins now finds what is there.
+    block_on(in_time("a packet", source.readable())).unwrap();
     assert_eq!(source.get_ref().recv(&mut [0; 16]).unwrap(), 8);
 }

@@ -40,10 +40,10 @@ fn edges() -> Vec<u64> {
     edges
 }
 
+/// A wheel whose top level wraps around takes the far timer's slot for one that comes before the
+/// near ones. So: elapsed time in the last slots of each level, deadlines beyond.
 #[test]
-fn a_far_timer_does_not_hide_near_ones_after_the_top_level_has_turned() {
-    // A wheel whose top level wraps around takes the far timer's slot for one that comes
-    // before the near ones. So: position in the last slots of each level, deadlines beyond.
+fn far_entry_does_not_hide_near_ones() {
     for level in 0..8 {
         let turn = SLOT << (LEVEL_BITS * level);
         let mut wheel = Wheel::new();
@@ -63,9 +63,9 @@ fn a_far_timer_does_not_hide_near_ones_after_the_top_level_has_turned() {
     }
 }
 
+/// 2^36 ms after the start in one wheel; here every power of two, and decades of uptime.
 #[test]
-fn no_index_leaves_its_range_when_the_clock_crosses_a_level_boundary() {
-    // 2^36 ms after the start in one wheel; here every power of two, and decades of uptime.
+fn crossing_a_level_boundary_keeps_indices_valid() {
     let decades = 40 * 365 * 24 * 3600 * 1_000 * MILLISECOND;
     let crossings = edges().into_iter().chain([MILLISECOND << 36, decades]);
     for boundary in crossings {
@@ -94,10 +94,11 @@ fn no_index_leaves_its_range_when_the_clock_crosses_a_level_boundary() {
     }
 }
 
+/// Deadlines on the edges of slots and levels, and a nanosecond beside them.
 #[test]
-fn a_deadline_on_a_boundary_and_one_beside_it_come_at_their_times() {
+fn deadlines_around_a_boundary_expire_on_time() {
     let edges = edges();
-    // From positions on, before and behind an edge as well.
+    // From elapsed times on, before and behind an edge as well.
     for &start in edges.iter().step_by(7) {
         let later: Vec<u64> = edges.iter().copied().filter(|&edge| edge >= start).collect();
         let mut wheel = Wheel::new();
@@ -118,8 +119,9 @@ fn a_deadline_on_a_boundary_and_one_beside_it_come_at_their_times() {
     }
 }
 
+/// The budget has ended an expiry in the middle of what is due.
 #[test]
-fn an_entry_that_is_due_but_not_yet_handed_out_can_be_removed() {
+fn due_entry_can_be_removed_before_expiring() {
     for deadline in [10, SLOT, 70 * SLOT, 5_000 * SLOT] {
         let mut wheel = Wheel::new();
         let keys: Vec<Key> = (0..10).map(|number| wheel.insert(deadline, number)).collect();
@@ -131,7 +133,7 @@ fn an_entry_that_is_due_but_not_yet_handed_out_can_be_removed() {
             assert!(wheel.remove(key).is_some());
             removed += 1;
         }
-        // Those handed out are gone, and their keys do not reach what took their places.
+        // Those that have expired are gone, and their keys do not reach what took their place.
         let fresh = wheel.insert(deadline + 1, 99);
         for &key in &out {
             assert_eq!(wheel.remove(key), None);
@@ -142,10 +144,10 @@ fn an_entry_that_is_due_but_not_yet_handed_out_can_be_removed() {
     }
 }
 
+/// The coarse one was far when it came and still sits on a high level; the fine one came late, so
+/// that it sits on a low one. The low level is not to be believed first.
 #[test]
-fn a_later_fine_timer_does_not_hide_an_earlier_coarse_one() {
-    // The coarse one was far when it came and still sits on a high level; the fine one came
-    // late, so that it sits on a low one. The low level is not to be believed first.
+fn fine_entry_does_not_hide_earlier_coarse_one() {
     for exponent in 17..63 {
         let coarse = (1_u64 << exponent) + 5;
         let mut wheel = Wheel::new();
@@ -159,10 +161,10 @@ fn a_later_fine_timer_does_not_hide_an_earlier_coarse_one() {
     }
 }
 
+/// Stale minima, overdue entries, entries moved away: after one expiry at a time nothing may be
+/// said to be next at or before it.
 #[test]
-fn a_next_deadline_in_the_past_does_not_make_the_caller_spin() {
-    // Stale minima, overdue entries, entries moved away: after one expiry at a time nothing
-    // may be said to be next at or before it.
+fn next_deadline_is_never_in_the_past() {
     let mut wheel = Wheel::new();
     let now = 1_000 * SLOT + 17;
     assert_eq!(due(&mut wheel, now), []);
@@ -189,7 +191,7 @@ fn a_next_deadline_in_the_past_does_not_make_the_caller_spin() {
 }
 
 #[test]
-fn a_wake_up_is_never_only_for_moving_entries() {
+fn no_wake_up_is_only_for_cascading() {
     let mut wheel = Wheel::new();
     let mut expected = Vec::new();
     for step in 0..400_u64 {
@@ -201,8 +203,9 @@ fn a_wake_up_is_never_only_for_moving_entries() {
     assert_eq!(run_by_next_deadline(&mut wheel), expected);
 }
 
+/// Entries are inserted and expired at one and the same time, again and again.
 #[test]
-fn a_clock_that_stands_still_is_no_trouble() {
+fn clock_standing_still_expires_the_due_once() {
     let mut wheel = Wheel::new();
     for round in 0..1_000_u64 {
         let past = wheel.insert(5, round);
@@ -217,15 +220,16 @@ fn a_clock_that_stands_still_is_no_trouble() {
     assert_eq!(due(&mut wheel, 8).len(), 1_000);
 }
 
+/// Nothing is early by the new time, and nothing that comes due by it is lost.
 #[test]
-fn a_clock_that_steps_back_neither_fires_early_nor_loses_anything() {
+fn clock_stepping_back_loses_nothing() {
     for back in [3, SLOT, 64 * SLOT, 70_000 * SLOT] {
         let mut wheel = Wheel::new();
         let high = 1_000_000 * SLOT + 3;
         wheel.insert(high, "first");
         assert_eq!(due(&mut wheel, high), [high]);
         let low = high - back;
-        // Between the stepped-back clock and the position, at both, and after both.
+        // Between the stepped-back clock and the elapsed time, at both, and after both.
         let deadlines = [low - 1, low, low + 1, high - 1, high, high + 1, high + SLOT];
         for &deadline in &deadlines {
             wheel.insert(deadline, "second");
@@ -233,7 +237,7 @@ fn a_clock_that_steps_back_neither_fires_early_nor_loses_anything() {
         let mut came = due(&mut wheel, low);
         came.sort_unstable();
         assert_eq!(came, [low - 1, low]);
-        assert_eq!(wheel.elapsed(), high, "the position stays");
+        assert_eq!(wheel.elapsed(), high, "the elapsed time stays");
         for deadline in [low + 1, high - 1, high, high + 1, high + SLOT] {
             assert!(wheel.next_deadline().is_none_or(|next| next <= deadline));
             let _ = due(&mut wheel, deadline);
@@ -243,9 +247,9 @@ fn a_clock_that_steps_back_neither_fires_early_nor_loses_anything() {
     }
 }
 
+/// Of a high level, so that all of it must cascade; with equal deadlines, and not.
 #[test]
-fn the_whole_population_in_one_slot_comes_out_within_the_budget_of_each_call() {
-    // Of a high level, so that all of it must be moved down; with equal deadlines, and not.
+fn dense_slot_expires_within_the_budget() {
     for spread in [0, 1] {
         let base = 200_000 * SLOT;
         let mut wheel = Wheel::new();
@@ -254,7 +258,7 @@ fn the_whole_population_in_one_slot_comes_out_within_the_budget_of_each_call() {
             wheel.insert(base + number * spread, number);
         }
         assert_eq!(wheel.next_deadline(), Some(base));
-        // A small budget bounds what is moved down as well: not all for the sake of one.
+        // A small budget bounds the cascade as well: not all for the sake of one.
         let progress = wheel.expire(base + count, 1, |_, _, _| ());
         assert_eq!(progress, Progress { expired: 0, more: true });
         let mut calls = 0;
@@ -270,15 +274,15 @@ fn the_whole_population_in_one_slot_comes_out_within_the_budget_of_each_call() {
             }
         }
         assert_eq!(left, 0);
-        // Handing out takes 1,000 calls; moving down a little more.
+        // Expiring takes 1,000 calls; cascading a little more.
         assert!(calls < 1_200, "{calls} calls");
     }
 }
 
+/// 2.4 ms each at 50,000 timers in one project. Counted in time, with a limit so wide that only a
+/// scan can break it: 100,000 polls that look at a million entries take minutes.
 #[test]
-fn an_empty_poll_does_not_look_through_the_slot() {
-    // 2.4 ms each at 50,000 timers in one project. Counted in time, with a limit so wide that
-    // only a scan can break it: 100,000 polls that look at a million entries take minutes.
+fn idle_expire_does_not_scan_the_slot() {
     let mut wheel = Wheel::new();
     for number in 0..1_000_000_u64 {
         wheel.insert(SLOT * 3 + 100 + number % 1_000, number);
@@ -291,9 +295,9 @@ fn an_empty_poll_does_not_look_through_the_slot() {
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
+/// Moving later leaves the entry in its slot; it is not to go out with that slot.
 #[test]
-fn a_deadline_moved_later_does_not_come_out_before_earlier_ones() {
-    // Moving later leaves the entry in its slot; it is not to go out with that slot.
+fn postponed_entry_does_not_overtake() {
     let mut wheel = Wheel::new();
     wheel.insert(SLOT, "stays");
     let moved = wheel.insert(SLOT + 1, "moved");
@@ -303,7 +307,7 @@ fn a_deadline_moved_later_does_not_come_out_before_earlier_ones() {
 }
 
 #[test]
-fn a_deadline_moved_later_again_and_again_costs_no_memory_and_comes_once() {
+fn postponing_again_and_again_costs_no_memory() {
     let mut wheel = Wheel::new();
     wheel.insert(1_000 * SLOT, "other");
     let key = wheel.insert(1_000 * SLOT, "heartbeat");
@@ -318,7 +322,7 @@ fn a_deadline_moved_later_again_and_again_costs_no_memory_and_comes_once() {
 }
 
 #[test]
-fn a_panic_while_handing_out_loses_one_entry_at_most() {
+fn panic_while_expiring_loses_one_entry() {
     for fire in [false, true] {
         let mut wheel = Wheel::new();
         for number in 0..100_u64 {
@@ -373,7 +377,7 @@ fn a_stale_key_never_reaches_another_entry() {
 }
 
 #[test]
-fn a_wheel_can_be_sent_where_its_values_can() {
+fn wheel_is_send_if_its_values_are() {
     fn send<T: Send>(_: &T) {}
     send(&Wheel::<std::task::Waker>::new());
 }

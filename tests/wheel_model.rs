@@ -120,7 +120,7 @@ proptest! {
 
     /// A wheel that starts at time zero, or after an uptime of decades, or anywhere else.
     #[test]
-    fn does_what_a_sorted_map_does(
+    fn matches_a_sorted_map(
         start in prop_oneof![
             Just(Time { anchor: Anchor::Zero, distance: Distance::Nothing, before: false, nudge: 1 }),
             time(),
@@ -132,7 +132,7 @@ proptest! {
 
     /// Few entries in a narrow time, where everything meets everything.
     #[test]
-    fn does_what_a_sorted_map_does_in_close_quarters(
+    fn matches_a_sorted_map_in_close_quarters(
         operations in prop::collection::vec(
             prop_oneof![
                 (0..3_u8, 0..4_u8, 0..4_u8).prop_map(|(level, slots, nudge)| {

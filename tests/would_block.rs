@@ -10,10 +10,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use async_wheel::{Async, IoSafe, block_on};
-use common::{both_ways, in_time, watchdog};
+use common::{
+    MS, both_ways, in_time,
+    sockets::{LOOPBACK, fill},
+    watchdog,
+};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -55,11 +58,11 @@ fn terminal_shared_with_blocking_reader_goes_on() {
     });
     for round in 0..200 {
         begin.send(()).unwrap();
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(MS);
         let ours = &ours;
         thread::scope(|scope| {
             scope.spawn(|| {
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(MS);
                 master.write_all(b"12345").unwrap();
             });
             block_on(in_time(&format!("what the other left in round {round}"), async {
@@ -119,19 +122,13 @@ impl Read for &Misled {
 // SAFETY: neither reading nor writing touches which descriptors there are.
 unsafe impl IoSafe for Misled {}
 
-/// Fills what a stream can take.
-fn fill(stream: &UnixStream) {
-    stream.set_nonblocking(true).unwrap();
-    let mut stream = stream;
-    while stream.write(&[0; 4096]).is_ok() {}
-}
-
 #[test]
 fn would_block_of_another_descriptor_is_not_trusted() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (registered, mut peer) = UnixStream::pair().unwrap();
         let (other, _others_peer) = UnixStream::pair().unwrap();
+        other.set_nonblocking(true).unwrap();
         fill(&other);
         let misled = Misled { registered, other, misleads: false.into() };
         let mut misled = Async::new(misled).unwrap();
@@ -154,20 +151,23 @@ fn would_block_of_another_descriptor_is_not_trusted() {
 }
 
 /// A safe type that makes up the system's error.
-struct Liar(UnixStream, bool);
+struct Liar {
+    stream: UnixStream,
+    lies: bool,
+}
 
 impl AsFd for Liar {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.stream.as_fd()
     }
 }
 
 impl Read for Liar {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if std::mem::replace(&mut self.1, false) {
+        if std::mem::take(&mut self.lies) {
             return Err(rustix::io::Errno::AGAIN.into());
         }
-        self.0.read(buffer)
+        self.stream.read(buffer)
     }
 }
 
@@ -179,11 +179,11 @@ fn made_up_would_block_is_not_trusted() {
     let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
-        let mut ours = Async::new(Liar(ours, false)).unwrap();
+        let mut ours = Async::new(Liar { stream: ours, lies: false }).unwrap();
         peer.write_all(b"12").unwrap();
         in_time("readable", ours.readable()).await.unwrap();
         // SAFETY: the stream stays.
-        unsafe { ours.get_mut() }.1 = true;
+        unsafe { ours.get_mut() }.lies = true;
         assert_eq!(in_time("a read", ours.read(&mut [0; 8])).await.unwrap(), 2);
     });
 }
@@ -206,7 +206,7 @@ fn datagram_to_full_receiver_is_sent_later() {
         }
         let sender = Async::<UnixDatagram>::unbound().unwrap();
         let receives = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(50 * MS);
             for _ in 0..=strangers {
                 receiver.recv(&mut [0; 16]).unwrap();
             }
@@ -223,7 +223,7 @@ fn peek_beyond_the_data_hides_it_from_nobody() {
     use std::net::UdpSocket;
     use std::os::fd::AsRawFd;
     let _watchdog = watchdog();
-    let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0)).unwrap();
+    let socket = Async::<UdpSocket>::bind(LOOPBACK).unwrap();
     let own = socket.get_ref();
     own.connect(own.local_addr().unwrap()).unwrap();
     let offset: libc::c_int = 100;

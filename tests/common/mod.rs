@@ -1,24 +1,28 @@
-//! What the tests share: wakers that tell, waits that end, and a watchdog.
+//! What the tests share: spans of time, a waker that counts, waits that end, a watchdog, sockets.
 //!
 //! Nothing here is tight: a machine may be busy. A wait that has to end gets [`PATIENCE`]; a
 //! test that hangs is ended by its [`Watchdog`], which says which one it was.
 
-#![allow(dead_code)] // Each test binary uses a part of it.
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 pub mod process;
+pub mod sockets;
+#[cfg(target_os = "linux")]
+pub mod threads;
+mod time;
+mod wakes;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::Timer;
 
-/// How long something that has to happen may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub use self::{time::*, wakes::Wakes};
 
 /// Ends the process if it lives longer than a minute: a deadlock has no other way to fail.
 pub struct Watchdog {
@@ -39,45 +43,19 @@ pub fn watchdog() -> Watchdog {
     Watchdog { _ended: ended }
 }
 
-/// A waker's other end: counts wakes and lets a thread wait for them.
-#[derive(Default)]
-pub struct Wakes {
-    count: Mutex<usize>,
-    changed: Condvar,
+/// Waits for this test's turn among those of its binary that measure or count, which lasts until
+/// the result is dropped.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Wakes {
-    pub fn new() -> Arc<Wakes> {
-        Arc::default()
-    }
-
-    pub fn waker(self: &Arc<Self>) -> Waker {
-        Waker::from(self.clone())
-    }
-
-    pub fn count(&self) -> usize {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until there were this many wakes in all.
-    #[track_caller]
-    pub fn wait_for(&self, wakes: usize) {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(count, PATIENCE, |count| *count < wakes);
-        let (count, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        assert!(!timeout.timed_out(), "{} wakes after {PATIENCE:?}, not {wakes}", *count);
-    }
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_all();
-    }
+/// Says that this machine does not allow a test. In CI, where nobody reads what a test that passes
+/// says, that fails it.
+#[track_caller]
+pub fn not_tested(why: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "NOT TESTED: {why}");
+    println!("NOT TESTED: {why}");
 }
 
 /// Polls once with the given waker.
@@ -96,13 +74,25 @@ pub fn armed(waker: &Waker, make: impl Fn() -> Timer) -> Timer {
     }
 }
 
+/// Waits in `block_on` until a thread has received the call's waker and has woken it.
+pub fn block_on_until_woken(wakers: &mpsc::Sender<Waker>) {
+    let mut sent = false;
+    async_wheel::block_on(poll_fn(|cx| {
+        if std::mem::replace(&mut sent, true) {
+            return Poll::Ready(());
+        }
+        wakers.send(cx.waker().clone()).unwrap();
+        Poll::Pending
+    }));
+}
+
 /// Waits until the condition holds.
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(MS);
     }
 }
 
@@ -145,7 +135,7 @@ impl Late {
     }
 
     async fn told(&self) {
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             *self.waker.lock().unwrap() = Some(cx.waker().clone());
             if self.told.load(Ordering::SeqCst) == 1 { Poll::Ready(()) } else { Poll::Pending }
         })

@@ -1,6 +1,7 @@
 //! Tests in a process of their own, for what concerns the whole of it: limits, signals, and
 //! what happens first.
 
+use std::any::type_name;
 use std::env;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -10,24 +11,33 @@ use std::time::{Duration, Instant};
 const NAME: &str = "ASYNC_WHEEL_TEST";
 
 /// A process of its own that has not ended after this hangs.
-const PATIENCE: Duration = Duration::from_secs(50);
+const LIFETIME: Duration = Duration::from_secs(50);
 
-/// Runs a test's body in a process of its own: called by the test named `name`, which is all
-/// that the process does.
+/// Runs a test's body, a closure in the test's own function, in a process that does nothing else.
 #[track_caller]
-pub fn alone(name: &str, body: impl FnOnce()) {
-    if env::var_os(NAME).is_some_and(|is| is == name) {
+pub fn alone<F: FnOnce()>(body: F) {
+    let name = test_of::<F>();
+    if is(name) {
         return body();
     }
     let mut child = spawn(name);
-    let status = wait(&mut child, PATIENCE);
+    let status = wait(&mut child, LIFETIME);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     match status {
-        Some(status) if status.success() => print!("{said}"),
+        Some(status) if status.success() => {
+            assert!(said.contains("1 passed"), "{name} has not run\n{said}");
+            print!("{said}");
+        }
         Some(status) => panic!("{name}: {status}\n{said}"),
         None => panic!("{name} hangs\n{said}"),
     }
+}
+
+/// Returns the name of the test whose function the closure stands in.
+fn test_of<F>() -> &'static str {
+    let path = type_name::<F>().strip_suffix("::{{closure}}").expect("a closure");
+    path.split_once("::").expect("the test's crate").1
 }
 
 /// Starts a process that runs the body of the test of this name.
@@ -42,12 +52,12 @@ pub fn spawn(name: &str) -> Child {
         .unwrap()
 }
 
-/// Whether this is the process for the test of this name.
+/// Returns `true` if this is the process for the test of this name.
 pub fn is(name: &str) -> bool {
     env::var_os(NAME).is_some_and(|is| is == name)
 }
 
-/// How the process ended; killed, and `None`, if it took too long.
+/// Returns how the process ended. One that takes too long is killed, and the result is `None`.
 pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let start = Instant::now();
     loop {

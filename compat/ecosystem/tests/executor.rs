@@ -26,7 +26,7 @@ fn run<T>(test: impl AsyncFnOnce(&Arc<Executor<'static>>) -> T) -> T {
 }
 
 #[test]
-fn timers_of_ten_thousand_tasks_all_fire_and_none_early() {
+fn ten_thousand_tasks_timers_fire_on_time() {
     run(async |executor| {
         let fired = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..10_000_u64)
@@ -101,7 +101,7 @@ fn connections_timers_and_computing_go_on_together() {
 }
 
 #[test]
-fn smols_global_executor_works_with_threads_of_its_own() {
+fn global_executor_works_with_its_own_threads() {
     let tasks: Vec<_> = (0..1000_u64)
         .map(|index| {
             smol::spawn(async move {
@@ -120,9 +120,9 @@ fn smols_global_executor_works_with_threads_of_its_own() {
     assert_eq!(sum, 499_500);
 }
 
+/// Plain `futures_lite::future::block_on` drives nothing: the fallback thread does it all.
 #[test]
-fn nobody_in_block_on_and_all_goes_on() {
-    // Plain `futures_lite::future::block_on` drives nothing: the helper thread does it all.
+fn fallback_alone_drives_everything() {
     future::block_on(async {
         let (left, right) = connected().await;
         let (mut left, mut right) = (left, right);

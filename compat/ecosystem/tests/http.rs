@@ -174,7 +174,7 @@ fn many_clients_at_once_are_served() {
 }
 
 #[test]
-fn a_client_that_stops_in_the_middle_is_cut_off_by_the_read_limit() {
+fn silent_client_is_cut_by_read_limit() {
     run(async |executor| {
         let limit = Duration::from_millis(100);
         let address = listen(limit, &executor).await;
@@ -191,7 +191,7 @@ fn a_client_that_stops_in_the_middle_is_cut_off_by_the_read_limit() {
 }
 
 #[test]
-fn a_client_that_keeps_sending_is_not_cut_off() {
+fn sending_client_is_not_cut_off() {
     run(async |executor| {
         let limit = Duration::from_millis(400);
         let address = listen(limit, &executor).await;
@@ -210,7 +210,7 @@ fn a_client_that_keeps_sending_is_not_cut_off() {
 }
 
 #[test]
-fn a_read_that_is_given_up_leaves_the_stream_usable() {
+fn dropped_read_leaves_the_stream_usable() {
     run(async |_| {
         let listener = async_net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

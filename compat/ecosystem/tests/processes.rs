@@ -11,7 +11,7 @@ use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, FutureExt, Stre
 use smol::Timer;
 
 #[test]
-fn a_childs_pipes_are_written_and_read_at_once() {
+fn child_pipes_carry_both_directions_at_once() {
     smol::block_on(async {
         let mut child =
             Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -114,8 +114,9 @@ fn signals_are_a_stream() {
     });
 }
 
+/// Files are read on the pool for blocking work.
 #[test]
-fn files_are_read_on_the_blocking_pool_while_timers_run() {
+fn timers_run_while_the_pool_reads() {
     smol::block_on(async {
         let path = std::env::temp_dir().join(format!("async-wheel-file-{}", std::process::id()));
         let data = vec![5; 3_000_000];

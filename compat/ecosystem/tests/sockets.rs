@@ -51,7 +51,7 @@ fn names_are_resolved_on_the_blocking_pool() {
 }
 
 #[test]
-fn cloned_streams_are_read_and_written_by_two_tasks() {
+fn two_tasks_share_a_cloned_stream() {
     smol::block_on(async {
         let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -109,7 +109,7 @@ mod unix {
     }
 
     #[test]
-    fn a_path_that_nobody_listens_at_is_an_error() {
+    fn path_without_listener_is_an_error() {
         smol::block_on(async {
             let error = UnixStream::connect(path("nobody")).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotFound);

@@ -1,7 +1,16 @@
 //! That the crates under test run on the shim and on nothing else.
 
+#![allow(dead_code, reason = "it uses a part of the fixture of the library's own tests")]
+
+#[path = "../../../tests/common/threads.rs"]
+#[cfg(target_os = "linux")]
+mod threads;
+#[path = "../../../tests/common/time.rs"]
+mod time;
+
 use std::process::Command;
-use std::time::{Duration, Instant};
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -25,7 +34,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 #[test]
-fn the_tree_holds_no_async_io_but_the_shim() {
+fn tree_holds_only_the_shims_async_io() {
     let metadata = metadata();
     let found: Vec<_> = list(&metadata, "packages")
         .iter()
@@ -55,12 +64,12 @@ fn the_tree_holds_no_async_io_but_the_shim() {
 }
 
 #[test]
-fn types_of_the_crates_are_types_of_the_shim() {
+fn crates_use_the_types_of_the_shim() {
     smol::block_on(async {
         let listener: smol::Async<std::net::TcpListener> =
             async_io::Async::<std::net::TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
         drop(async_net::TcpListener::from(listener));
-        let timer: async_io::Timer = smol::Timer::after(Duration::from_millis(1));
+        let timer: async_io::Timer = smol::Timer::after(time::MS);
         timer.await;
     });
 }
@@ -68,19 +77,11 @@ fn types_of_the_crates_are_types_of_the_shim() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_only_thread_that_drives_is_ours() {
-    smol::block_on(smol::Timer::after(Duration::from_millis(1)));
-    let names = || -> Vec<String> {
-        std::fs::read_dir("/proc/self/task")
-            .unwrap()
-            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-            .map(|name| name.trim().to_owned())
-            .collect()
-    };
-    // A thread takes its name when it first runs.
+    smol::block_on(smol::Timer::after(time::MS));
     let start = Instant::now();
-    while !names().contains(&"async-wheel".to_owned()) {
-        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", names());
-        std::thread::sleep(Duration::from_millis(1));
+    while threads::named("async-wheel").is_empty() {
+        assert!(start.elapsed() < time::PATIENCE, "{:?}", threads::names());
+        std::thread::sleep(time::MS);
     }
-    assert!(!names().contains(&"async-io".to_owned()), "{:?}", names());
+    assert!(threads::named("async-io").is_empty(), "{:?}", threads::names());
 }

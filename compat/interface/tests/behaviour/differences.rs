@@ -4,24 +4,17 @@
 /// The helper thread has another name.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_helper_thread_has_the_name_of_its_crate() {
-    use std::time::{Duration, Instant};
+fn helper_thread_is_named_after_its_crate() {
+    use crate::tools::{MS, PATIENCE, threads};
+    use std::time::Instant;
 
-    async_io::block_on(async_io::Timer::after(Duration::from_millis(1)));
-    async_wheel::block_on(async_wheel::Timer::after(Duration::from_millis(1)));
-    let names = || -> Vec<String> {
-        std::fs::read_dir("/proc/self/task")
-            .unwrap()
-            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-            .map(|name| name.trim().to_owned())
-            .collect()
-    };
-    // A thread takes its name when it first runs.
+    async_io::block_on(async_io::Timer::after(MS));
+    async_wheel::block_on(async_wheel::Timer::after(MS));
     let start = Instant::now();
     for name in ["async-io", "async-wheel"] {
-        while !names().iter().any(|found| found == name) {
-            assert!(start.elapsed() < crate::tools::PATIENCE, "{:?}", names());
-            std::thread::sleep(Duration::from_millis(1));
+        while threads::named(name).is_empty() {
+            assert!(start.elapsed() < PATIENCE, "{:?}", threads::names());
+            std::thread::sleep(MS);
         }
     }
 }

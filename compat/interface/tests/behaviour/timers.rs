@@ -6,24 +6,22 @@ use std::time::{Duration, Instant};
 use futures_lite::{StreamExt, future};
 
 use super::subject::{Timer, block_on};
-use crate::tools::{Task, poll};
+use crate::tools::{HOUR, MS, new_task, poll};
 
-const MS: Duration = Duration::from_millis(1);
 /// Far enough for a busy machine to come to the next line before.
 const SOON: Duration = Duration::from_millis(300);
-const FAR: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_deadline_in_the_past_is_ready_at_the_first_poll_and_yielded() {
-    let (task, waker) = Task::new();
+fn past_deadline_is_due_at_first_poll() {
+    let (task, waker) = new_task();
     let due = Instant::now();
     assert_eq!(poll(&mut Timer::at(due), &waker), Poll::Ready(due));
-    assert_eq!(task.woken(), 0);
+    assert_eq!(task.count(), 0);
 }
 
 #[test]
-fn a_timer_wakes_its_task_once_and_yields_its_deadline() {
-    let (task, waker) = Task::new();
+fn timer_wakes_once_and_yields_its_deadline() {
+    let (task, waker) = new_task();
     let due = Instant::now() + SOON;
     let mut timer = Timer::at(due);
     assert_eq!(poll(&mut timer, &waker), Poll::Pending);
@@ -35,7 +33,7 @@ fn a_timer_wakes_its_task_once_and_yields_its_deadline() {
 
 #[test]
 fn a_timer_that_fired_is_pending_for_ever() {
-    let (task, waker) = Task::new();
+    let (task, waker) = new_task();
     let mut timer = Timer::after(Duration::ZERO);
     assert!(timer.will_fire());
     assert!(poll(&mut timer, &waker).is_ready());
@@ -49,7 +47,7 @@ fn what_the_clock_cannot_count_to_is_never() {
     for timer in [Timer::never(), Timer::after(Duration::MAX), Timer::interval(Duration::MAX)] {
         assert!(!timer.will_fire());
     }
-    let mut timer = Timer::after(FAR);
+    let mut timer = Timer::after(HOUR);
     timer.set_after(Duration::MAX);
     assert!(!timer.will_fire());
     timer.set_interval(Duration::MAX);
@@ -65,31 +63,31 @@ fn the_first_tick_comes_after_one_period() {
 }
 
 #[test]
-fn missed_ticks_come_in_a_burst_and_keep_the_grid() {
-    let (task, waker) = Task::new();
+fn missed_ticks_burst_on_the_grid() {
+    let (task, waker) = new_task();
     let start = Instant::now() - 50 * MS;
     let mut ticks = Timer::interval_at(start, 10 * MS);
     for index in 0..=5 {
         let tick = future::block_on(future::poll_once(ticks.next()));
         assert_eq!(tick, Some(Some(start + index * 10 * MS)));
     }
-    assert_eq!(task.woken(), 0);
+    assert_eq!(task.count(), 0);
     drop(waker);
 }
 
 #[test]
-fn an_interval_that_yielded_wakes_for_the_next_tick_without_another_poll() {
-    let (task, waker) = Task::new();
+fn next_tick_wakes_without_another_poll() {
+    let (task, waker) = new_task();
     let mut ticks = Timer::interval_at(Instant::now(), 20 * MS);
     assert!(poll(&mut ticks, &waker).is_ready());
-    assert_eq!(task.woken(), 0);
+    assert_eq!(task.count(), 0);
     task.wait_for(1);
     task.stays_at(1);
 }
 
 #[test]
 fn a_period_of_zero_is_always_ready() {
-    let (_, waker) = Task::new();
+    let (_, waker) = new_task();
     let start = Instant::now();
     let mut ticks = Timer::interval_at(start, Duration::ZERO);
     for _ in 0..10 {
@@ -98,27 +96,27 @@ fn a_period_of_zero_is_always_ready() {
 }
 
 #[test]
-fn a_period_that_the_clock_cannot_count_ends_after_the_first_tick() {
-    let (_, waker) = Task::new();
+fn endless_period_yields_one_tick() {
+    let (_, waker) = new_task();
     let mut ticks = Timer::interval_at(Instant::now(), Duration::MAX);
     assert!(poll(&mut ticks, &waker).is_ready());
     assert!(!ticks.will_fire());
 }
 
 #[test]
-fn a_setter_does_not_wake_a_task_that_never_polled() {
-    let (task, waker) = Task::new();
-    let mut timer = Timer::after(FAR);
+fn setter_without_a_poll_wakes_nobody() {
+    let (task, waker) = new_task();
+    let mut timer = Timer::after(HOUR);
     timer.set_after(MS);
     task.stays_at(0);
     assert!(poll(&mut timer, &waker).is_ready());
 }
 
 #[test]
-fn a_setter_arms_with_the_waker_that_polled_last() {
-    let (first, first_waker) = Task::new();
-    let (last, last_waker) = Task::new();
-    let mut timer = Timer::after(FAR);
+fn setter_arms_the_waker_that_polled_last() {
+    let (first, first_waker) = new_task();
+    let (last, last_waker) = new_task();
+    let mut timer = Timer::after(HOUR);
     assert!(poll(&mut timer, &first_waker).is_pending());
     assert!(poll(&mut timer, &last_waker).is_pending());
     timer.set_after(5 * MS);
@@ -127,20 +125,21 @@ fn a_setter_arms_with_the_waker_that_polled_last() {
 }
 
 #[test]
-fn a_setter_to_now_wakes_and_one_to_later_does_not_wake_before() {
-    let (task, waker) = Task::new();
+fn setters_postpone_or_wake_at_once() {
+    let (task, waker) = new_task();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
-    timer.set_after(FAR);
+    timer.set_after(HOUR);
     std::thread::sleep(SOON);
     task.stays_at(0);
     timer.set_at(Instant::now());
     task.wait_for(1);
 }
 
+/// Although nobody polled since.
 #[test]
-fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
-    let (task, waker) = Task::new();
+fn setter_after_the_wake_arms_again() {
+    let (task, waker) = new_task();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     task.wait_for(1);
@@ -151,8 +150,8 @@ fn a_setter_after_the_wake_arms_again_although_nobody_polled() {
 }
 
 #[test]
-fn a_setter_after_the_timer_yielded_does_not_wake() {
-    let (task, waker) = Task::new();
+fn setter_after_yielding_does_not_wake() {
+    let (task, waker) = new_task();
     let mut timer = Timer::after(Duration::ZERO);
     assert!(poll(&mut timer, &waker).is_ready());
     timer.set_after(MS);
@@ -163,15 +162,15 @@ fn a_setter_after_the_timer_yielded_does_not_wake() {
 
 #[test]
 fn clearing_takes_the_deadline_and_keeps_the_waker() {
-    let (task, waker) = Task::new();
+    let (task, waker) = new_task();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     timer.clear();
     assert!(!timer.will_fire());
     std::thread::sleep(SOON);
     task.stays_at(0);
-    // A poll of a timer without a deadline does not change whom the next one wakes.
-    let (other, other_waker) = Task::new();
+    // A poll of a timer without a deadline does not change which task the next one wakes.
+    let (other, other_waker) = new_task();
     assert!(poll(&mut timer, &other_waker).is_pending());
     timer.set_after(MS);
     task.wait_for(1);
@@ -180,28 +179,28 @@ fn clearing_takes_the_deadline_and_keeps_the_waker() {
 
 #[test]
 fn set_at_keeps_the_period() {
-    let mut timer = Timer::interval(FAR);
-    let due = Instant::now() - FAR / 2;
+    let mut timer = Timer::interval(HOUR);
+    let due = Instant::now() - HOUR / 2;
     timer.set_at(due);
-    let (_, waker) = Task::new();
+    let (_, waker) = new_task();
     assert_eq!(poll(&mut timer, &waker), Poll::Ready(due));
     assert!(timer.will_fire());
 }
 
 #[test]
 fn a_cleared_interval_keeps_its_period() {
-    let mut timer = Timer::interval(FAR);
+    let mut timer = Timer::interval(HOUR);
     timer.clear();
     timer.set_at(Instant::now());
-    let (_, waker) = Task::new();
+    let (_, waker) = new_task();
     assert!(poll(&mut timer, &waker).is_ready());
     assert!(timer.will_fire());
 }
 
 #[test]
 fn set_interval_makes_a_timer_periodic() {
-    let (task, waker) = Task::new();
-    let mut timer = Timer::after(FAR);
+    let (task, waker) = new_task();
+    let mut timer = Timer::after(HOUR);
     assert!(poll(&mut timer, &waker).is_pending());
     timer.set_interval(5 * MS);
     task.wait_for(1);
@@ -212,7 +211,7 @@ fn set_interval_makes_a_timer_periodic() {
 
 #[test]
 fn a_dropped_timer_wakes_nobody() {
-    let (task, waker) = Task::new();
+    let (task, waker) = new_task();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     drop(timer);
@@ -223,8 +222,8 @@ fn a_dropped_timer_wakes_nobody() {
 }
 
 #[test]
-fn a_timer_can_be_moved_to_another_thread_while_it_waits() {
-    let (_, waker) = Task::new();
+fn armed_timer_moves_to_another_thread() {
+    let (_, waker) = new_task();
     let mut timer = Timer::after(SOON);
     assert!(poll(&mut timer, &waker).is_pending());
     std::thread::spawn(move || block_on(timer)).join().unwrap();

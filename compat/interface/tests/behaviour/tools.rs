@@ -1,56 +1,30 @@
-//! Looking at futures from outside.
+//! Looking at futures from outside, with the fixture of the library's own tests.
+
+#![allow(dead_code, reason = "these tests use a part of the fixture")]
+
+#[path = "../../../../tests/common/threads.rs"]
+#[cfg(target_os = "linux")]
+pub mod threads;
+#[path = "../../../../tests/common/time.rs"]
+mod time;
+#[path = "../../../../tests/common/wakes.rs"]
+mod wakes;
 
 use std::future::Future;
 use std::net::{TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
 
-/// Counts the times that it was woken.
-#[derive(Default)]
-pub struct Task(AtomicUsize);
+pub use self::time::{A_WHILE, HOUR, MS, PATIENCE};
+pub use self::wakes::Wakes;
 
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
+/// Returns a task's waker and its other end.
+pub fn new_task() -> (Arc<Wakes>, Waker) {
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    (wakes, waker)
 }
-
-impl Task {
-    pub fn new() -> (Arc<Task>, Waker) {
-        let task = Arc::new(Task::default());
-        let waker = Waker::from(task.clone());
-        (task, waker)
-    }
-
-    pub fn woken(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// Waits until it was woken so many times.
-    #[track_caller]
-    pub fn wait_for(&self, times: usize) {
-        let start = Instant::now();
-        while self.woken() < times {
-            assert!(start.elapsed() < PATIENCE, "woken {} times, not {times}", self.woken());
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Waits a while, in which it is not to be woken.
-    #[track_caller]
-    pub fn stays_at(&self, times: usize) {
-        std::thread::sleep(A_WHILE);
-        assert_eq!(self.woken(), times);
-    }
-}
-
-/// How long something is waited for that has to happen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long something is waited for that must not happen.
-pub const A_WHILE: Duration = Duration::from_millis(60);
 
 pub fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))

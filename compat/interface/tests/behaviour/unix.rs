@@ -9,7 +9,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::subject::{Async, block_on};
-use crate::tools::{Task, poll};
+use crate::tools::{new_task, poll};
 
 fn is_nonblocking(io: impl AsFd) -> bool {
     fcntl_getfl(io).unwrap().contains(OFlags::NONBLOCK)
@@ -57,7 +57,7 @@ fn a_duplicate_made_by_dup_is_another_source() {
 }
 
 #[test]
-fn a_path_without_a_listener_is_not_found_and_one_that_exists_is_in_use() {
+fn connect_and_bind_errors_keep_their_kinds() {
     let directory = std::env::temp_dir();
     let name = module_path!().replace("::", "-");
     let path = directory.join(format!("{name}-{}", std::process::id()));
@@ -76,7 +76,7 @@ fn a_path_without_a_listener_is_not_found_and_one_that_exists_is_in_use() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_path_that_begins_with_zero_is_an_abstract_name() {
+fn leading_zero_byte_names_an_abstract_socket() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
     let name = format!("{}-{}", module_path!(), std::process::id());
@@ -103,7 +103,7 @@ fn a_pipe_is_read_and_its_end_seen() {
 }
 
 #[test]
-fn a_broken_pipe_is_an_error_and_no_signal() {
+fn broken_pipe_is_an_error_and_no_signal() {
     let (reader, writer) = UnixStream::pair().unwrap();
     let mut writer = Async::new(writer).unwrap();
     drop(reader);
@@ -117,8 +117,8 @@ fn a_hang_up_wakes_both_directions() {
     let stream = Async::new(stream).unwrap();
     // No room: the writer has to wait.
     while (stream.get_ref()).write(&[0; 4096]).is_ok() {}
-    let (reader, reader_waker) = Task::new();
-    let (writer, writer_waker) = Task::new();
+    let (reader, reader_waker) = new_task();
+    let (writer, writer_waker) = new_task();
     let mut readable = stream.readable();
     let mut writable = stream.writable();
     assert!(poll(&mut readable, &reader_waker).is_pending());
