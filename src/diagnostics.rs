@@ -36,9 +36,9 @@ pub struct ShardReport {
     /// Rounds that threads in `block_on` have run here so far. A round expires timers, waits for
     /// events and dispatches them.
     pub rounds: usize,
-    /// Whether a thread drives the shard: it sleeps in the poller or runs a round.
+    /// `true` if a thread drives the shard: it sleeps in the poller or runs a round.
     pub driven: bool,
-    /// Whether the fallback thread sleeps, and is woken when the shard needs it.
+    /// `true` if the fallback thread sleeps, and is woken when the shard needs it.
     pub watched: bool,
 }
 

@@ -13,7 +13,7 @@
 //! # What is different inside
 //!
 //! - Timers live in a hashed hierarchical timing wheel (the public module [`wheel`]), not in
-//!   a sorted map: to arm, push out or cancel one of ten million costs what one of ten costs.
+//!   a sorted map: to arm, postpone or cancel one of ten million costs what one of ten costs.
 //!   Deadlines stay exact to the nanosecond.
 //! - The reactor is sharded: each thread in [`block_on`] has a poller and a wheel of its own,
 //!   up to the number of processors.

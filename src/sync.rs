@@ -1,4 +1,4 @@
-//! The one door to atomics, locks and blocking.
+//! The facade to atomics, locks and blocking.
 //!
 //! Everything that takes part in a protocol between threads comes through here, so that the
 //! models in `loom-tests/`, which compile the very files of `handoff`, `reactor` and `driver`,
@@ -98,9 +98,9 @@ fn keep(piece: usize) {
     PIECES.lock().push(piece);
 }
 
-/// Whether two wakers are one task's. Unlike [`Waker::will_wake`], which compares the addresses of
-/// their tables of functions, this knows clones whose tables are copies of one another. It may
-/// still say no where the functions, too, are there twice.
+/// Returns `true` if two wakers are one task's. Unlike [`Waker::will_wake`], which compares the
+/// addresses of their tables of functions, this knows clones whose tables are copies of one
+/// another. It may still say no where the functions, too, are there twice.
 pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
     one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

@@ -1,4 +1,4 @@
-//! A clock that a test moves by hand, for its own thread only: it stands still, or steps with
+//! The manual clock: a test moves it, for its own thread only; it stands still, or steps with
 //! each look, forward or back.
 
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! The one door to time: reads it, and turns an [`Instant`] into wheel time.
+//! The facade to time: reads it, and turns an [`Instant`] into wheel time.
 //!
 //! Wheel time is nanoseconds since the first look at the clock. It covers 584 years; what lies
 //! beyond is `u64::MAX`, which means never. What lies before the first look is zero: it was

@@ -63,7 +63,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// For a process that has no descriptors or threads left for a reactor: the future is polled
-/// and woken like any other. If it uses a timer or I/O, it is told the error there.
+/// and woken like any other. If it uses a timer or I/O, that returns the error.
 #[cold]
 fn block_on_without_reactor<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Parker);

@@ -17,7 +17,7 @@ const MILLISECOND: u64 = 1_000_000;
 const HOUR: u64 = 3_600_000 * MILLISECOND;
 const YEAR: u64 = 365 * 24 * HOUR;
 
-/// The most timers that a round hands out.
+/// The most timers that expire in a round.
 const BUDGET: usize = 1024;
 
 /// Counts its wakes.
@@ -118,7 +118,7 @@ fn clock_jump_fires_all_in_bounded_rounds() {
 #[test]
 fn clock_step_back_fires_nothing_early_or_late() {
     let mut bench = Bench::new();
-    // Many go off, one upon the other, so that wake-ups are gathered.
+    // Many fire, one upon the other, so that they are coalesced.
     let mut now = 2 * HOUR;
     for _ in 0..10_000 {
         manual::set(now);
@@ -181,7 +181,7 @@ fn thirty_years_of_daily_beats_all_fire() {
         bench.shard.reschedule_timer(daily, (day + 1) * DAY);
         bench.shard.reschedule_timer(timeout, (day + 2) * DAY);
     }
-    assert_eq!(idle.get(), 0, "it was pushed out each day");
+    assert_eq!(idle.get(), 0, "it was postponed each day");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn fallback_survives_the_end_of_time() {
     manual::set(NEVER);
     bench.shard.succession().note_awake();
     for _ in 0..10 {
-        // A thread that drives: the fallback will look again after its back-off.
+        // A thread that drives: the fallback will scan again after its backoff.
         bench.shard.run_round_if_vacant(&mut Batch::new());
         bench.reactor.root().notify();
         fallback.step();

@@ -77,13 +77,13 @@ impl Parts {
         }
     }
 
-    /// Whether they were made in this process: the parent's unpark the parent.
+    /// Returns `true` if they were made in this process: the parent's unpark the parent.
     fn are_ours(&self) -> bool {
         self.generation == fork_generation()
     }
 
-    /// Whether nobody else holds the waker any more. A call whose waker was kept somewhere
-    /// leaves it to whoever kept it: a notification of its must not reach the next call.
+    /// Returns `true` if nobody else holds the waker any more. A call whose waker was kept
+    /// somewhere leaves it to whoever kept it: a notification of its must not reach the next call.
     fn are_free(&mut self) -> bool {
         Arc::get_mut(&mut self.me).is_some_and(|me| {
             *me = Unparker::new(me.poller());

@@ -71,7 +71,7 @@ fn start() -> io::Result<Ref<Reactor>> {
             context::be_helper();
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_from_parent() {
-                // It must not end, whatever happens: nobody else would attend to the shards.
+                // It must not end, whatever happens: nobody else would service the shards.
                 sync::catch_panic(|| fallback.step());
             }
         }

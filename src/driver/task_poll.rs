@@ -1,5 +1,5 @@
-//! Which poll of a `block_on` call's future a thread is in: what one poll does can be told from what
-//! the next one does.
+//! Which poll of a `block_on` call's future a thread is in: what one poll does can be told from
+//! what the next one does.
 
 use std::cell::Cell;
 

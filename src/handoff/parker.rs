@@ -46,8 +46,8 @@ impl Parker {
         // came before either. Nothing is read through the old value, so no Acquire.
         match self.state.swap(NOTIFIED, Ordering::Release) {
             PARKED_CONDVAR => {
-                // The owner holds the lock from before it sets `PARKED_CONDVAR` until it waits. Once
-                // the lock was had, it waits, and the signal cannot come too soon.
+                // The owner holds the lock from before it sets `PARKED_CONDVAR` until it waits.
+                // Once the lock was had, it waits, and the signal cannot come too soon.
                 drop(self.lock.lock());
                 self.signal.notify_one();
                 UnparkAction::None
@@ -111,8 +111,8 @@ impl Parker {
 
     /// Sets [`PARKED_CONDVAR`], or consumes the notification that is there. Needs the lock.
     fn begin_park(&self) -> bool {
-        // Ordering: Relaxed, as in `enter_poller`; an `unpark` that finds `PARKED_CONDVAR` takes the lock
-        // before it signals, which makes the signal wait.
+        // Ordering: Relaxed, as in `enter_poller`; an `unpark` that finds `PARKED_CONDVAR` takes
+        // the lock before it signals, which makes the signal wait.
         self.state
             .compare_exchange(EMPTY, PARKED_CONDVAR, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()

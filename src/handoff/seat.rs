@@ -85,7 +85,7 @@ impl Seat {
     pub(crate) fn release(&self) -> Released {
         // Ordering: Release, with the Acquire in `acquire_as`: the next driver sees what this one
         // did with the poller. Nothing is read through the bits, so no Acquire: a fallback that
-        // set `WATCHED` is told through its parker, and those who requested through their list.
+        // set `WATCHED` learns of it by its parker, and those who requested by their list.
         let state = self.0.swap(0, Ordering::Release);
         Released { watched: state & WATCHED != 0, requested: state & REQUESTED != 0 }
     }

@@ -9,8 +9,8 @@ use super::{Parker, UnparkAction};
 #[derive(Debug)]
 pub(crate) struct Unparker {
     pub(crate) parker: Parker,
-    /// The poller that the owner parks in. It is fixed, so that an unpark that finds the owner there
-    /// knows it without asking.
+    /// The poller that the owner parks in. It is fixed, so that an unpark that finds the owner
+    /// there knows it without asking.
     poller: Ref<Poller>,
     /// The fork generation of the process that made this.
     generation: usize,

@@ -29,8 +29,8 @@ pub(super) fn connect(
     }
 }
 
-/// Whether `connect` has only begun. Unix sockets say `AGAIN` when the listener's queue is
-/// full, and Windows says `WOULDBLOCK`.
+/// Returns `true` if `connect` has only begun. Unix sockets say `AGAIN` when the listener's queue
+/// is full, and Windows says `WOULDBLOCK`.
 fn is_in_progress(error: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
     #[cfg(unix)]

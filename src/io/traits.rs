@@ -68,8 +68,8 @@ macro_rules! poll_read_op {
 /// The most buffers that one vectored read fills, on Linux: `IOV_MAX`.
 const IOV_MAX: usize = 1024;
 
-/// Whether `T` is the standard library's TCP stream, whose reads are the system's own. Other
-/// types may read what they like, and what a short read of theirs means only they know.
+/// Returns `true` if `T` is the standard library's TCP stream, whose reads are the system's own.
+/// Other types may read what they like, and what a short read of theirs means only they know.
 fn is_tcp_stream<T>() -> bool {
     typeid::of::<T>() == TypeId::of::<TcpStream>()
 }

@@ -12,10 +12,10 @@ use std::task::{Context, Poll};
 use crate::sys::{self, Registration};
 use crate::{Async, Readable};
 
-/// Something that kqueue tells of besides readable and writable descriptors: a signal, or the
+/// Something that kqueue reports besides readable and writable descriptors: a signal, or the
 /// end of a child process.
 ///
-/// Each event is told once. Waiters again waits for the next.
+/// Each event is reported once. A wait after it waits for the next.
 ///
 /// # Examples
 ///
@@ -211,7 +211,7 @@ pub trait Queueable: sealed::Sealed {}
 
 /// A signal to this process, by its number.
 ///
-/// The filter tells of deliveries, whatever becomes of the signal: to go on living after one
+/// The filter reports deliveries, whatever becomes of the signal: to go on living after one
 /// that ends the process by default, ignore it or set a handler.
 ///
 /// # Examples
@@ -252,7 +252,7 @@ impl Exit {
     ///
     /// # Panics
     ///
-    /// If the child's id is zero or negative, which the system never hands out.
+    /// If the child's id is zero or negative, which the system never assigns.
     ///
     /// # Examples
     ///

@@ -18,7 +18,7 @@ pub(crate) struct Batch {
     pub(super) events: Events,
     /// Those who waited for I/O.
     pub(super) wakers: Vec<Waker>,
-    /// Timers that went off.
+    /// Timers that fired.
     pub(super) fired: Vec<Fired>,
     /// Whether the wheel may have more that are due.
     pub(super) more: bool,
@@ -29,12 +29,12 @@ impl Batch {
         Batch { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }
     }
 
-    /// Whether there is nobody to wake and nothing left that is due.
+    /// Returns `true` if there is nobody to wake and nothing left that is due.
     pub(crate) fn is_idle(&self) -> bool {
         self.wakers.is_empty() && self.fired.is_empty() && !self.more
     }
 
-    /// Whether the wheel may have more that are due.
+    /// Returns `true` if the wheel may have more that are due.
     pub(crate) fn has_more(&self) -> bool {
         self.more
     }

@@ -2,8 +2,8 @@
 //!
 //! A `block_on` thread is assigned a home shard for its life, the one with the fewest threads when
 //! it first enters. There are as many shards as there were threads at once, up to the number of
-//! processors. A thread outside `block_on` uses shard 0. So a program with one thread in `block_on`,
-//! or none, has one shard, and nothing of the sharding costs it anything.
+//! processors. A thread outside `block_on` uses shard 0. So a program with one thread in
+//! `block_on`, or none, has one shard, and nothing of the sharding costs it anything.
 
 mod batch;
 mod prefetch;
@@ -37,7 +37,7 @@ pub(crate) struct Reactor {
     overview: Mutex<Option<Ref<Poller>>>,
     /// The most shards there may be.
     limit: usize,
-    /// How the fallback thread is told.
+    /// What unparks the fallback thread.
     fallback: Ref<Unparker>,
     /// The poller that the fallback sleeps in: the poller of pollers, or where pollers cannot
     /// be nested, the only shard's.

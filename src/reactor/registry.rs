@@ -50,7 +50,7 @@ impl Registry {
         let source = Shard::register_successor(predecessor, registration, &mut wakers)?;
         let predecessor = part.insert(raw, source.clone());
         drop(part);
-        // Those who wait for it are told that it is stale. A panic of one's stays its own.
+        // Those who wait for it get an error. A panic of one concerns no other.
         wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
         drop(predecessor);
         Ok(source)

@@ -32,7 +32,7 @@ use crate::clock;
 const CAPACITY: usize = 1024;
 
 /// The key of the eventfd.
-const BELL: usize = usize::MAX - 1;
+const NOTIFY_KEY: usize = usize::MAX - 1;
 /// The key of the timerfd.
 const TIMER: usize = usize::MAX - 2;
 
@@ -46,7 +46,7 @@ pub(crate) struct Poller {
 /// What it takes to wait without `polling`.
 #[derive(Debug)]
 struct Direct {
-    bell: OwnedFd,
+    notify_fd: OwnedFd,
     timer: OwnedFd,
     /// The wheel time that the timerfd is set to; `NEVER` when it is not.
     set_to: AtomicU64,
@@ -63,7 +63,7 @@ impl Polls for Poller {
             Err(_) => None,
         };
         if let Some(direct) = &direct {
-            for (fd, key) in [(&direct.bell, BELL), (&direct.timer, TIMER)] {
+            for (fd, key) in [(&direct.notify_fd, NOTIFY_KEY), (&direct.timer, TIMER)] {
                 // SAFETY: the descriptor lives in the same struct, behind the poller.
                 unsafe {
                     inner.add_with_mode(fd, polling::Event::readable(key), PollMode::Edge)?;
@@ -101,12 +101,14 @@ impl Polls for Poller {
 
     fn notify(&self) {
         let written = match &self.direct {
-            Some(direct) => rustix::io::write(&direct.bell, &1u64.to_ne_bytes()).map(drop).or_else(
-                // The counter is full, which takes 2^64 notifications: whoever waits was told.
-                |error| {
-                    if error == rustix::io::Errno::AGAIN { Ok(()) } else { Err(error.into()) }
-                },
-            ),
+            Some(direct) => {
+                rustix::io::write(&direct.notify_fd, &1u64.to_ne_bytes()).map(drop).or_else(
+                    // The counter is full, which takes 2^64 notifications: whoever waits was told.
+                    |error| {
+                        if error == rustix::io::Errno::AGAIN { Ok(()) } else { Err(error.into()) }
+                    },
+                )
+            }
             None => self.inner.notify(),
         };
         debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
@@ -176,7 +178,7 @@ impl AsFd for Poller {
 impl Direct {
     fn new() -> io::Result<Direct> {
         Ok(Direct {
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            notify_fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             timer: timerfd_create(
                 TimerfdClockId::Monotonic,
                 TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
@@ -185,7 +187,7 @@ impl Direct {
         })
     }
 
-    /// Sees to it that the timerfd goes off at `deadline` at the latest.
+    /// Ensures that the timerfd expires at `deadline` at the latest.
     fn set(&self, deadline: u64) -> io::Result<()> {
         // Ordering: Relaxed, here and in `wait`. Only the one who waits touches it, and that
         // right passes from thread to thread through the seat.
@@ -326,7 +328,7 @@ mod tests {
     fn full_notification_counter_neither_blocks_nor_fails() {
         let poller = Poller::new().unwrap();
         let direct = poller.direct.as_ref().unwrap();
-        rustix::io::write(&direct.bell, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        rustix::io::write(&direct.notify_fd, &(u64::MAX - 1).to_ne_bytes()).unwrap();
         poller.notify();
         assert_eq!(keys(&poller, Until::Notified), []);
     }

@@ -41,7 +41,7 @@ pub(crate) use socket::Socket;
 pub(crate) use waitable::Waitable;
 
 /// Whether one poller can be polled by another. Where it cannot, there is one shard, and the
-/// fallback sits in its seat instead of watching from outside.
+/// fallback parks in its poller instead of watching from outside.
 pub(crate) const NESTED: bool = cfg!(async_wheel_nested);
 
 /// Whether the system's poller can keep interest registered and report edges.

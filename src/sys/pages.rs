@@ -26,7 +26,8 @@ pub(crate) struct Pages;
 
 impl Memory for Pages {}
 
-/// Whether memory of this layout is a mapping. Under Miri none is: the heap is what it checks.
+/// Returns `true` if memory of this layout is a mapping. Under Miri none is: the heap is what it
+/// checks.
 fn is_mapped(layout: Layout) -> bool {
     layout.size() > LARGE && layout.align() <= PAGE && !cfg!(miri)
 }

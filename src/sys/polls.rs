@@ -19,7 +19,7 @@ pub(crate) trait Polls: Sized {
     /// Ends the wait that is going on, or else the next one.
     fn notify(&self);
 
-    /// Whether [`Event::exceptional`] is reported.
+    /// Returns `true` if [`Event::exceptional`] is reported.
     fn reports_exceptions(&self) -> bool;
 
     /// Makes another poller a source of this one, not armed yet. Fails where pollers cannot be
@@ -27,7 +27,7 @@ pub(crate) trait Polls: Sized {
     fn add_poller(&self, other: &Self, key: usize) -> io::Result<()>;
 
     /// Reports, once, that the other poller has events or a notification: at once if it has,
-    /// or when it does. Whether it is a source of this one already or has to be made one.
+    /// or when it does. It is made a source of this one unless it is already.
     fn arm_poller(&self, other: &Self, key: usize) -> io::Result<()>;
 
     /// Makes another poller no source of this one any more: then its events cost nothing here.

@@ -16,7 +16,7 @@ pub(crate) type Raw = usize;
 
 /// Something of the system's that can become ready.
 ///
-/// It does not own what it names: whoever makes one sees to it that the descriptor, socket or
+/// It does not own what it names: whoever makes one ensures that the descriptor, socket or
 /// handle stays open until [`delete`](Registration::delete) was called.
 #[derive(Clone, Copy)]
 pub(crate) enum Registration {
@@ -55,7 +55,7 @@ impl Registration {
         }
     }
 
-    /// Whether interest stays registered after an event, and events are edges.
+    /// Returns `true` if interest stays registered after an event, and events are edges.
     pub(crate) fn keeps_interest(&self) -> bool {
         super::EDGE && matches!(self, Registration::Socket(..))
     }

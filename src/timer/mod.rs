@@ -32,9 +32,9 @@ use crate::wheel::Key;
 /// wait gets an entry in a timing wheel: constant cost, whatever the number of timers. With
 /// its entry, a waiting timer takes 77 bytes.
 ///
-/// How late a timer is depends on how fast the system wakes a thread. Only where timers go off
-/// at a rate of tens of thousands a second are wake-ups gathered, each timer being put off by at
-/// most 0.2 ms; that saves most of the processor time.
+/// How late a timer is depends on how fast the system wakes a thread. Only where timers fire
+/// at a rate of tens of thousands a second are they coalesced, each being delayed by at most 0.2
+/// ms; that saves most of the processor time.
 ///
 /// # Missed ticks
 ///
@@ -203,8 +203,8 @@ impl Timer {
         Timer { when: Some(start), period: Period::new(period), entry: None }
     }
 
-    /// Whether the timer has a deadline: `false` for one that never fires, or that has fired
-    /// and has no period.
+    /// Returns `true` if the timer has a deadline: `false` for one that never fires, or that has
+    /// fired and has no period.
     ///
     /// # Examples
     ///
@@ -334,7 +334,7 @@ impl Timer {
         }
     }
 
-    /// Sees to it that the task is woken when the deadline, in wheel time, has come.
+    /// Ensures that the task is woken when the deadline, in wheel time, has come.
     fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
         if let Some(Entry { shard, key }) = self.entry() {
             shard.refresh_timer(*key, deadline, cx.waker());

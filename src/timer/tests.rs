@@ -88,7 +88,7 @@ fn fire(timer: &mut Timer) {
     }
 }
 
-/// Whether polls are those of a `block_on` call, one for each pass of a test.
+/// Returns `true` if polls are those of a `block_on` call, one for each pass of a test.
 fn in_block_on() -> impl Drop {
     TaskPoll::begin()
 }

@@ -112,7 +112,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         self
     }
 
-    /// Whether it gives back by itself.
+    /// Returns `true` if it gives back by itself.
     pub(super) fn gives_back(&self) -> bool {
         self.spare.is_some()
     }

@@ -160,7 +160,7 @@ impl<M: Memory> Chunks<M> {
         (taken, number(top) + 1, top_of(taken.below))
     }
 
-    /// Whether a list, which is not empty, has more than one chunk.
+    /// Returns `true` if a list, which is not empty, has more than one chunk.
     #[inline]
     pub(super) fn has_more(&self, top: u32) -> bool {
         self.blocks.at(top >> LIST_INDEX_BITS).below != NONE

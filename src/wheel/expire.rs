@@ -31,9 +31,10 @@ impl<T, M: Memory> Wheel<T, M> {
     /// At most `budget` entries expire, and 16 times as many are moved to another slot
     /// or, in a slot that is due in part, found not to be due yet; ten more at most, since they
     /// are moved by the chunk. If there may be more to do, [`Progress::more`] says so and the next
-    /// call goes on where this one has stopped. The order is by deadline, up to the width of a level-0 slot (65.5 µs): entries come
-    /// out in the order of `deadline >> 16`, and those that are equal in that, in no particular
-    /// order. What was overdue when it was scheduled comes as if it were due then.
+    /// call goes on where this one has stopped. The order is by deadline, up to the width of a
+    /// level-0 slot (65.5 µs): entries come out in the order of `deadline >> 16`, and those that
+    /// are equal in that, in no particular order. What was overdue when it was scheduled comes as
+    /// if it were due then.
     ///
     /// A `now` before that of an earlier call is no error: what is due by it comes out.
     ///
@@ -61,9 +62,9 @@ impl<T, M: Memory> Wheel<T, M> {
         })
     }
 
-    /// Like [`expire`](Wheel::expire), but leaves the entries in the wheel, idle, and lends
-    /// their values to `f`: for periodic work, or when the key is to stay good until its
-    /// owner removes it.
+    /// Like [`expire`](Wheel::expire), but leaves the entries in the wheel, idle, and passes
+    /// references to their values to `f`: for periodic work, or when the key is to stay good until
+    /// its owner removes it.
     ///
     /// # Examples
     ///
@@ -141,10 +142,9 @@ impl<T, M: Memory> Wheel<T, M> {
         Progress { expired, more }
     }
 
-    /// Cascades some entries ahead of time, out of the next slot of each level: two for each one that
-    /// has expired, so that a slot of a dense population is empty when half
-    /// of the time until then has passed. Else all of it would be moved at once, while others are
-    /// due.
+    /// Cascades some entries ahead of time, out of the next slot of each level: two for each one
+    /// that has expired, so that a slot of a dense population is empty when half of the time until
+    /// then has passed. Else all of it would be moved at once, while others are due.
     ///
     /// At most `left` in all: what is then still owed, a later call moves.
     fn pre_cascade(&mut self, mut left: usize) {

@@ -99,8 +99,8 @@ impl<M: Memory> Levels<M> {
     ///
     /// On each level the first occupied slot has the level's lowest, since slots of a level
     /// follow one another in time: from that of the elapsed time to the end of its revolution, then
-    /// those of the next. Between levels nothing is known, because the slot of the elapsed time on a
-    /// higher level may still hold entries: so it takes the lowest of the eight.
+    /// those of the next. Between levels nothing is known, because the slot of the elapsed time on
+    /// a higher level may still hold entries: so it takes the lowest of the eight.
     #[inline]
     pub(super) fn earliest(&self, elapsed: u64) -> Option<(SlotId, u64)> {
         let mut left = self.occupied;
@@ -281,9 +281,9 @@ impl<M: Memory> Levels<M> {
         Some(index)
     }
 
-    /// Takes the last few entries of a slot of a higher level off its list, a whole chunk. Returns it,
-    /// and how many entries there are in it. The entries themselves do not note it: the caller links
-    /// them again.
+    /// Takes the last few entries of a slot of a higher level off its list, a whole chunk. Returns
+    /// it, and how many entries there are in it. The entries themselves do not note it: the caller
+    /// links them again.
     #[inline]
     pub(super) fn take_chunk(&mut self, slot_id: SlotId) -> Option<(Chunk, usize)> {
         let top = self.top(slot_id);

@@ -12,12 +12,11 @@
 //! # How it works
 //!
 //! There are eight levels. A slot of level 0 is 2^16 ns (65.5 µs) wide, a slot of each next level
-//! as wide as 64 slots, a revolution, of the level below it. Eight levels cover all of `u64`, so there
-//! is no longest duration and no overflow list. Each level has slots for two revolutions: that of
-//! the elapsed time, and the next. An entry waits in the slot that its deadline
-//! falls into, on the lowest level where that lies within the two. When the elapsed time
-//! reaches the slot, its entries cascade to finer levels; where the slot is dense, some of them
-//! before (pre-cascade).
+//! as wide as 64 slots, a revolution, of the level below it. Eight levels cover all of `u64`, so
+//! there is no longest duration and no overflow list. Each level has slots for two revolutions:
+//! that of the elapsed time, and the next. An entry waits in the slot that its deadline falls into,
+//! on the lowest level where that lies within the two. When the elapsed time reaches the slot, its
+//! entries cascade to finer levels; where the slot is dense, some of them before (pre-cascade).
 //!
 //! What must hold, always:
 //!
@@ -25,11 +24,11 @@
 //!    expires before `now >= deadline`.
 //! 2. **A slot's minimum is a lower bound** of the deadlines in it. It is exact unless the
 //!    earliest entry was removed or moved since. So [`Wheel::next_deadline`] looks at one slot
-//!    a level, is never later than the truth, and a slot is looked through only when something in it
-//!    may be due: nothing ever happens just because a slot's start was passed.
+//!    a level, is never later than the truth, and a slot is looked through only when something in
+//!    it may be due: nothing ever happens just because a slot's start was passed.
 //! 3. **The elapsed time never passes a lower bound.** It advances to a slot's minimum before
-//!    the slot is looked through, or to `now` when nothing is due, and never goes back, whatever the
-//!    caller's clock does. Hence each occupied slot lies at or ahead of the elapsed time on its
+//!    the slot is looked through, or to `now` when nothing is due, and never goes back, whatever
+//!    the caller's clock does. Hence each occupied slot lies at or ahead of the elapsed time on its
 //!    level, in the same revolution or the next, and an entry of a slot that is looked through, or
 //!    of the next one, goes to a lower level, unless it was postponed.
 //! 4. **Postponing is lazy.** The entry stays where it is with its new deadline
@@ -285,7 +284,7 @@ impl<T, M: Memory> Wheel<T, M> {
         self.arena.value_mut(key)
     }
 
-    /// Whether the key leads to an entry.
+    /// Returns `true` if the key leads to an entry.
     ///
     /// # Examples
     ///
@@ -363,7 +362,7 @@ impl<T, M: Memory> Wheel<T, M> {
         self.arena.len()
     }
 
-    /// Whether there are no entries, not even idle ones.
+    /// Returns `true` if there are no entries, not even idle ones.
     ///
     /// # Examples
     ///

@@ -5,7 +5,8 @@
 /// it. `docs/tried.md` has the measurements that chose it.
 pub(super) const SLOT_WIDTH_BITS: u32 = 16;
 
-/// How many slots are as wide as one of the next level, as a power of two: a revolution of the level.
+/// How many slots are as wide as one of the next level, as a power of two: a revolution of the
+/// level.
 const REVOLUTION_BITS: u32 = 6;
 pub(super) const REVOLUTION: usize = 1 << REVOLUTION_BITS;
 
@@ -41,14 +42,14 @@ impl SlotId {
     }
 
     /// Returns the slot that a deadline belongs to: on the lowest level where it lies in the
-    /// revolution of the elapsed time or in the next one, the slot that its bits there name. What is
-    /// overdue waits in the slot of the elapsed time.
+    /// revolution of the elapsed time or in the next one, the slot that its bits there name. What
+    /// is overdue waits in the slot of the elapsed time.
     #[inline(always)]
     pub(super) fn of(deadline: u64, elapsed: u64) -> SlotId {
         let time = deadline.max(elapsed);
         let ahead = (time - elapsed) >> SLOT_WIDTH_BITS;
-        // Less than a revolution of this level ahead: within two. On the level below it is more than a
-        // revolution ahead, and may still be within two.
+        // Less than a revolution of this level ahead: within two. On the level below it is more
+        // than a revolution ahead, and may still be within two.
         let mut level = ahead.checked_ilog2().unwrap_or(0) / REVOLUTION_BITS;
         if level > 0 && revolutions(time, level - 1) - revolutions(elapsed, level - 1) <= 1 {
             level -= 1;

@@ -98,7 +98,8 @@ fn postponed_entry_among_many_stays() {
     let before = list_index(&wheel);
     wheel.reschedule(key, 1 << 40);
     assert_eq!(list_index(&wheel), before);
-    // Its slot does not note it, and is looked through once in vain: that is what makes moving it cost nothing.
+    // Its slot does not note it, and is looked through once in vain: that is what makes moving it
+    // cost nothing.
     assert_eq!(wheel.next_deadline(), Some(10));
     assert_eq!(wheel.deadline(key), Some(1 << 40));
 }
@@ -182,7 +183,8 @@ fn slot_is_dense_beyond_a_chunk() {
     const SLOT: u64 = 64 << slot::SLOT_WIDTH_BITS;
     let mut wheel = Wheel::new();
     for number in 0..11 {
-        // The elapsed time is in the first slot of level 1 and will be in the second; this is the third.
+        // The elapsed time is in the first slot of level 1 and will be in the second; this is the
+        // third.
         assert_eq!(wheel.levels.dense_ahead(SLOT).count(), 0, "{number} entries");
         wheel.insert(2 * SLOT + number, ());
     }

@@ -1,7 +1,7 @@
 //! A modelled poller: a notification that stays until a wait finds it, a list of what may be
-//! ready, and a link to the poller of pollers. As with epoll, what is on the list is looked at again
-//! before it is reported. Faults: waits that fail or end early, events that nothing made, that
-//! come later than others, or for keys that are gone.
+//! ready, and a link to the poller of pollers. As with epoll, what is on the list is looked at
+//! again before it is reported. Faults: waits that fail or end early, events that nothing made,
+//! that come later than others, or for keys that are gone.
 
 use std::io;
 

@@ -59,7 +59,7 @@ fn watched_shard_that_is_not_ready_is_skipped() {
     let (mut fallback, shards) = fallback(1);
     let _ = fallback.scan();
     shards[0].poller().notify();
-    // A round would take the notification away, and the root poller would not tell of it.
+    // A round would take the notification away, and the root poller would not report it.
     let _ = fallback.scan();
     fallback.sleep(&Scan { deadline: clock::wheel_now() + 5 * SECOND, ..NOTHING });
     assert!(fallback.shards[0].was_ready);
@@ -131,7 +131,7 @@ fn poller_of_a_driven_shard_leaves_root() {
     assert_eq!(told(&mut fallback), 1);
 }
 
-/// A panic between the wait and the note of what went off: the shard's poller is not armed any
+/// A panic between the wait and the note of what was ready: the shard's poller is not armed any
 /// more, and nothing says so.
 #[test]
 #[cfg_attr(not(async_wheel_nested), ignore = "pollers cannot be nested")]

@@ -2,8 +2,8 @@
 //!
 //! # Level-triggered behaviour on edge-triggered registrations
 //!
-//! To the user a source is level-triggered: whoever waits is told if the source is ready, no
-//! matter since when. The poller, where it can, reports edges only: a change to *ready*. The
+//! To the user a source is level-triggered: a wait ends if the source is ready, no matter since
+//! when. The poller, where it can, reports edges only: a change to *ready*. The
 //! two meet in one fact for each direction, [`Direction::edge_guaranteed`]: *if the source is ready
 //! now or becomes so, an event will come*. A wait needs no system call while that holds, and
 //! re-arms the registration otherwise, which makes the poller look at the source again.
@@ -198,8 +198,8 @@ impl Source {
     /// Returns `true` if a read at this tick is known to find nothing: it can be left out and is as
     /// good as one that ended in `WouldBlock`.
     ///
-    /// Only while interest in reading is registered. Without it, no event tells of what has come
-    /// since, and who tries a read from time to time without waiting would never find it.
+    /// Only while interest in reading is registered. Without it, no event comes with new data, and
+    /// who tries a read from time to time without waiting would never find it.
     pub(crate) fn is_known_empty(&self, tick: usize) -> bool {
         // In the child of a fork the events are the parent's.
         self.short_read.since(tick)
@@ -262,7 +262,7 @@ impl Source {
     }
 
     /// Leaves the task's waker in a direction and ensures that an event comes. `enter` puts it
-    /// there, or returns `None` if there is nothing to wait for. It is told the tick and whether
+    /// there, or returns `None` if there is nothing to wait for. It gets the tick, and whether
     /// the system's `WouldBlock` is trusted.
     fn wait(
         &self,
@@ -396,7 +396,7 @@ impl Source {
             }
         }
         if self.register(&mut state).is_err() {
-            // Whoever waits is woken, tries, and is told the error where it can be returned.
+            // Whoever waits is woken, tries, and gets the error where it can be returned.
             for direction in state.iter_mut() {
                 direction.armed = false;
                 direction.claim(wakers);

@@ -2,8 +2,8 @@
 //!
 //! A read that returns less than it was asked for has taken all there was. Until the next event
 //! another read would say `WouldBlock`, so it need not be made; epoll(7) recommends this to
-//! whoever uses edge-triggered interest. The knowledge is bound to the event counter as it was
-//! before the read: with the next event it is void by itself.
+//! whoever uses edge-triggered interest. The knowledge is bound to the tick before the read: with
+//! the next event it is void by itself.
 //!
 //! It does not hold where a read stops short for another reason: at urgent data, or at the end
 //! of the stream, which is there to be read as well. Both come with an event that says so, and
@@ -12,10 +12,10 @@
 //! A read that is left out answers by what the poller has reported. What has come since is found
 //! with its event, which is a round of the shard's away, and not by the read itself.
 //!
-//! Some cases no event tells of: urgent data that was taken out with `MSG_OOB` before the poller
-//! saw it, a low-water mark (`SO_RCVLOWAT`) above one, a socket whose records the kernel decrypts
-//! (`TCP_ULP`), where a read stops at a record that is no data, and one in a sockmap. There a
-//! read may wait for the next event although something is left.
+//! Some cases come without an event: urgent data that was taken out with `MSG_OOB` before the
+//! poller saw it, a low-water mark (`SO_RCVLOWAT`) above one, a socket whose records the kernel
+//! decrypts (`TCP_ULP`), where a read stops at a record that is no data, and one in a sockmap.
+//! There a read may wait for the next event although something is left.
 
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -25,33 +25,33 @@ const UNKNOWN: usize = 0;
 /// Short reads tell nothing here.
 const NEVER: usize = usize::MAX;
 
-/// [`UNKNOWN`], [`NEVER`], or one more than the event counter at which the source was drained.
+/// [`UNKNOWN`], [`NEVER`], or one more than the tick at which a short read emptied the source.
 #[derive(Debug)]
 pub(super) struct ShortRead(AtomicUsize);
 
 impl ShortRead {
-    /// For a source whose short reads tell that it is drained, as long as its poller reports
-    /// nothing exceptional, or for another.
+    /// For a source whose short reads tell that it is empty, as long as its poller reports nothing
+    /// exceptional, or for another.
     pub(super) fn new(possible: bool) -> ShortRead {
         ShortRead(AtomicUsize::new(if possible { UNKNOWN } else { NEVER }))
     }
 
-    /// Whether the source is known to have been drained after event number `events`.
-    pub(super) fn since(&self, events: usize) -> bool {
+    /// Returns `true` if the source is known to have been emptied at this tick.
+    pub(super) fn since(&self, tick: usize) -> bool {
         // Ordering: Relaxed, here and below: the word says something about the system's buffer,
         // which is true whoever found it out, and publishes nothing else. Who counts on it
-        // compares the event counter again under the source's lock.
-        self.0.load(Ordering::Relaxed) == events.wrapping_add(1)
+        // compares the tick again under the source's lock.
+        self.0.load(Ordering::Relaxed) == tick.wrapping_add(1)
     }
 
-    /// Notes that a read fell short, before which the event counter was `events`.
-    pub(super) fn note(&self, events: usize) {
+    /// Notes a short read that began at this tick.
+    pub(super) fn note(&self, tick: usize) {
         // Ordering: Relaxed, as in `since`.
         let before = self.0.load(Ordering::Relaxed);
         if before == NEVER {
             return;
         }
-        let after = events.wrapping_add(1);
+        let after = tick.wrapping_add(1);
         // If another thread came between, it knows as much, or gave up, which is for good.
         // Ordering: Relaxed, as in `since`; that nothing came between, the exchange checks.
         let _ = self.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //!
 //! Everything here happens under the shard's `timers` lock; no waker is cloned, woken or
 //! dropped in it. A waker that is due is *taken out* of its entry, woken by reference outside
-//! the lock, and *put back*: the timer's owner may push out a deadline that has passed without
+//! the lock, and *put back*: the timer's owner may postpone a deadline that has passed without
 //! polling again, and is then woken by the waker that polled last. While a waker is out, the
 //! entry holds a placeholder.
 
@@ -19,7 +19,7 @@ mod placeholder;
 use coalesce::Coalescer;
 use placeholder::{placeholder, stamp};
 
-/// The most timers that one round hands out, so that a storm of them cannot starve I/O.
+/// The most timers that expire at once, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;
 
 /// Who counts on hearing of timers that are earlier than those they know.
@@ -33,7 +33,7 @@ pub(crate) enum Sleeper {
     Fallback { until: u64 },
 }
 
-/// Whom an insert has to wake, outside the lock.
+/// The thread that an insert has to wake, outside the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum WakeTarget {
@@ -42,7 +42,7 @@ pub(crate) enum WakeTarget {
     Fallback,
 }
 
-/// A timer that went off: its waker is out.
+/// A timer that fired: its waker is out.
 #[derive(Debug)]
 pub(crate) struct Fired {
     key: Key,
@@ -61,7 +61,7 @@ pub(crate) struct Timers {
     taken: usize,
 }
 
-/// What the stamp of a waker that is out is changed by if its timer goes off again meanwhile.
+/// What the stamp of a waker that is out is changed by if its timer fires again meanwhile.
 const MISSED: usize = 1;
 
 impl Timers {
@@ -77,12 +77,16 @@ impl Timers {
     /// Adds a timer.
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> (Key, WakeTarget) {
         let key = self.wheel.insert(deadline, waker);
-        (key, self.alarm(deadline))
+        (key, self.wake_target(deadline))
     }
 
     /// Gives a timer another deadline; it keeps its waker.
     pub(crate) fn reschedule(&mut self, key: Key, deadline: u64) -> WakeTarget {
-        if self.wheel.reschedule(key, deadline) { self.alarm(deadline) } else { WakeTarget::None }
+        if self.wheel.reschedule(key, deadline) {
+            self.wake_target(deadline)
+        } else {
+            WakeTarget::None
+        }
     }
 
     /// Schedules a timer for a deadline unless it is.
@@ -109,7 +113,7 @@ impl Timers {
         self.wheel.remove(key)
     }
 
-    /// Whether a timer is to wake this waker, when it goes off.
+    /// Returns `true` if a timer is to wake this waker when it fires.
     pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
         self.wheel.get(key).is_some_and(|registered| registered.will_wake(waker))
     }
@@ -124,9 +128,9 @@ impl Timers {
     }
 
     /// Whom to wake because of a deadline that has just come in, if it is earlier than what
-    /// the sleeper counts on. The sleeper is told once.
-    fn alarm(&mut self, deadline: u64) -> WakeTarget {
-        let (until, alarm) = match self.sleeper {
+    /// the sleeper counts on. It is told once only.
+    fn wake_target(&mut self, deadline: u64) -> WakeTarget {
+        let (until, target) = match self.sleeper {
             Sleeper::Nobody => return WakeTarget::None,
             Sleeper::Driver { until } => (until, WakeTarget::Driver),
             Sleeper::Fallback { until } => (until, WakeTarget::Fallback),
@@ -136,10 +140,10 @@ impl Timers {
             return WakeTarget::None;
         }
         self.sleeper = Sleeper::Nobody;
-        alarm
+        target
     }
 
-    /// Takes the wakers of due timers out. Whether there may be more.
+    /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
         let Timers { wheel, coalescer, taken, .. } = self;
         let progress = wheel.fire(now, BUDGET, |key, _, registered| {
@@ -158,7 +162,7 @@ impl Timers {
     }
 
     /// Puts wakers back that were woken. What is left in `fired` has to be dropped outside the
-    /// lock; what moves to `again` went off once more meanwhile and has to be woken again.
+    /// lock; what moves to `again` fired once more meanwhile and has to be woken again.
     ///
     /// A waker goes back only where its own placeholder still is. If the timer is gone, or the
     /// task has polled again meanwhile and left another waker, nobody wants it any more.
@@ -222,13 +226,13 @@ mod tests {
         Waker::from(Arc::new(Count::default()))
     }
 
-    /// Whether two wakers wake the same task. `will_wake` may say no where that is so: it also
-    /// compares the tables, of which there may be several.
+    /// Returns `true` if two wakers wake the same task. `will_wake` may say no where that is so: it
+    /// also compares the tables, of which there may be several.
     fn is_same(waker: &Waker, other: &Waker) -> bool {
         waker.data() == other.data()
     }
 
-    /// Whether a timer is to wake this waker, when it goes off.
+    /// Returns `true` if a timer is to wake this waker when it fires.
     fn is_registered(timers: &Timers, key: Key, waker: &Waker) -> bool {
         timers.wheel.get(key).is_some_and(|registered| is_same(registered, waker))
     }
@@ -260,7 +264,7 @@ mod tests {
         assert_eq!(timers.insert(next + 1, waker()).1, WakeTarget::None);
         assert_eq!(timers.insert(next - 1, waker()).1, WakeTarget::None);
         assert_eq!(timers.sleep_until(), until);
-        // A deadline that has passed by more than timers are put off.
+        // A deadline that has passed by more than timers are delayed.
         assert_eq!(timers.insert(1, waker()).1, WakeTarget::Driver);
     }
 
@@ -355,7 +359,7 @@ mod tests {
         assert_eq!(parts, [BUDGET, BUDGET, 1]);
     }
 
-    /// However often it goes off while its waker is out, there is one wake more, and then none.
+    /// However often it fires while its waker is out, there is one wake more, and then none.
     #[test]
     fn firing_twice_while_out_is_noted_once() {
         let mut timers = Timers::new();
