@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use futures_lite::stream::{self, Stream};
+use futures_core::Stream;
+use futures_lite::stream;
 use rustix::net::{AddressFamily, ipproto};
 
 use super::connect::connect;
-use super::{Async, ready::Ready};
+use super::{Async, ready::Wait};
 use crate::reactor::{Interest, Waiter};
 use crate::sys::Kind;
 
@@ -145,7 +146,7 @@ impl Async<TcpStream> {
 impl<T> Async<T> {
     /// Waits for a connection that has just been begun to be there or to have failed.
     pub(super) async fn connected(&self) -> io::Result<()> {
-        Ready::new(self, Interest::Write, Waiter::new()).await
+        Wait::new(self, Interest::Write, Waiter::new()).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::Async;
-use super::ready::Ready;
+use super::ready::Wait;
 use crate::reactor::{Interest, Waiter};
 
 impl<T> Async<T> {
@@ -163,7 +163,7 @@ impl<T> Async<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            once(Ready::new(self, interest, wait(before))).await?;
+            once(Wait::new(self, interest, wait(before))).await?;
         }
     }
 }

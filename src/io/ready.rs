@@ -13,7 +13,7 @@ use super::Async;
 use crate::reactor::{Interest, Waiter};
 
 /// A wait for a direction of a source, through whatever leads to it.
-pub(super) struct Ready<H: Borrow<Async<T>>, T> {
+pub(super) struct Wait<H: Borrow<Async<T>>, T> {
     handle: H,
     interest: Interest,
     waiter: Waiter,
@@ -21,31 +21,31 @@ pub(super) struct Ready<H: Borrow<Async<T>>, T> {
     _handle: PhantomData<fn() -> T>,
 }
 
-impl<H: Borrow<Async<T>>, T> Ready<H, T> {
-    pub(super) fn new(handle: H, interest: Interest, waiter: Waiter) -> Ready<H, T> {
-        Ready { handle, interest, waiter, _handle: PhantomData }
+impl<H: Borrow<Async<T>>, T> Wait<H, T> {
+    pub(super) fn new(handle: H, interest: Interest, waiter: Waiter) -> Wait<H, T> {
+        Wait { handle, interest, waiter, _handle: PhantomData }
     }
 }
 
-impl<H: Borrow<Async<T>>, T> Unpin for Ready<H, T> {}
+impl<H: Borrow<Async<T>>, T> Unpin for Wait<H, T> {}
 
-impl<H: Borrow<Async<T>>, T> Future for Ready<H, T> {
+impl<H: Borrow<Async<T>>, T> Future for Wait<H, T> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Ready { handle, interest, waiter, .. } = &mut *self;
+        let Wait { handle, interest, waiter, .. } = &mut *self;
         (*handle).borrow().source().poll_waiter(*interest, waiter, cx)
     }
 }
 
-impl<H: Borrow<Async<T>>, T> Drop for Ready<H, T> {
+impl<H: Borrow<Async<T>>, T> Drop for Wait<H, T> {
     fn drop(&mut self) {
-        let Ready { handle, interest, waiter, .. } = self;
+        let Wait { handle, interest, waiter, .. } = self;
         (*handle).borrow().source().remove_waiter(*interest, waiter);
     }
 }
 
-/// Defines a public future around [`Ready`].
+/// Defines a public future around [`Wait`].
 macro_rules! readiness {
     (
         $(#[$doc:meta])*
@@ -53,11 +53,11 @@ macro_rules! readiness {
     ) => {
         $(#[$doc])*
         #[must_use = "futures do nothing unless they are awaited or polled"]
-        pub struct $name<$($lifetime,)? $t>(Ready<$handle, $t>);
+        pub struct $name<$($lifetime,)? $t>(Wait<$handle, $t>);
 
         impl<$($lifetime,)? $t> $name<$($lifetime,)? $t> {
             pub(super) fn new(handle: $handle) -> Self {
-                $name(Ready::new(handle, Interest::$interest, Waiter::new()))
+                $name(Wait::new(handle, Interest::$interest, Waiter::new()))
             }
         }
 

@@ -4,7 +4,8 @@ use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
-use futures_lite::stream::{self, Stream};
+use futures_core::Stream;
+use futures_lite::stream;
 use rustix::net::{AddressFamily, SocketAddrUnix};
 
 use super::Async;

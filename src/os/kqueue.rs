@@ -1,16 +1,14 @@
 //! What systems with kqueue have: macOS and its kin, and the BSDs.
 
-use std::fmt;
-use std::future::Future;
 use std::io;
 use std::num::NonZeroI32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::pin::Pin;
 use std::process::Child;
 use std::task::{Context, Poll};
 
+pub use super::ready::Ready;
+use crate::Async;
 use crate::sys::{self, Registration};
-use crate::{Async, Readable};
 
 /// Something that kqueue reports besides readable and writable descriptors: a signal, or the
 /// end of a child process.
@@ -124,7 +122,7 @@ impl<T> Filter<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn ready(&self) -> Ready<'_, T> {
-        Ready(self.0.readable())
+        Ready::new(self.0.readable())
     }
 
     /// Polls for an event, as [`Async::poll_readable`] does: ready if there was one since this
@@ -185,24 +183,6 @@ impl<T: Into<OwnedFd>> TryFrom<Filter<T>> for OwnedFd {
 
     fn try_from(filter: Filter<T>) -> io::Result<OwnedFd> {
         filter.0.try_into()
-    }
-}
-
-/// Waits until what a filter is about happens. Made by [`Filter::ready`].
-#[must_use = "futures do nothing unless they are awaited or polled"]
-pub struct Ready<'a, T>(Readable<'a, T>);
-
-impl<T> Future for Ready<'_, T> {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T> fmt::Debug for Ready<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ready").finish_non_exhaustive()
     }
 }
 

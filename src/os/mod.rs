@@ -2,6 +2,8 @@
 
 #[cfg(async_wheel_kqueue)]
 pub mod kqueue;
+#[cfg(any(async_wheel_kqueue, windows))]
+mod ready;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(windows)]

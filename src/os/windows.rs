@@ -1,14 +1,12 @@
 //! What Windows has.
 
-use std::fmt;
-use std::future::Future;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
+pub use super::ready::Ready;
+use crate::Async;
 use crate::sys::{self, Registration};
-use crate::{Async, Readable};
 
 /// A handle that Windows can wait for: a process, a thread, an event, a semaphore, a mutex, a
 /// timer, a console's input.
@@ -130,7 +128,7 @@ impl<T> Waitable<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn ready(&self) -> Ready<'_, T> {
-        Ready(self.0.readable())
+        Ready::new(self.0.readable())
     }
 
     /// Polls for an event, as [`Async::poll_readable`] does: ready if there was one since this
@@ -185,23 +183,5 @@ impl<T: Into<OwnedHandle>> TryFrom<Waitable<T>> for OwnedHandle {
 
     fn try_from(waitable: Waitable<T>) -> io::Result<OwnedHandle> {
         waitable.into_inner().map(Into::into)
-    }
-}
-
-/// Waits until a handle is signalled. Made by [`Waitable::ready`].
-#[must_use = "futures do nothing unless they are awaited or polled"]
-pub struct Ready<'a, T>(Readable<'a, T>);
-
-impl<T> Future for Ready<'_, T> {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T> fmt::Debug for Ready<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ready").finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures_lite::stream::Stream;
+use futures_core::Stream;
 
 use self::period::{Period, Turn};
 use crate::clock;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_lite::stream::Stream;
+use futures_core::Stream;
 
 use crate::clock::instant;
 use crate::driver::{Placed, place_in};
