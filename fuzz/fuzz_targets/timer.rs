@@ -49,8 +49,8 @@ const SLOTS: usize = 6;
 const TASKS: usize = 4;
 /// The most operations of a program.
 const MOST_OPERATIONS: usize = 96;
-/// The longest that a timer is put off so that wake-ups are gathered, as documented.
-const PUT_OFF: u64 = 200_000;
+/// The longest that a timer is delayed by coalescing, as documented.
+const DELAY: u64 = 200_000;
 /// Ticks in a row that a timer takes, as documented, until it leaves others a turn.
 const BURST: u32 = 1_024;
 
@@ -426,13 +426,13 @@ fn falls_asleep(shard: usize, until: u64) {
             let armed = entry.deadline.filter(|&deadline| deadline < NEVER);
             if let Some(deadline) = armed.filter(|_| entry.shard == shard) {
                 let late = until.saturating_sub(deadline.max(now));
-                assert!(late <= PUT_OFF, "asleep for {late} ns beyond a deadline");
+                assert!(late <= DELAY, "asleep for {late} ns beyond a deadline");
             }
         }
     });
 }
 
-/// A poller's wait is over: timers that are due are handed out next.
+/// A poller's wait is over: timers that are due fire next.
 fn wait_is_over(shard: usize) {
     let now = clock::wheel_now();
     let step = step();

@@ -26,12 +26,12 @@ struct Stage {
     shards: Vec<Ref<Shard>>,
 }
 
-/// What a target is told of.
+/// What a target hears of.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks {
     /// A driver of this shard is about to sleep until this wheel time.
     pub(crate) asleep: fn(shard: usize, until: u64),
-    /// A wait in this shard's poller is over: what is due now is handed out next.
+    /// A wait in this shard's poller is over: what is due now fires next.
     pub(crate) over: fn(shard: usize),
     /// A wait in this shard's poller has brought this.
     pub(crate) reported: fn(shard: usize, event: Event),
@@ -128,7 +128,7 @@ thread_local! {
     static LAST: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Time has passed after a wait that failed, before what is due is handed out.
+/// Time has passed after a wait that failed, before what is due fires.
 pub(crate) fn time_has_passed() {
     if let (Some(hooks), Some(shard)) = (HOOKS.get(), LAST.get()) {
         (hooks.over)(shard);

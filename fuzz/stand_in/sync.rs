@@ -14,7 +14,7 @@ use crate::{clock, stage};
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
-    static CONTAINED: Cell<usize> = const { Cell::new(0) };
+    static CATCHING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Locks of the library's that are held now.
@@ -126,14 +126,14 @@ pub(crate) fn pause() {
 /// Runs code of the user's and keeps a panic of its to itself, as the shipped one does.
 pub(crate) fn catch_panic(code: impl FnOnce()) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    CONTAINED.set(CONTAINED.get() + 1);
+    CATCHING.set(CATCHING.get() + 1);
     let _ = catch_unwind(AssertUnwindSafe(code));
-    CONTAINED.set(CONTAINED.get() - 1);
+    CATCHING.set(CATCHING.get() - 1);
 }
 
 /// Whether a panic would be kept from the library's caller.
 pub(crate) fn is_contained() -> bool {
-    CONTAINED.get() > 0
+    CATCHING.get() > 0
 }
 
 /// See `src/sync.rs`.

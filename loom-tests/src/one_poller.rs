@@ -1,5 +1,5 @@
 //! The models for systems where pollers cannot be polled by one another: there is one shard,
-//! and the fallback sits in its seat. Apart from that, see `main.rs`.
+//! and the fallback holds its seat. Apart from that, see `main.rs`.
 
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;

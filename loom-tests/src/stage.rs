@@ -14,8 +14,8 @@ use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread};
 
-/// The longest back-off of the fallback, twice: how late the shard of a thread that computes
-/// may be attended to.
+/// The longest backoff of the fallback, twice: how late the shard of a thread that computes
+/// may be serviced.
 pub(crate) const TWO_BACKOFFS: u64 = 8_000_000;
 
 /// A reactor, and its fallback if it was started.

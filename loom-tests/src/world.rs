@@ -2,8 +2,8 @@
 //!
 //! Each thread of a model that goes to sleep says so here, with the deadline of its sleep if
 //! it has one. When nobody is left running, time moves to the earliest of the deadlines and
-//! those who wait for it get up. If there is none, the model is at rest: whoever waits for
-//! that in [`rest`] gets up; and if nobody does, a wake-up was lost, which fails the model.
+//! those who wait for it wake. If there is none, the model is at rest: a thread that waits for
+//! that in [`rest`] wakes; and if there is none, a wake-up was lost, which fails the model.
 //!
 //! So a time-out never hides a lost wake-up: time passes only when nothing else can happen,
 //! and the clock tells afterwards that it did.
@@ -63,7 +63,7 @@ pub(crate) fn set_now(now: u64) {
     with(|world| world.now = now);
 }
 
-/// How often everybody slept and somebody got up because of the time.
+/// How often all slept and one woke because of the time.
 pub(crate) fn moves() -> usize {
     with(|world| world.moves)
 }
@@ -125,7 +125,7 @@ impl Sleeper {
         trace::step(at, None, || format!("is up, at {}", now()));
     }
 
-    /// Gets up whoever sleeps on this, if anybody does. It sees what came before.
+    /// Wakes the thread that sleeps on this, if there is one. It sees what came before.
     #[track_caller]
     pub(crate) fn wake(&self) {
         let asleep = with(|world| {

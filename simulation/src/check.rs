@@ -128,7 +128,7 @@ pub(crate) fn not_late(what: &str, since: u64) {
     }
 }
 
-/// Two of the fallback's back-offs, and what wake-ups for timers are put off.
+/// Two of the fallback's backoffs, and what timers are coalesced by.
 const ALLOWED: u64 = 8_000_000 + 200_000;
 
 /// The sum of the numbers that follow a text: lengths of tables, in what `Debug` writes.

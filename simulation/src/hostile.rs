@@ -21,7 +21,7 @@ pub(crate) struct Hub {
 }
 
 /// What is known of a job's wake-ups.
-pub(crate) struct Bell {
+pub(crate) struct Task {
     hub: Arc<Hub>,
     job: usize,
     /// Whether all its polls have the same waker. The poll methods of sources wake the waker that
@@ -46,9 +46,9 @@ struct State {
 /// and one that it begins before it looks.
 const ROUNDS: usize = 2;
 
-impl Bell {
-    pub(crate) fn new(hub: Arc<Hub>, job: usize, keeps: bool) -> Arc<Bell> {
-        let bell = Bell {
+impl Task {
+    pub(crate) fn new(hub: Arc<Hub>, job: usize, keeps: bool) -> Arc<Task> {
+        let task = Task {
             hub,
             job,
             keeps,
@@ -57,7 +57,7 @@ impl Bell {
             not_before: AtomicU64::new(0),
             live: AtomicUsize::new(0),
         };
-        Arc::new(bell)
+        Arc::new(task)
     }
 
     /// From now on nothing but timers that are due at this time or later wakes the job.
@@ -65,13 +65,13 @@ impl Bell {
         self.not_before.store(at, Ordering::Relaxed);
     }
 
-    pub(crate) fn waker(self: &Arc<Bell>) -> Waker {
+    pub(crate) fn waker(self: &Arc<Task>) -> Waker {
         self.live.fetch_add(1, Ordering::Relaxed);
-        Waker::from(Arc::new(Ring(self.clone())))
+        Waker::from(Arc::new(TaskWaker(self.clone())))
     }
 
     /// The job is woken.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         let rounds = world::rounds_of(self.thread);
         let was = self.state.lock().unwrap().rung.replace((world::now(), rounds));
         if let Some(was) = was {
@@ -106,14 +106,14 @@ impl Bell {
 }
 
 /// A waker.
-struct Ring(Arc<Bell>);
+struct TaskWaker(Arc<Task>);
 
-impl Wake for Ring {
-    fn wake(self: Arc<Ring>) {
+impl Wake for TaskWaker {
+    fn wake(self: Arc<TaskWaker>) {
         self.wake_by_ref();
     }
 
-    fn wake_by_ref(self: &Arc<Ring>) {
+    fn wake_by_ref(self: &Arc<TaskWaker>) {
         check::user_code("a waker is woken");
         let polls = world::local(|local| local.polls);
         let not_before = self.0.not_before.load(Ordering::Relaxed);
@@ -122,14 +122,14 @@ impl Wake for Ring {
                 format!("woken at {}, for a timer that is due at {not_before}", world::now())
             });
         }
-        self.0.ring();
+        self.0.wake();
         if polls == 0 {
             misbehave();
         }
     }
 }
 
-impl Drop for Ring {
+impl Drop for TaskWaker {
     fn drop(&mut self) {
         self.0.live.fetch_sub(1, Ordering::Relaxed);
         if std::thread::panicking() {
@@ -145,7 +145,7 @@ impl Drop for Ring {
 /// How long a waker blocks, at most.
 const LONG: u64 = 20_000_000;
 
-/// Allows for a thread that does nothing else for as long: its shard waits for two back-offs more.
+/// Allows for a thread that does nothing else for as long: its shard waits for two backoffs more.
 fn away(nanos: u64) {
     world::delay(nanos + 10_000_000);
 }

@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::hostile::{Bell, Hub};
+use crate::hostile::{Hub, Task};
 use crate::world::{self, NEVER, Sleeper};
 use crate::{driver, hostile};
 
 type Script = Pin<Box<dyn Future<Output = ()>>>;
 
 struct Job {
-    bell: Arc<Bell>,
+    task: Arc<Task>,
     script: Option<Script>,
     /// Kept from poll to poll, in some jobs; in others each poll has a new one.
     waker: Option<Waker>,
@@ -31,25 +31,25 @@ impl Jobs {
     /// Adds a job. It is made with what tells it from others, and begins when it is polled first.
     pub(crate) fn add<F: Future<Output = ()> + 'static>(
         &mut self,
-        script: impl FnOnce(Arc<Bell>) -> F,
+        script: impl FnOnce(Arc<Task>) -> F,
     ) {
         let keeps = world::one_in(2);
-        let bell = Bell::new(self.hub.clone(), self.jobs.len(), keeps);
-        let script: Script = Box::pin(script(bell.clone()));
-        let waker = keeps.then(|| bell.waker());
-        self.jobs.push(Job { bell: bell.clone(), script: Some(script), waker });
+        let task = Task::new(self.hub.clone(), self.jobs.len(), keeps);
+        let script: Script = Box::pin(script(task.clone()));
+        let waker = keeps.then(|| task.waker());
+        self.jobs.push(Job { task: task.clone(), script: Some(script), waker });
         self.left += 1;
-        bell.ring();
+        task.wake();
     }
 
     fn poll_job(&mut self, index: usize) {
-        let Job { bell, script, waker } = &mut self.jobs[index];
-        bell.arrive();
+        let Job { task, script, waker } = &mut self.jobs[index];
+        task.arrive();
         let _in_a_poll = InAPoll::new();
         let Some(future) = script else { return };
         let waker = match waker {
             Some(waker) => waker.clone(),
-            None => bell.waker(),
+            None => task.waker(),
         };
         if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             *script = None;

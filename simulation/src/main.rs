@@ -5,7 +5,7 @@
 //! of `io`, are the very ones that ship. Only what they stand on is replaced: `sync` by shuttle's
 //! primitives, `clock` by virtual time, `sys` by a modelled poller with modelled files. `world`
 //! knows who sleeps and what time it is; `plan` says which faults are injected; `jobs` and
-//! `schedule` are the users; `check` is told what happens and fails the run.
+//! `schedule` are the users; `check` gets what happens and fails the run.
 
 /// Prints a line, if anybody still reads.
 macro_rules! say {

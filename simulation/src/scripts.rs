@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_lite::stream::StreamExt;
 
 use crate::check::{self, Property};
-use crate::hostile::Bell;
+use crate::hostile::Task;
 use crate::io::{Async, Fd};
 use crate::jobs::Jobs;
 use crate::plan::Fault;
@@ -32,14 +32,14 @@ pub(crate) fn add_any(jobs: &mut Jobs) {
     match world::below(22) {
         0..3 => jobs.add(once),
         3 => jobs.add(interval),
-        4 => jobs.add(pushed_out),
+        4 => jobs.add(postponed),
         5 => jobs.add(moved_by_others),
         6 => jobs.add(move_others),
         7 => jobs.add(dropped),
         8 => jobs.add(yields),
         9 => jobs.add(flag),
-        10 | 11 => jobs.add(|bell| transfers(bell, Interest::Read)),
-        12 => jobs.add(|bell| transfers(bell, Interest::Write)),
+        10 | 11 => jobs.add(|task| transfers(task, Interest::Read)),
+        12 => jobs.add(|task| transfers(task, Interest::Write)),
         13 => jobs.add(waits_given_up),
         14 => jobs.add(two_readers),
         15 => jobs.add(reader_of_two),
@@ -69,21 +69,21 @@ fn expect_instant(when: std::time::Instant, deadline: u64) {
     }
 }
 
-async fn once(bell: Arc<Bell>) {
+async fn once(task: Arc<Task>) {
     world::doing("once");
     let deadline = world::now() + distance();
-    bell.not_before(deadline);
+    task.not_before(deadline);
     let when = Timer::at(clock::instant(deadline)).await;
     expect_instant(when, deadline);
     fired(deadline);
 }
 
-async fn interval(bell: Arc<Bell>) {
+async fn interval(task: Arc<Task>) {
     world::doing("interval");
     there_is_a_reactor().await;
     let period = 1 + distance();
     let mut deadline = world::now() + distance();
-    bell.not_before(deadline);
+    task.not_before(deadline);
     let mut timer = Timer::interval_at(clock::instant(deadline), Duration::from_nanos(period));
     for number in 0..1 + world::below(6) {
         if number > 0 && world::one_in(2) {
@@ -108,16 +108,16 @@ async fn there_is_a_reactor() {
     }
 }
 
-/// A timer that is pushed out when it is due, without another poll: the waker of the last poll
+/// A timer that is postponed when it is due, without another poll: the waker of the last poll
 /// is woken then.
-async fn pushed_out(bell: Arc<Bell>) {
-    world::doing("pushed_out");
+async fn postponed(task: Arc<Task>) {
+    world::doing("postponed");
     there_is_a_reactor().await;
     let mut deadline = world::now() + distance();
     let mut timer = Timer::at(clock::instant(deadline));
     let mut pushes = world::below(4);
     let mut polled = false;
-    bell.not_before(deadline);
+    task.not_before(deadline);
     poll_fn(|cx| {
         if !polled {
             polled = true;
@@ -139,7 +139,7 @@ async fn pushed_out(bell: Arc<Bell>) {
 }
 
 /// A timer that other threads move while it is waited for.
-async fn moved_by_others(_: Arc<Bell>) {
+async fn moved_by_others(_: Arc<Task>) {
     world::doing("moved_by_others");
     let deadline = world::now() + distance();
     let timer = Arc::new(schedule::Lock::new(Timer::at(clock::instant(deadline))));
@@ -155,7 +155,7 @@ async fn moved_by_others(_: Arc<Bell>) {
     }
 }
 
-async fn move_others(_: Arc<Bell>) {
+async fn move_others(_: Arc<Task>) {
     world::doing("move_others");
     for _ in 0..1 + world::below(5) {
         if let Some(timer) = schedule::some_timer() {
@@ -175,7 +175,7 @@ async fn move_others(_: Arc<Bell>) {
 }
 
 /// Timers that are dropped while they wait: at once, later, or by somebody else's waker.
-async fn dropped(_: Arc<Bell>) {
+async fn dropped(_: Arc<Task>) {
     world::doing("dropped");
     for _ in 0..1 + world::below(6) {
         let mut timer = Timer::at(clock::instant(world::now() + distance()));
@@ -195,7 +195,7 @@ async fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_ready())).await
 }
 
-async fn yields(_: Arc<Bell>) {
+async fn yields(_: Arc<Task>) {
     world::doing("yields");
     for _ in 0..1 + world::below(8) {
         futures_lite::future::yield_now().await;
@@ -203,7 +203,7 @@ async fn yields(_: Arc<Bell>) {
 }
 
 /// An event of the user's that another thread brings about.
-async fn flag(_: Arc<Bell>) {
+async fn flag(_: Arc<Task>) {
     world::doing("flag");
     let flag = Flag::default();
     schedule::deliver_flag(world::now() + distance(), flag.clone());
@@ -277,13 +277,13 @@ async fn transfer(source: &Async<Fd>, interest: Interest, polls: bool) -> Option
     result.map(drop)
 }
 
-async fn transfers(bell: Arc<Bell>, interest: Interest) {
+async fn transfers(task: Arc<Task>, interest: Interest) {
     world::doing("transfers");
     let source = register(Fd::open(!world::one_in(4))).await;
     let pieces = 1 + world::below(6) as usize;
     deliver(source.get_ref(), interest, pieces);
     for _ in 0..pieces {
-        transfer(&source, interest, bell.keeps).await;
+        transfer(&source, interest, task.keeps).await;
     }
     if world::one_in(4) {
         world::with(|world| world.bin.push(Box::new(source) as Box<dyn Any>));
@@ -291,7 +291,7 @@ async fn transfers(bell: Arc<Bell>, interest: Interest) {
 }
 
 /// One task waits for both directions of a source.
-async fn both_directions(bell: Arc<Bell>) {
+async fn both_directions(task: Arc<Task>) {
     world::doing("both_directions");
     let source = register(Fd::open(world::one_in(4))).await;
     let pieces = 1 + world::below(3) as usize;
@@ -299,16 +299,16 @@ async fn both_directions(bell: Arc<Bell>) {
     deliver(source.get_ref(), Interest::Write, pieces);
     let all = async |interest| {
         for _ in 0..pieces {
-            transfer(&source, interest, bell.keeps).await;
+            transfer(&source, interest, task.keeps).await;
         }
     };
     futures_lite::future::zip(all(Interest::Read), all(Interest::Write)).await;
 }
 
 /// A stream that is read to its end by the poll methods.
-async fn stream(bell: Arc<Bell>) {
+async fn stream(task: Arc<Task>) {
     world::doing("stream");
-    if !bell.keeps {
+    if !task.keeps {
         return;
     }
     let source = register(Fd::open(true)).await;
@@ -325,7 +325,7 @@ async fn stream(bell: Arc<Bell>) {
 }
 
 /// Writes to a source that another job reads, on this thread or another.
-async fn writer_of_two(_: Arc<Bell>) {
+async fn writer_of_two(_: Arc<Task>) {
     world::doing("writer_of_two");
     if let Some(source) = schedule::some_source() {
         deliver(source.get_ref(), Interest::Write, 2);
@@ -336,7 +336,7 @@ async fn writer_of_two(_: Arc<Bell>) {
 }
 
 /// A source that is left to threads of other shards.
-async fn abandoned(_: Arc<Bell>) {
+async fn abandoned(_: Arc<Task>) {
     world::doing("abandoned");
     let source = Arc::new(register(Fd::open(!world::one_in(4))).await);
     deliver(source.get_ref(), Interest::Read, world::below(4) as usize);
@@ -346,7 +346,7 @@ async fn abandoned(_: Arc<Bell>) {
 }
 
 /// Futures that wait for readiness and are dropped before it comes leave nothing behind.
-async fn waits_given_up(bell: Arc<Bell>) {
+async fn waits_given_up(task: Arc<Task>) {
     world::doing("waits_given_up");
     let source = register(Fd::open(!world::one_in(4))).await;
     let pieces = 1 + world::below(2) as usize;
@@ -359,7 +359,7 @@ async fn waits_given_up(bell: Arc<Bell>) {
                 Timer::at(clock::instant(world::now() + distance())).await;
             }
         }
-        transfer(&source, Interest::Read, bell.keeps).await;
+        transfer(&source, Interest::Read, task.keeps).await;
     }
     no_waits(&source);
 }
@@ -373,7 +373,7 @@ fn no_waits(source: &Async<Fd>) {
 
 /// An operation that becomes possible without an event of its source: it is tried again when the
 /// task is woken for another reason.
-async fn operation_of_the_users(_: Arc<Bell>) {
+async fn operation_of_the_users(_: Arc<Task>) {
     world::doing("operation_of_the_users");
     let source = register(Fd::open(!world::one_in(4))).await;
     let flag = Flag::default();
@@ -402,7 +402,7 @@ async fn operation_of_the_users(_: Arc<Bell>) {
 }
 
 /// A source that another thread reads as well, until its end.
-async fn two_readers(bell: Arc<Bell>) {
+async fn two_readers(task: Arc<Task>) {
     world::doing("two_readers");
     let source = Arc::new(register(Fd::open(!world::one_in(4))).await);
     let pieces = world::below(4) as usize;
@@ -410,21 +410,21 @@ async fn two_readers(bell: Arc<Bell>) {
     let (number, id) = (source.get_ref().number, source.get_ref().id);
     schedule::deliver(world::now() + distance(), number, id, Happening::End);
     schedule::publish_source(source.clone());
-    read_to_end(&source, &bell).await;
+    read_to_end(&source, &task).await;
 }
 
-async fn reader_of_two(bell: Arc<Bell>) {
+async fn reader_of_two(task: Arc<Task>) {
     world::doing("reader_of_two");
     if let Some(source) = schedule::some_source() {
-        read_to_end(&source, &bell).await;
+        read_to_end(&source, &task).await;
     }
 }
 
 /// Reads to the end, first by the poll methods, where each of the two takes the other's place.
-async fn read_to_end(source: &Async<Fd>, bell: &Bell) {
+async fn read_to_end(source: &Async<Fd>, task: &Task) {
     world::doing("read_to_end");
     // Each poll wakes the other, who polls: the two would never rest if they went on like this.
-    let mut polls = if bell.keeps { world::below(6) } else { 0 };
+    let mut polls = if task.keeps { world::below(6) } else { 0 };
     poll_fn(|cx| {
         while polls > 0 {
             polls -= 1;
@@ -441,7 +441,7 @@ async fn read_to_end(source: &Async<Fd>, bell: &Bell) {
 
 /// A descriptor is closed behind the reactor's back, and its number is another source's
 /// afterwards, on another thread as well.
-async fn closed_behind(bell: Arc<Bell>) {
+async fn closed_behind(task: Arc<Task>) {
     world::doing("closed_behind");
     if let Some((fd, key)) = schedule::some_number() {
         // What another thread has left. In another shard it gets the stale source's key, once as
@@ -455,7 +455,7 @@ async fn closed_behind(bell: Arc<Bell>) {
         let source = register(fd).await;
         deliver(source.get_ref(), Interest::Read, 3);
         for _ in 0..3 {
-            transfer(&source, Interest::Read, bell.keeps).await;
+            transfer(&source, Interest::Read, task.keeps).await;
             futures_lite::future::yield_now().await;
         }
         return;
@@ -468,7 +468,7 @@ async fn closed_behind(bell: Arc<Bell>) {
     let source = register(Fd::open(true)).await;
     if world::one_in(2) {
         deliver(source.get_ref(), Interest::Read, 1);
-        transfer(&source, Interest::Read, bell.keeps).await;
+        transfer(&source, Interest::Read, task.keeps).await;
     }
     let key = stale.key();
     schedule::publish_number(source.into_inner(), key);
@@ -477,7 +477,7 @@ async fn closed_behind(bell: Arc<Bell>) {
 }
 
 /// Polls a future with a waker of its own.
-pub(crate) fn poll(future: &mut (impl Future + Unpin), bell: &Arc<Bell>) -> bool {
-    let waker = bell.waker();
+pub(crate) fn poll(future: &mut (impl Future + Unpin), task: &Arc<Task>) -> bool {
+    let waker = task.waker();
     Pin::new(future).poll(&mut Context::from_waker(&waker)).is_ready()
 }

@@ -2,9 +2,9 @@
 //!
 //! Each simulated thread that goes to sleep says so here, with the deadline of its sleep if it has
 //! one. When nobody is left running, time moves to the earliest of the deadlines. If there is none,
-//! all is at rest: whoever waits for that in [`rest`] gets up; and if nobody does, something is
-//! lost, which fails the run. In some schedules time also goes on while threads run; whose
-//! deadline has come then gets up.
+//! all is at rest: a thread that waits for that in [`rest`] wakes; and if there is none, something
+//! is lost, which fails the run. In some schedules time also goes on while threads run; whose
+//! deadline has come then wakes.
 //!
 //! All simulated threads take turns on one thread of the system, so what is here needs no lock.
 //! Nothing lets another thread run while it is borrowed.
@@ -217,7 +217,7 @@ pub(crate) fn look_at_clock() -> u64 {
     now()
 }
 
-/// Takes those out who get up.
+/// Takes those out that wake.
 fn take(world: &mut World, gets_up: impl Fn(&Asleep) -> bool) -> Vec<Asleep> {
     let mut up = Vec::new();
     let mut index = 0;
@@ -265,14 +265,14 @@ impl Sleeper {
         with(|world| world.asleep.iter().any(|asleep| Arc::ptr_eq(&asleep.sleeper, &self.0)))
     }
 
-    /// Gets up whoever sleeps on this, if anybody does.
+    /// Wakes the thread that sleeps on this, if there is one.
     pub(crate) fn wake(&self) {
         let up = with(|world| take(world, |asleep| Arc::ptr_eq(&asleep.sleeper, &self.0)));
         up.into_iter().for_each(|asleep| asleep.thread.unpark());
     }
 }
 
-/// If nobody runs: moves time, and gets up whose sleep ends by it.
+/// If nobody runs: moves time, and wakes the threads whose sleep ends by it.
 fn time_goes_on() {
     let (up, moved) = with(|world| {
         if world.running > 0 || world.asleep.is_empty() {

@@ -119,7 +119,7 @@ impl File {
         (written > 0).then_some(written)
     }
 
-    /// A change to readable, or to writable: whoever is interested is told.
+    /// A change to readable, or to writable: it is reported where there is interest.
     fn changed(self: &Rc<File>, read: bool) {
         for registered in self.registrations.borrow_mut().iter_mut() {
             if if read { registered.read } else { registered.write } {

@@ -48,7 +48,7 @@ fn play(Cast { stage, io, rings, calls }: Cast) {
 }
 
 /// The fallback, two `block_on` threads, a thread that inserts and one whose data arrives, from
-/// the start of all of them: both calls return, within two back-offs of what they wait for.
+/// the start of all of them: both calls return, within two backoffs of what they wait for.
 pub(super) fn everything_at_once() {
     play(cast());
 }

@@ -1,4 +1,4 @@
-//! The fallback: what it is told, what it arms, and when it may sleep.
+//! The fallback: what unparks it, what it arms, and when it may sleep.
 
 use std::sync::atomic::Ordering;
 
@@ -43,7 +43,7 @@ pub(super) fn two_pollers_get_ready() {
 }
 
 /// A thread in `block_on` that drove a moment ago and now computes: an event at its shard is
-/// noticed within two back-offs.
+/// noticed within two backoffs.
 pub(super) fn an_event_at_a_busy_threads_shard() {
     let stage = Stage::new();
     let shard = stage.shard();
@@ -92,7 +92,7 @@ pub(super) fn a_timer_at_a_busy_threads_shard() {
     stage.end();
 }
 
-/// A shard made while the fallback goes to sleep, or sleeps, is attended to from then on.
+/// A shard made while the fallback goes to sleep, or sleeps, is serviced from then on.
 pub(super) fn a_shard_is_added() {
     let stage = Stage::new();
     // Somebody is at home in the first shard.

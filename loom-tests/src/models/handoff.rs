@@ -53,7 +53,7 @@ pub(super) fn watched_release_unparks_once() {
     assert!(!seat.is_vacant_and_watched());
 }
 
-/// Whoever asks for a lent seat is known to the fallback when it leaves it, in either way, or
+/// A request for a preemptible seat is known to the fallback when it releases it, in either way, or
 /// finds it left already.
 pub(super) fn requested_seat_is_released() {
     lend_and_leave(false);
@@ -68,7 +68,7 @@ fn lend_and_leave(watched: bool) {
     let seat = Arc::new(Seat::new());
     assert!(seat.try_acquire_preemptible());
     let counts_on_it = Arc::new(AtomicBool::new(false));
-    let asker = spawn("asker", {
+    let requester = spawn("requester", {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
         move || {
             if seat.try_acquire() == Err(Busy::Preemptible) {
@@ -80,7 +80,7 @@ fn lend_and_leave(watched: bool) {
     // A call takes it meanwhile, which nobody asks: it does not leave for others' sake.
     assert_eq!(seat.try_acquire(), Ok(()));
     assert!(!seat.release().requested);
-    asker.join();
+    requester.join();
     assert_eq!(asked, counts_on_it.load(Ordering::SeqCst));
 }
 
@@ -122,7 +122,7 @@ pub(super) fn next_driver_sees_the_last() {
 }
 
 /// Two `block_on` calls on one shard: when the one that drives is done, what the other waits
-/// for is noticed by itself or the fallback, within two back-offs.
+/// for is noticed by itself or the fallback, within two backoffs.
 pub(super) fn followers() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
@@ -206,7 +206,7 @@ pub(super) fn follower_is_promoted_after_a_round() {
     stage.end();
 }
 
-/// The same with a third in between, which may be the one that the first hands over to, just
+/// The same with a third in between, which may be the one that the first promotes, just
 /// when its call ends.
 pub(super) fn promoted_call_promotes_the_next() {
     let stage = Stage::without_fallback();
@@ -231,7 +231,7 @@ pub(super) fn promoted_call_promotes_the_next() {
 }
 
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
-/// noticed by the fallback, within two back-offs.
+/// noticed by the fallback, within two backoffs.
 pub(super) fn last_call_returns() {
     let stage = Stage::new();
     let shard = stage.shard();

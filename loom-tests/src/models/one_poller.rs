@@ -4,7 +4,7 @@ use crate::handoff::Busy;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
 
-/// A `block_on` call and the fallback in one seat: an event is noticed at once, whoever sits.
+/// A `block_on` call and the fallback in one seat: an event is noticed at once, whoever drives.
 pub(super) fn event_meets_the_change_of_drivers() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();
@@ -58,7 +58,7 @@ pub(super) fn two_request_at_once() {
 }
 
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
-/// noticed by the fallback, within two back-offs.
+/// noticed by the fallback, within two backoffs.
 pub(super) fn last_call_returns() {
     let stage = Stage::new();
     let shard = stage.shard();
@@ -78,7 +78,7 @@ pub(super) fn last_call_returns() {
     stage.end();
 }
 
-/// A timer inserted at any moment while the fallback sits down in the seat goes off on time.
+/// A timer inserted at any moment while the fallback acquires the seat fires on time.
 pub(super) fn earlier_insert_wakes_the_driving_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();

@@ -41,7 +41,7 @@ fn hears(source: &Source, pipe: &Arc<Pipe>) {
 }
 
 /// Two threads at home in different shards register the same descriptor: one of them does, the
-/// other is told that it is registered.
+/// other gets an error that it is registered.
 pub(super) fn two_shards_register() {
     let (stage, shards) = stage();
     let pipe = Pipe::numbered(true, NUMBER);

@@ -183,7 +183,7 @@ pub(super) fn a_stream_is_read_to_its_end() {
     stream(true);
 }
 
-/// A task that waits for readiness first and then reads a piece, past this crate, is told of
+/// A task that waits for readiness first and then reads a piece, past this crate, hears of
 /// the piece that it left.
 pub(super) fn what_is_left_is_told_of_again() {
     read_elsewhere(true, async |io| {

@@ -5,7 +5,7 @@ use crate::stage::{Flag, Stage, Task, block_on};
 use crate::world::{now, set_now, spawn};
 
 /// A timer inserted by another thread at any moment while the driver plans, publishes its
-/// deadline or sleeps goes off on time, though the driver was to sleep longer.
+/// deadline or sleeps fires on time, though the driver was to sleep longer.
 pub(super) fn an_earlier_insert_wakes_the_driver() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
@@ -43,7 +43,7 @@ pub(super) fn an_earlier_move_wakes_the_driver() {
 }
 
 /// A timer inserted at any moment while the fallback looks, publishes its deadline or sleeps
-/// goes off on time.
+/// fires on time.
 pub(super) fn an_earlier_insert_wakes_the_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
@@ -56,7 +56,7 @@ pub(super) fn an_earlier_insert_wakes_the_fallback() {
 }
 
 /// A timer inserted at any moment while the seat passes between the fallback and a `block_on`
-/// call wakes whichever of them sleeps: it goes off on time.
+/// call wakes whichever of them sleeps: it fires on time.
 pub(super) fn an_earlier_insert_wakes_whoever_sleeps() {
     let stage = Stage::new();
     let shard = stage.shard();
@@ -74,7 +74,7 @@ pub(super) fn an_earlier_insert_wakes_whoever_sleeps() {
 }
 
 /// Two threads that insert at once, each timer earlier than what the fallback counts on: both
-/// go off on time.
+/// fire on time.
 pub(super) fn two_inserts_wake_the_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
@@ -92,7 +92,7 @@ pub(super) fn two_inserts_wake_the_fallback() {
     stage.end();
 }
 
-/// A timer taken out while another thread lets it go off leaves its place to the next, which
+/// A timer taken out while another thread expires it leaves its place to the next, which
 /// keeps its own waker.
 pub(super) fn cancelled_against_expiry() {
     let stage = Stage::without_fallback();
@@ -114,7 +114,7 @@ pub(super) fn cancelled_against_expiry() {
     shard.remove_timer(key);
 }
 
-/// A timer moved to a later deadline while it goes off wakes its task at that deadline, though
+/// A timer moved to a later deadline while it fires wakes its task at that deadline, though
 /// nobody polls it in between.
 pub(super) fn moved_against_expiry() {
     let mut stage = Stage::without_fallback();
@@ -134,7 +134,7 @@ pub(super) fn moved_against_expiry() {
     stage.end();
 }
 
-/// A timer that is due again while its waker is still out with the thread that let it go off
+/// A timer that is due again while its waker is still out with the thread that expired it
 /// wakes its task once more.
 pub(super) fn due_again_while_the_waker_is_out() {
     let mut stage = Stage::without_fallback();
@@ -155,7 +155,7 @@ pub(super) fn due_again_while_the_waker_is_out() {
     stage.end();
 }
 
-/// A timer that another task polls while it goes off wakes that one at its new deadline.
+/// A timer that another task polls while it fires wakes that one at its new deadline.
 pub(super) fn refreshed_against_expiry() {
     let mut stage = Stage::without_fallback();
     let shard = stage.shard();

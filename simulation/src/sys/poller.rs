@@ -111,7 +111,7 @@ impl Polls for Poller {
 
 impl Poller {
     /// As a subscriber of `tracing` may, in a poller of the crate `polling`. The poller of pollers
-    /// has given away by then what had gone off.
+    /// has given away by then what had been ready.
     fn panic_in_the_fallback(&self) {
         let is_root = kernel::with(|kernel| kernel.pollers[self.0].is_root);
         if is_root && world::inject(Fault::StepPanics) {
