@@ -22,7 +22,7 @@ const WORK: [(&str, &str); 8] = [
     ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
     ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
     ("push", "POPULATION OPERATIONS, no more of these than of those"),
-    // Each is made, waits, goes off and is dropped.
+    // Each is made, waits, fires and is dropped.
     ("life", "TIMERS"),
     // One after another, each waited for.
     ("waits", "TIMERS"),
@@ -74,7 +74,7 @@ pub fn measured(work: impl FnOnce()) {
     black_box(&MARK).store(2, Ordering::Relaxed);
 }
 
-/// Far enough away for none to go off while this runs, also under valgrind.
+/// Far enough away for none to fire while this runs, also under valgrind.
 fn far() -> Duration {
     Duration::from_secs(3_600) + Duration::from_nanos(fastrand::u64(..60_000_000_000))
 }

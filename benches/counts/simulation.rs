@@ -4,22 +4,22 @@ use async_wheel::wheel::Wheel;
 
 use crate::measured;
 
-/// What one round of a shard hands out at most; see `src/reactor/timers/mod.rs`.
+/// The most that expires in a round of a shard; see `src/reactor/timers/mod.rs`.
 const BUDGET: usize = 1024;
-/// How long dense timers are gathered; see `src/reactor/timers/coalesce.rs`.
-const GATHERED: u64 = 200_000;
+/// How long dense timers are coalesced; see `src/reactor/timers/coalesce.rs`.
+const COALESCED: u64 = 200_000;
 
 /// What was seen of a wheel.
 #[derive(Default)]
 struct Seen {
     steps: u64,
-    /// The most that a step handed out.
+    /// The most that expired in a step.
     most: usize,
-    /// Steps that had handed out all that they may.
+    /// Steps in which as many expired as may.
     full: u64,
     /// Steps that ended because they had moved all that they may.
     moved_out: u64,
-    /// The latest that a timer was handed out, in virtual time: 0.2 ms of it are the gathering.
+    /// The latest that a timer expired, in virtual time: 0.2 ms of it are the coalescing.
     late: u64,
 }
 
@@ -35,18 +35,18 @@ pub fn run(timers: u64, wheels: u64, seconds: u64) {
         measured(|| expire_all(&mut wheel, seen));
     }
     println!("{} timers in {wheels} wheels, due within {seconds} s", timers / wheels * wheels);
-    println!("  steps: {}, with {} handed out at most", all.steps, all.most);
-    println!("  steps that ended at {BUDGET} handed out: {}", all.full);
+    println!("  steps: {}, with {} expired at most", all.steps, all.most);
+    println!("  steps that ended at {BUDGET} expired: {}", all.full);
     println!("  steps that ended at {} moved: {}", 16 * BUDGET, all.moved_out);
     println!("  latest, the gathering included: {} us", all.late / 1_000);
 }
 
-/// Hands out all timers, in steps as a shard takes them. A step that says that there is more is
+/// Expires all timers, in steps as a shard takes them. A step that says that there is more is
 /// followed by another at once, which takes no virtual time.
 fn expire_all(wheel: &mut Wheel<u8>, seen: &mut Seen) {
     let mut now = 0;
     while let Some(next) = wheel.next_deadline() {
-        now = next.max(now + GATHERED);
+        now = next.max(now + COALESCED);
         loop {
             let late = &mut seen.late;
             let done =

@@ -2,7 +2,7 @@
 //!
 //! Each client sends a heartbeat each period and waits for the answer, with a timeout that it
 //! arms and cancels each time. The server answers each, and keeps an idle timeout on each
-//! connection that it pushes out with each heartbeat and that drops the connection when it
+//! connection that it postpones with each heartbeat and that drops the connection when it
 //! fires. A share of the clients falls silent halfway, so that idle timeouts are seen to fire.
 //!
 //! ```text
@@ -106,7 +106,7 @@ fn write(report: &report::Report<'_>, json: bool) -> io::Result<()> {
     out.flush()
 }
 
-/// Sees to it that there are descriptors enough. If one process may not have enough for both
+/// Ensures that there are enough descriptors. If one process may not have enough for both
 /// sides, the server gets a process of its own.
 fn make_room(options: &mut Options) -> Result<Option<ServerProcess>, Failure> {
     if !matches!(options.role, Role::Both) {

@@ -296,7 +296,7 @@ impl CancellableTimerEntry for Identified {
     }
 }
 
-/// Knows milliseconds, and is told of each that passes.
+/// Knows milliseconds, and steps through each that passes.
 pub struct HashWheelPeer {
     wheel: QuadWheelWithOverflow<Identified>,
     inserted: u64,

@@ -143,7 +143,7 @@ fn round_step(least: f64) -> f64 {
     power * steps.into_iter().find(|step| power * step >= least).unwrap_or(10.0)
 }
 
-/// An axis that is labelled where it is told.
+/// An axis that is labelled where the caller says.
 struct Axis {
     range: Range<f64>,
     keys: Vec<f64>,

@@ -81,13 +81,13 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::CreateNone, "ns", "create, poll, drop; none pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.75), AtMost(0.25)),
-    Row::new(Workload::PushRandom, "ns", "push out one of 10⁶ pending, at random")
+    Row::new(Workload::PushRandom, "ns", "postpone one of 10⁶ pending, at random")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.04), AtMost(0.9)),
-    Row::new(Workload::PushInTurn, "ns", "push out one after the other of 10⁶ pending")
+    Row::new(Workload::PushInTurn, "ns", "postpone one after the other of 10⁶ pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.04), AtMost(0.9)),
-    Row::new(Workload::PushOne, "ns", "push out the same one, 10⁶ pending")
+    Row::new(Workload::PushOne, "ns", "postpone the same one, 10⁶ pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.04), AtMost(0.9)),
     Row::new(Workload::Fire, "ns", "10⁶ tasks' timers due within 1 s: processor time each")

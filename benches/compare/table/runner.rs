@@ -35,7 +35,7 @@ struct Line {
 }
 
 impl Plan {
-    /// Runs everything. What fails is told, and missing in the samples.
+    /// Runs everything. What fails is reported, and missing in the samples.
     pub fn carry_out(&self) -> Samples {
         let mut samples = Samples::default();
         let steps = self.steps();

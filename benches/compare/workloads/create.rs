@@ -40,7 +40,7 @@ pub fn run<R: Runtime>(scale: Scale, pending: usize, due: Due) -> Figures {
     })
 }
 
-/// What the runtime puts off until the task lets go is part of it.
+/// What the runtime postpones until the task lets go is part of it.
 pub async fn create_poll_drop<R: Runtime>(durations: &[Duration]) {
     for batch in durations.chunks(BATCH) {
         poll_fn(|cx| {

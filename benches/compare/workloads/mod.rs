@@ -40,11 +40,11 @@ pub enum Workload {
     CreatePending,
     /// The same, but each due at random among the others
     CreateRandom,
-    /// Push out one of 10^6 pending timers, each time another one at random
+    /// Postpone one of 10^6 pending timers, each time another one at random
     PushRandom,
-    /// Push out one of 10^6 pending timers, one after the other
+    /// Postpone one of 10^6 pending timers, one after the other
     PushInTurn,
-    /// Push out the same timer each time, 10^6 others pending
+    /// Postpone the same timer each time, 10^6 others pending
     PushOne,
     /// 10^6 tasks on two threads, each with a timer, due at random within one second
     Fire,

@@ -10,7 +10,7 @@ use super::{Figures, Scale, random_between};
 use crate::population::{BATCH, Population};
 use crate::runtimes::Runtime;
 
-/// Which timer is pushed out.
+/// Which timer is postponed.
 #[derive(Clone, Copy)]
 pub enum Which {
     Random,
