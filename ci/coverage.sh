@@ -8,28 +8,22 @@
 # LLVM's tools of the compiler's version, unless rustup has put them there (`rustup component add
 # llvm-tools`).
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 1 ] || [ "${1---lines}" != --lines ]; then
-  echo "error: $*: not known; usage: ci/coverage.sh [--lines]" >&2
-  exit 2
-fi
-version=0.9.1
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/coverage.sh [--lines]"
+answer_help "$@"
+[[ $# -le 1 && ${1---lines} == --lines ]] || usage_error "$*: not known"
+cd "$root"
+
+cargo_tool llvm-cov 0.9.1
 # A little under what was measured last.
 floor=95
-
-if ! cargo llvm-cov --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-llvm-cov --version "$version"
-fi
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 if [ ! -e "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-cov" ]; then
-  if [ ! -e "/usr/bin/llvm-cov-$llvm" ]; then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -q update
-    apt-get -qy install --no-install-recommends "llvm-$llvm"
-  fi
-  export LLVM_COV=/usr/bin/llvm-cov-$llvm LLVM_PROFDATA=/usr/bin/llvm-profdata-$llvm
+  need_program "llvm-cov-$llvm" "llvm-$llvm"
+  LLVM_COV=$(type -P "llvm-cov-$llvm") LLVM_PROFDATA=$(type -P "llvm-profdata-$llvm")
+  export LLVM_COV LLVM_PROFDATA
 fi
 
 # The wheel's model needs fewer cases than where it looks for mistakes.
