@@ -21,7 +21,7 @@ read_mutation_arguments "$@"
 list=$(mutation_list "$here")
 read_mutations "$list"
 choose_mutations "$share" "$(commits)" "${words[@]}"
-target="${CARGO_TARGET_DIR:-$here/target}/mutations"
+target="${CARGO_TARGET_DIR:-$here/target}/loom-mutations"
 count=${#chosen[@]}
 [[ $count -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
 [[ $jobs -le $count ]] || jobs=$count

@@ -21,7 +21,7 @@ read_mutations "$list"
 choose_mutations "$share" 0 "${words[@]}"
 [[ ${#chosen[@]} -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
 cd "$here"
-work="${CARGO_TARGET_DIR:-$here/target}/mutations"
+work="${CARGO_TARGET_DIR:-$here/target}/simulation-mutations"
 export RUST_BACKTRACE=0
 # The same schedules each time, as many as a run without a mutation does in a quarter of a minute.
 schedules=${SIMULATION_SCHEDULES:-2500}
