@@ -26,6 +26,8 @@ count=${#chosen[@]}
 [[ $count -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
 [[ $jobs -le $count ]] || jobs=$count
 
+# What a mutation does not change is not built again, whatever the environment says.
+export CARGO_INCREMENTAL=1
 export RUST_BACKTRACE=0 LOOM_STOP_AT_FAILURE=1 LOOM_KILL_AFTER="${LOOM_KILL_AFTER:-120}"
 [[ $jobs -eq 1 ]] || export LOOM_JOBS=1
 
