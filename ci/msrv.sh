@@ -50,7 +50,7 @@ else
 fi
 rustc --version | grep -F "rustc $version." || refuse "not the compiler $version"
 
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/msrv-build}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/msrv-build
 cargo check --locked --lib
 cargo check --locked --lib --all-features
 cargo check --locked --all-targets
