@@ -96,6 +96,8 @@ programs() {
     refuses "$target/debug/examples/$name" --no-such-option
     refuses "$target/debug/examples/$name" --seconds none
   done
+  # A server by itself does not know what it should have seen.
+  refuses "$target/debug/examples/heartbeats" --check --listen 127.0.0.1:0
   refuses "$target/debug/examples/connect_with_timeout" no-such-address
   refuses "$target/debug/examples/connect_with_timeout" 127.0.0.1:1 never
   refuses "$target/debug/examples/tcp_echo_with_read_timeout" no-such-address
