@@ -24,7 +24,8 @@
 # Exit code 1 if a figure could not be had, 2 if the arguments are wrong. Goals that were
 # missed are told and no error.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../ci/lib.sh"
+cd "$root"
 compare=(cargo run --quiet --release --locked -p compare --)
 case ${1-} in
   run | docs) exec "${compare[@]}" "$@" ;;

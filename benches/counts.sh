@@ -14,7 +14,10 @@
 #
 # Installs what it needs on Debian with root. Exit code 2 if the argument is wrong.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../ci/lib.sh"
+usage="benches/counts.sh [lines | moves | wheels | calls | memory]"
+answer_help "$@"
+cd "$root"
 case $#${1+ $1} in
   0) work=operations tools=(valgrind) ;;
   '1 lines') work=lines tools=(valgrind nm python3) ;;
@@ -23,22 +26,14 @@ case $#${1+ $1} in
   '1 calls') work=calls tools=(strace) ;;
   # The program: the shell has a word of that name.
   '1 memory') work=memory tools=(time) ;;
-  *) echo "error: $*: not known; usage: benches/counts.sh [lines | moves | wheels | calls | memory]" >&2; exit 2 ;;
+  *) usage_error "$*: not known" ;;
 esac
 for tool in "${tools[@]}"; do
-  type -P "$tool" >/dev/null && continue
-  package=${tool/#nm/binutils}
-  if [ "$(id -u)" != 0 ] || ! type -P apt-get >/dev/null; then
-    echo "error: $tool is needed: install the package $package" >&2
-    exit 2
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  { apt-get -q update && apt-get -qy install --no-install-recommends "$package"; } >/dev/null
+  need_program "$tool" "${tool/#nm/binutils}"
 done
 cargo build --release --locked --quiet -p counts
 counts=${CARGO_TARGET_DIR:-target}/release/counts
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 
 # callgrind OPTIONS... -- WORK...: the totals of what `measured` did, as "EVENT COUNT" lines.
 callgrind() {

@@ -5,12 +5,13 @@
 #
 # An arrow is any path that begins with `crate::`, outside of comments and tests. A name that
 # src/lib.rs re-exports counts for the module that it comes from.
+#
+#   ci/arrows.sh
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 0 ]; then
-  echo "error: $1: there are no arguments; usage: ci/arrows.sh" >&2
-  exit 2
-fi
+. "$(dirname "$0")/../ci/lib.sh"
+usage=ci/arrows.sh
+no_arguments "$@"
+cd "$root"
 
 # Prints a source file without comments and tests: without the item after each `#[cfg(test)]` or
 # `#[cfg(all(test, …))]`, which ends with a `}` as far left as the attribute, or with a `;`.

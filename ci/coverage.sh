@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures which lines of src/ the tests run, prints it file by file, and fails if they are fewer
-# than they should be.
+# Runs the tests with all features, measures which lines of src/ they run, prints it file by file,
+# and fails if they are fewer than they should be.
 #
 #   ci/coverage.sh [--lines]       --lines names those that were not run as well
 #
@@ -8,35 +8,29 @@
 # LLVM's tools of the compiler's version, unless rustup has put them there (`rustup component add
 # llvm-tools`).
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 1 ] || [ "${1---lines}" != --lines ]; then
-  echo "error: $*: not known; usage: ci/coverage.sh [--lines]" >&2
-  exit 2
-fi
-version=0.9.1
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/coverage.sh [--lines]"
+answer_help "$@"
+[[ $# -le 1 && ${1---lines} == --lines ]] || usage_error "$*: not known"
+cd "$root"
+
+cargo_tool llvm-cov 0.9.1
 # A little under what was measured last.
 floor=95
-
-if ! cargo llvm-cov --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-llvm-cov --version "$version"
-fi
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 if [ ! -e "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-cov" ]; then
-  if [ ! -e "/usr/bin/llvm-cov-$llvm" ]; then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -q update
-    apt-get -qy install --no-install-recommends "llvm-$llvm"
-  fi
-  export LLVM_COV=/usr/bin/llvm-cov-$llvm LLVM_PROFDATA=/usr/bin/llvm-profdata-$llvm
+  need_program "llvm-cov-$llvm" "llvm-$llvm"
+  LLVM_COV=$(type -P "llvm-cov-$llvm") LLVM_PROFDATA=$(type -P "llvm-profdata-$llvm")
+  export LLVM_COV LLVM_PROFDATA
 fi
 
 # The wheel's model needs fewer cases than where it looks for mistakes.
 export PROPTEST_CASES=${PROPTEST_CASES:-200} RUST_BACKTRACE=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 cargo llvm-cov clean --workspace
-cargo llvm-cov --locked --all-features --lib --tests --no-report
+cargo llvm-cov --locked --all-features --lib --test '*' --no-report
 report=(cargo llvm-cov report --ignore-filename-regex '/(tests|benches|examples)/')
 [ "${1:-}" != --lines ] || "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
 "${report[@]}" --summary-only --fail-under-lines "$floor"

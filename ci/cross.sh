@@ -23,7 +23,7 @@
 # Clippy needs no linker and no system, so that it covers what this machine cannot run. Wine's
 # completion ports are wine's, not Windows'.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../ci/lib.sh"
 
 targets=(
   x86_64-pc-windows-gnu
@@ -34,26 +34,13 @@ targets=(
   aarch64-unknown-linux-gnu
 )
 
-dir=${CROSS_DIR:-target/cross}
-wrong() {
-  echo "error: $1; usage: ci/cross.sh [-d DIR] [setup | source | clippy | windows | aarch64 ...]" >&2
-  exit 2
-}
-while getopts :d: option; do
-  case $option in
-    d) dir=$OPTARG ;;
-    :) wrong "-$OPTARG needs a directory" ;;
-    *) wrong "-$OPTARG: no such option" ;;
-  esac
-done
-shift $((OPTIND - 1))
-steps=("$@")
-for step; do
-  case $step in setup | source | clippy | windows | aarch64) ;; *) wrong "$step: no such step" ;; esac
-done
+usage="ci/cross.sh [-d DIR] [setup | source | clippy | windows | aarch64 ...]"
+read_options d: "$@"
+steps=("${arguments[@]}")
+check_each step "setup source clippy windows aarch64" "${steps[@]}"
 [ ${#steps[@]} -gt 0 ] || steps=(setup clippy windows aarch64)
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
+cd "$root"
+dir=$(absolute_directory "${options[d]-${CROSS_DIR:-target/cross}}")
 
 say() { printf '== %s\n' "$*"; }
 
@@ -65,10 +52,8 @@ install_tools() {
   done
   [ ${#missing[@]} -eq 0 ] && return
   say "installing what brings ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -q update
-  apt-get -qy install --no-install-recommends gcc-mingw-w64-x86-64-win32 wine64 wine \
-    qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  install_packages gcc-mingw-w64-x86-64-win32 wine64 wine qemu-user gcc-aarch64-linux-gnu \
+    libc6-dev-arm64-cross
 }
 
 # Puts the standard library's source at $dir/tc/lib/rustlib/src/rust.
@@ -216,7 +201,7 @@ for step in "${steps[@]}"; do
     setup) setup ;;
     source) source_only ;;
     clippy | windows | aarch64)
-      [ -e "$dir/wine" ] || { echo "error: $dir has no toolchain: run the step 'setup' first" >&2; exit 2; }
+      [ -e "$dir/wine" ] || refuse "$dir has no toolchain: run the step 'setup' first"
       use_copy
       "$step"
       ;;

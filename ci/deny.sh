@@ -7,16 +7,12 @@
 # Known vulnerabilities are not looked up, since that takes the advisory database from the
 # network each time. To do so: `cargo deny --all-features check advisories`.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 0 ]; then
-  echo "error: $1: there are no arguments; usage: ci/deny.sh" >&2
-  exit 2
-fi
-version=0.20.2
+. "$(dirname "$0")/../ci/lib.sh"
+usage=ci/deny.sh
+no_arguments "$@"
+cd "$root"
 
-if ! cargo deny --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-deny --version "$version"
-fi
+cargo_tool deny 0.20.2
 
 deny() { cargo deny --locked "$@"; }
 

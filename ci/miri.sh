@@ -14,28 +14,15 @@
 # Without a name, all three. Needs a nightly toolchain (`rustup toolchain install nightly`), to
 # which it adds Miri. Exit code 2 if the arguments are wrong.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/miri.sh [lib | wheel | seeds] ..."
+answer_help "$@"
 steps=("$@")
-[ $# -gt 0 ] || steps=(lib wheel seeds)
-for step in "${steps[@]}"; do
-  case $step in
-    lib | wheel | seeds) ;;
-    -h | --help)
-      sed -n '2,/^set/{/^#/{s/^# \{0,1\}//;p}}' "$0"
-      exit 0
-      ;;
-    *)
-      echo "usage: ci/miri.sh [lib | wheel | seeds] ..." >&2
-      exit 2
-      ;;
-  esac
-done
+check_each step "lib wheel seeds" "${steps[@]}"
+[ ${#steps[@]} -gt 0 ] || steps=(lib wheel seeds)
+cd "$root"
 
-if ! cargo +nightly --version > /dev/null 2>&1; then
-  echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
-  exit 1
-fi
+need_nightly
 if ! cargo +nightly miri --version > /dev/null 2>&1; then
   rustup component add miri rust-src --toolchain nightly
 fi

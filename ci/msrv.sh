@@ -9,39 +9,25 @@
 # The library is checked with all features and with none, and the shim, the tests and the
 # examples with it. The benchmarks are not: their peers ask for newer compilers.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-dir=${MSRV_DIR:-target/msrv}
-wrong() {
-  echo "error: $1; usage: ci/msrv.sh [-d DIR]" >&2
-  exit 2
-}
-while getopts :d: option; do
-  case $option in
-    d) dir=$OPTARG ;;
-    :) wrong "-$OPTARG needs a directory" ;;
-    *) wrong "-$OPTARG: no such option" ;;
-  esac
-done
-shift $((OPTIND - 1))
-[ $# -eq 0 ] || wrong "$1: there are no arguments"
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/msrv.sh [-d DIR]"
+read_options d: "$@"
+no_arguments "${arguments[@]}"
+cd "$root"
+dir=${options[d]-${MSRV_DIR:-target/msrv}}
 version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # Unpacks rustc and cargo of the wanted version, and the libraries they need.
 unpack() {
   local rustc cargo
-  mkdir -p "$dir"
-  dir=$(cd "$dir" && pwd)
+  dir=$(absolute_directory "$dir")
   [ -e "$dir/.complete" ] && return
   newest() { apt-cache madison "$1" | awk -v want="$version" 'index($3, want ".") == 1 { print $3; exit }'; }
   rustc=$(newest rustc-web)
   [ -n "$rustc" ] || apt-get -q update
   rustc=$(newest rustc-web)
   cargo=$(newest cargo-web)
-  if [ -z "$rustc" ] || [ -z "$cargo" ]; then
-    echo "error: no compiler $version is to be had" >&2
-    exit 2
-  fi
+  [[ -n $rustc && -n $cargo ]] || refuse "no compiler $version is to be had"
   (
     cd "$dir"
     # shellcheck disable=SC2046 # one word a package is what is wanted
@@ -54,7 +40,7 @@ unpack() {
   )
 }
 
-if toolchain=$(rustup toolchain list 2> /dev/null | grep -om1 "^$version[^ ]*"); then
+if toolchain=$(rustup toolchain list 2> /dev/null | grep -om1 "^${version}[^ ]*"); then
   export RUSTUP_TOOLCHAIN=$toolchain
 else
   unpack
@@ -62,9 +48,9 @@ else
   export LD_LIBRARY_PATH="$dir/usr/lib/x86_64-linux-gnu:$dir/lib/x86_64-linux-gnu"
   unset RUSTUP_TOOLCHAIN
 fi
-rustc --version | grep -F "rustc $version." || { echo "error: not the compiler $version" >&2; exit 2; }
+rustc --version | grep -F "rustc $version." || refuse "not the compiler $version"
 
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/msrv-build}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/msrv-build
 cargo check --locked --lib
 cargo check --locked --lib --all-features
 cargo check --locked --all-targets

@@ -13,43 +13,36 @@
 #
 # Exit code 2 if the arguments are wrong.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-version=27.1.0
-
-usage() {
-  echo "error: wrong arguments; usage: ci/mutants.sh all | AREA ... | share K [N], of the areas wheel, reactor, driver" >&2
-  exit 2
-}
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/mutants.sh all | AREA ... | share K [N], of the areas wheel, reactor, driver"
+answer_help "$@"
+cd "$root"
 
 areas=(wheel reactor driver)
 share=()
 case ${1-} in
-  all) [ $# -eq 1 ] || usage ;;
+  '') usage_error "nothing is named" ;;
+  all) [ $# -eq 1 ] || usage_error "'all' stands alone" ;;
   share)
-    commits=${3-$(git rev-list --count HEAD 2> /dev/null || date +%j)}
-    [[ $# -le 3 && ${2-} =~ ^[1-9][0-9]{0,8}$ && $commits =~ ^[0-9]{1,9}$ ]] || usage
-    share=(--shard "$((10#$commits % $2))/$2" --sharding round-robin)
+    from=${3-$(commits)}
+    [[ $# -le 3 && $from =~ ^[0-9]{1,9}$ ]] && is_number "${2-}" 9 ||
+      usage_error "$*: K and N are whole numbers"
+    share=(--shard "$((10#$from % $2))/$2" --sharding round-robin)
     echo "-- share ${share[1]}"
     ;;
   *)
     areas=("$@")
-    [ $# -gt 0 ] || usage
-    for area; do
-      case $area in wheel | reactor | driver) ;; *) usage ;; esac
-    done
+    check_each area "wheel reactor driver" "$@"
     ;;
 esac
 
-if ! cargo mutants --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-mutants --version "$version"
-fi
+cargo_tool mutants 27.1.0
 
 # Builds are what takes the time: no debug information, and what did not change is not built
 # again. One at a time, since the tests of the reactor look at the clock.
-export CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-target/mutants} CARGO_INCREMENTAL=1
+CARGO_TARGET_DIR=$(absolute_directory "${MUTANTS_TARGET_DIR:-target/mutants}")
+export CARGO_TARGET_DIR CARGO_INCREMENTAL=1
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 RUST_BACKTRACE=0
-mkdir -p "$CARGO_TARGET_DIR"
-CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
 # The same cases each time, and little time for making a failure small.
 export PROPTEST_CASES=128 PROPTEST_RNG_SEED=7 PROPTEST_MAX_SHRINK_TIME=100 STRESS_SECONDS=1
 

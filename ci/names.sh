@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Checks the names of tests: that those which docs/reliability.md and tests/mutations refer to exist,
 # and that no name in tests/ or compat/ is longer than eight words.
+#
+#   ci/names.sh
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 0 ]; then
-  echo "error: $1: there are no arguments; usage: ci/names.sh" >&2
-  exit 2
-fi
+. "$(dirname "$0")/../ci/lib.sh"
+usage=ci/names.sh
+no_arguments "$@"
+cd "$root"
 found=0 checked=0
 
 finding() {

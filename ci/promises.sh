@@ -14,36 +14,34 @@
 # seconds, have failed. Ends with 1 if a mutation was missed, does not apply any more, or does not
 # compile; with 2 if the arguments are wrong.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-lists=(tests/mutations/*)
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/promises.sh all | NAME ... | share K [N]"
+answer_help "$@"
+cd "$root"
+read_mutations tests/mutations/*
 
-wrong() {
-  echo "error: $1; usage: ci/promises.sh all | NAME ... | share K [N]" >&2
-  exit 2
-}
-
-words=() each=1 from=1
 case ${1-} in
-  '') wrong "no mutations are named" ;;
-  -*) wrong "no such option: $1" ;;
-  all) [ $# -eq 1 ] || wrong "'all' stands alone" ;;
+  '') usage_error "no mutations are named" ;;
+  -*) usage_error "no such option: $1" ;;
+  all)
+    [ $# -eq 1 ] || usage_error "'all' stands alone"
+    choose_mutations 1 0
+    ;;
   share)
-    each=${2-} from=${3-1}
-    [[ $# -le 3 && $each =~ ^[1-9][0-9]{0,3}$ && $from =~ ^[1-9][0-9]{0,3}$ ]] ||
-      wrong "K and N are whole numbers above zero"
+    [ $# -le 3 ] && is_number "${2-}" && is_number "${3-1}" ||
+      usage_error "K and N are whole numbers above zero"
+    choose_mutations "$2" $((${3-1} - 1))
     ;;
   *)
-    words=("$@")
     for word; do
-      grep -qF -- "$word" <(grep -h "^name: " "${lists[@]}") || wrong "no mutation's name contains '$word'"
+      choose_mutations 1 0 "$word"
+      [ ${#chosen[@]} -gt 0 ] || usage_error "no mutation's name contains '$word'"
     done
+    choose_mutations 1 0 "$@"
     ;;
 esac
 
-root=$PWD
-work=${CARGO_TARGET_DIR:-$root/target}/promises
-mkdir -p "$work"
-work=$(cd "$work" && pwd)
+work=$(absolute_directory "${CARGO_TARGET_DIR:-target}/promises")
 copy=$work/copy
 rm -rf "$copy"
 mkdir "$copy"
@@ -52,66 +50,28 @@ cp -r Cargo.toml Cargo.lock build.rs README.md src tests examples benches "$copy
 export CARGO_TARGET_DIR=$work/build CARGO_INCREMENTAL=1 RUST_BACKTRACE=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 
-missed=0 count=0 number=0
-
-chosen() {
-  local word
-  number=$((number + 1))
-  if [ ${#words[@]} -eq 0 ]; then
-    [ $((number % each)) -eq $((from % each)) ]
+# Applies mutation $1, runs the tests that it names, and undoes it.
+try() {
+  local target=${targets[$1]} only=${tests[$1]} code=0 start=$SECONDS
+  if ! apply_mutation "$1" "$copy"; then
+    result STALE "$1" "${files[$1]} has that text not once"
     return
   fi
-  for word in "${words[@]}"; do [[ $name != *"$word"* ]] || return 0; done
-  return 1
-}
-
-fail() {
-  printf '%-7s %-52s %s\n' "$1" "$name" "$2"
-  missed=$((missed + 1))
-}
-
-# Applies one mutation, runs the tests that it names, and undoes it.
-try() {
-  chosen || return 0
-  count=$((count + 1))
-  local text rest code=0 start=$SECONDS
-  text=$(cat "$root/$file")
-  rest=${text#*"$old"}
-  if [[ $rest == "$text" || $rest == *"$old"* ]]; then
-    fail STALE "$file has that text not once"
-    return 0
-  fi
-  printf '%s\n' "${text%%"$old"*}$new$rest" > "$copy/$file"
   # shellcheck disable=SC2086 # options are words
   if ! (cd "$copy" && cargo test --quiet --locked $target --no-run) > "$work/log" 2>&1; then
-    fail BROKEN "does not compile: $work/log"
+    result BROKEN "$1" "does not compile: $work/log"
   else
     # shellcheck disable=SC2086
-    (cd "$copy" && timeout "$limit" cargo test --quiet --locked $target -- $tests) > "$work/log" 2>&1 ||
-      code=$?
+    (cd "$copy" && timeout "${limits[$1]}" cargo test --quiet --locked $target -- $only) \
+      > "$work/log" 2>&1 || code=$?
     if [ $code -eq 0 ]; then
-      fail MISSED "by $target $tests"
+      result MISSED "$1" "by $target $only"
     else
-      printf 'caught  %-52s %s, %d s\n' "$name" "${tests:-$target}" $((SECONDS - start))
+      result caught "$1" "${only:-$target}, $((SECONDS - start)) s"
     fi
   fi
-  cp "$root/$file" "$copy/$file"
+  undo_mutation "$1" "$copy"
 }
 
-name="" file="" target="" tests="" limit="" old="" new=""
-while IFS= read -r line || [[ -n $line ]]; do
-  case $line in
-    '#'*) ;;
-    'name: '*) name=${line#name: } old="" new="" tests="" limit=120 ;;
-    'file: '*) file=${line#file: } ;;
-    'target: '*) target=${line#target: } ;;
-    'tests: '*) tests=${line#tests: } ;;
-    'limit: '*) limit=${line#limit: } ;;
-    '- '*) old+="${old:+$'\n'}${line#- }" ;;
-    '+ '*) new+="${new:+$'\n'}${line#+ }" ;;
-    '') [ -z "$old" ] || try; old="" ;;
-  esac
-done < <(for list in "${lists[@]}"; do cat "$list"; echo; done)
-
-echo "$count mutations, $missed not caught"
-[ $missed -eq 0 ] && [ $count -gt 0 ]
+for n in "${chosen[@]}"; do try "$n"; done | tee "$work/results"
+finish_mutations "$work/results"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Checks that docs/safety.md lists the uses of `unsafe` in src/: each file, with as many as are there.
 # That each says why it may is for clippy to check.
+#
+#   ci/safety.sh
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 0 ]; then
-  echo "error: $1: there are no arguments; usage: ci/safety.sh" >&2
-  exit 2
-fi
+. "$(dirname "$0")/../ci/lib.sh"
+usage=ci/safety.sh
+no_arguments "$@"
+cd "$root"
 
 # The code only: no comments, and not the names of lints.
 in_source() {

@@ -14,28 +14,15 @@
 # Without a name, both. The model tests of the wheel have fewer cases: they have no threads,
 # and no `unsafe`.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-dir=target/cross
-optional=false
-wrong() {
-  echo "error: $1; usage: ci/sanitizers.sh [-d DIR] [-o] [address] [thread]" >&2
-  exit 2
-}
-while getopts :d:o option; do
-  case $option in
-    d) dir=$OPTARG ;;
-    o) optional=true ;;
-    :) wrong "-$OPTARG needs a directory" ;;
-    *) wrong "-$OPTARG: no such option" ;;
-  esac
-done
-shift $((OPTIND - 1))
-steps=("$@")
-for step; do
-  case $step in address | thread) ;; *) wrong "$step: no such step" ;; esac
-done
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/sanitizers.sh [-d DIR] [-o] [address] [thread]"
+read_options d:o "$@"
+steps=("${arguments[@]}")
+check_each step "address thread" "${steps[@]}"
 [ ${#steps[@]} -gt 0 ] || steps=(address thread)
+cd "$root"
+dir=${options[d]-target/cross}
+
 target=$(rustc -vV | sed -n 's/^host: //p')
 # The test of the idle process is left out: ThreadSanitizer has a thread of its own, which wakes.
 # That of forks is left out there as well: it starts no threads in a child.
@@ -62,10 +49,7 @@ for step in "${steps[@]}"; do
   echo "== $step"
   case $step in
     address)
-      if ! cargo +nightly --version > /dev/null 2>&1; then
-        echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
-        exit 2
-      fi
+      need_nightly
       # LeakSanitizer does not look into mappings, and would take what only a timer's entry
       # holds for leaked.
       export RUSTFLAGS="-Zsanitizer=address --cfg async_wheel_heap"
@@ -82,7 +66,7 @@ for step in "${steps[@]}"; do
         ci/cross.sh -d "$dir" source || {
           [ $? -eq 3 ] || exit 1
           echo "== NOT RUN: ThreadSanitizer needs the standard library's source" >&2
-          "$optional" || exit 1
+          [ -n "${options[o]+given}" ] || exit 1
           continue
         }
         path="$(cd "$dir" && pwd)/tc/bin:$PATH"

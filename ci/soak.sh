@@ -3,18 +3,14 @@
 #
 #   ci/soak.sh [SECONDS]
 #
-# docs/reliability.md says what is checked, and has the longer form. Needs python3.
+# docs/reliability.md says what is checked, and has the longer form.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-if [ $# -gt 1 ] || ! [[ ${1-10} =~ ^[1-9][0-9]{0,8}$ ]]; then
-  echo "error: $*: not a whole number of seconds above zero; usage: ci/soak.sh [SECONDS]" >&2
-  exit 2
+. "$(dirname "$0")/../ci/lib.sh"
+usage="ci/soak.sh [SECONDS]"
+answer_help "$@"
+if [ $# -gt 1 ] || ! is_number "${1-10}" 9; then
+  usage_error "$*: not a whole number of seconds above zero"
 fi
-if ! type -P python3 > /dev/null; then
-  echo "error: python3 is needed" >&2
-  exit 2
-fi
-target=${CARGO_TARGET_DIR:-target}
-mkdir -p "$target"
-cargo run --release --locked --example soak -- --seconds "${1:-10}" --json | tee "$target/soak.out"
-python3 ci/check_soak.py < "$target/soak.out"
+cd "$root"
+
+cargo run --release --locked --example soak -- --seconds "${1:-10}" --json --check

@@ -9,43 +9,27 @@
 # Needs a nightly toolchain (`rustup toolchain install nightly`). Installs cargo-fuzz. Exit code 2
 # if the argument is wrong.
 set -euo pipefail
-
-version=0.13.1
-
-case ${1-} in
-  -h | --help)
-    sed -n '2,/^set/{/^#/{s/^# \{0,1\}//;p}}' "$0"
-    exit 0
-    ;;
-esac
+. "$(dirname "$0")/../ci/lib.sh"
+usage="fuzz/run.sh SECONDS"
+answer_help "$@"
 # To libFuzzer, zero is without end.
-if ! [[ $# -eq 1 && $1 =~ ^[1-9][0-9]{0,6}$ ]]; then
-  echo "usage: fuzz/run.sh SECONDS, a whole number above zero" >&2
-  exit 2
-fi
+[ $# -eq 1 ] && is_number "$1" 7 || usage_error "$*: not a whole number of seconds above zero"
 seconds=$1
+cd "$root/fuzz"
 
-if ! cargo +nightly --version > /dev/null 2>&1; then
-  echo "error: there is no nightly toolchain: rustup toolchain install nightly" >&2
-  exit 2
-fi
-
-cd "$(dirname "$0")"
-
-if ! cargo fuzz --version 2> /dev/null | grep -q " $version\$"; then
-  cargo install --locked cargo-fuzz --version "$version"
-fi
-
+need_nightly
+cargo_tool fuzz 0.13.1
 # New inputs go to a scratch directory, so that the seeds stay what they are.
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 
-# One target, with what it says in a file: libFuzzer ends with a dictionary of hundreds of lines.
+# Target $2 of the list, with what it says in a file: libFuzzer ends with a dictionary of hundreds
+# of lines.
 fuzz() {
-  mkdir -p "$scratch/$1" "seeds/$1"
-  cargo +nightly fuzz run "$1" "$scratch/$1" "seeds/$1" -- \
+  local target=${targets[$2]}
+  mkdir -p "$scratch/$target" "seeds/$target"
+  cargo +nightly fuzz run "$target" "$scratch/$target" "seeds/$target" -- \
     -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1 \
-    > "$scratch/$1.log" 2>&1
+    > "$scratch/$target.log" 2>&1 || touch "$scratch/$target.failed"
 }
 
 # What libFuzzer says last of its coverage, and in its statistics.
@@ -55,30 +39,22 @@ figure() {
 
 cargo +nightly fuzz build
 mapfile -t targets < <(cargo +nightly fuzz list)
-failed=()
-for ((first = 0; first < ${#targets[@]}; first += 2)); do
-  pair=("${targets[@]:first:2}")
-  echo "-- ${pair[*]}: $seconds s"
-  running=()
-  for target in "${pair[@]}"; do
-    fuzz "$target" &
-    running+=($!)
-  done
-  for index in "${!pair[@]}"; do
-    wait "${running[index]}" || failed+=("${pair[index]}")
-  done
-done
+echo "-- ${targets[*]}: $seconds s each, two at a time"
+in_jobs 2 ${#targets[@]} fuzz
 
-for target in "${failed[@]}"; do
+failed=0
+for target in "${targets[@]}"; do
+  [ -e "$scratch/$target.failed" ] || continue
+  failed=$((failed + 1))
   echo "-- $target has found something:"
   grep -v '^#[0-9]\|NEW_FUNC' "$scratch/$target.log" || true
 done
 for target in "${targets[@]}"; do
   result=ok
-  [[ " ${failed[*]-} " != *" $target "* ]] || result=FAILED
+  [ ! -e "$scratch/$target.failed" ] || result=FAILED
   printf '%-12s %8s inputs run, %6s a second, %6s places and %6s features covered: %s\n' \
     "$target" "$(figure "$target" 'stat::number_of_executed_units:')" \
     "$(figure "$target" 'stat::average_exec_per_sec:')" \
     "$(figure "$target" ' cov:')" "$(figure "$target" ' ft:')" "$result"
 done
-[ ${#failed[@]} -eq 0 ]
+[ $failed -eq 0 ]

@@ -12,8 +12,9 @@
 # steps of the execution that failed, and the command that runs this execution again. Ends with
 # 1 if a model failed, and with 2 if it cannot do what it is asked.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export RUST_BACKTRACE="${RUST_BACKTRACE:-0}" LOOM_COMMAND="$here/run.sh"
-cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" \
-    --target-dir "${CARGO_TARGET_DIR:-$here/target}"
-exec "${CARGO_TARGET_DIR:-$here/target}/release/models" "$@"
+. "$(dirname "$0")/../ci/lib.sh"
+export RUST_BACKTRACE="${RUST_BACKTRACE:-0}" LOOM_COMMAND="$script"
+target=${CARGO_TARGET_DIR:-$root/loom-tests/target}
+cargo build --quiet --release --locked --manifest-path "$root/loom-tests/Cargo.toml" \
+    --target-dir "$target"
+exec "$target/release/models" "$@"

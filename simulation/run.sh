@@ -8,7 +8,8 @@
 #
 # Ends with 1 if a property fails, and with 2 if the arguments are wrong.
 set -euo pipefail
-cd "$(dirname "$0")"
+. "$(dirname "$0")/../ci/lib.sh"
+cd "$root/simulation"
 export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
 cargo build --quiet --release --locked
 exec "${CARGO_TARGET_DIR:-target}/release/simulation" "$@"

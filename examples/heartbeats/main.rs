@@ -15,6 +15,7 @@
 
 mod client;
 mod command_line;
+mod judge;
 mod limits;
 mod options;
 mod report;
@@ -88,13 +89,14 @@ fn run(options: &mut Options) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(|error| format!("cannot write the figures: {error}"))?,
     }
-    Ok(match report.complaint() {
-        None => ExitCode::SUCCESS,
-        Some(complaint) => {
-            eprintln!("{complaint}");
-            ExitCode::FAILURE
-        }
-    })
+    let figures = report.figures();
+    let wrong = if options.check {
+        figures.out_of_bounds().iter().map(|line| format!("wrong: {line}")).collect()
+    } else {
+        Vec::from_iter(figures.complaint())
+    };
+    wrong.iter().for_each(|line| eprintln!("{line}"));
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn write(report: &report::Report<'_>, json: bool) -> io::Result<()> {

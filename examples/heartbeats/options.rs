@@ -47,6 +47,10 @@ struct Arguments {
     /// Be only the clients, of a server at this address
     #[arg(long, value_name = "ADDR", value_parser = address)]
     connect: Option<SocketAddr>,
+    /// Require a full run, too: beats, idle timeouts that fire, and more than one shard if there
+    /// is more than one thread
+    #[arg(long, conflicts_with = "listen")]
+    check: bool,
     /// Print the figures as one JSON object in the last line, too
     #[arg(long)]
     json: bool,
@@ -73,6 +77,7 @@ pub struct Options {
     /// How many clients fall silent.
     pub silent: usize,
     pub role: Role,
+    pub check: bool,
     pub json: bool,
     /// Whether this is the server that the clients' process has started.
     pub child: bool,
@@ -136,8 +141,8 @@ fn check(arguments: Arguments) -> Result<Options, String> {
         (None, None) => Role::Both,
     };
     let silent = (connections as f64 * silent / 100.0).ceil() as usize;
-    let Arguments { json, child, .. } = arguments;
-    Ok(Options { connections, period, idle, seconds, threads, silent, role, json, child })
+    let Arguments { check, json, child, .. } = arguments;
+    Ok(Options { connections, period, idle, seconds, threads, silent, role, check, json, child })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
+use super::judge::Figures;
 use super::options::{Options, Role};
 use super::stats::{Durations, Stats};
 
@@ -19,6 +20,7 @@ pub struct Report<'a> {
     connections: u64,
     seconds: f64,
     cpu: Duration,
+    threads: usize,
     shards: usize,
     /// The figures of a server that ran in a process of its own for this one.
     server: Option<Value>,
@@ -72,6 +74,7 @@ impl<'a> Report<'a> {
             connections,
             seconds,
             cpu: cpu_time::ProcessTime::now().as_duration(),
+            threads: options.threads,
             shards: async_wheel::diagnostics::shards().len(),
             server,
         }
@@ -126,37 +129,19 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether everything was as it should be.
-    pub fn holds(&self) -> bool {
-        let stats = self.stats;
-        self.early() == 0
-            && self.lost() == 0
-            && stats.reply_fired.get() == 0
-            && stats.beats_answered() == stats.beats_sent.get()
-            && self.idle_expected().is_none_or(|expected| expected == self.idle_fired())
-    }
-
-    /// What was not as it should be, and what may be the reason.
-    pub fn complaint(&self) -> Option<String> {
-        if self.holds() {
-            return None;
+    /// Returns the figures that have bounds.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            beats_sent: self.stats.beats_sent.get(),
+            beats_answered: self.stats.beats_answered(),
+            early: self.early(),
+            lost: self.lost(),
+            reply_timeouts_fired: self.stats.reply_fired.get(),
+            idle_fired: self.idle_fired(),
+            idle_expected: self.idle_expected(),
+            threads: self.threads,
+            shards: self.shards,
         }
-        let (sent, answered) = (self.stats.beats_sent.get(), self.stats.beats_answered());
-        let dropped =
-            self.idle_expected().map_or(0, |expected| self.idle_fired().saturating_sub(expected));
-        let why = if self.early() > 0 {
-            "timers fired early, which must never be"
-        } else if dropped > 0 {
-            "the server did not hear from them within --idle; if the machine is too busy for \
-             that many beats, a longer --period or --idle helps"
-        } else {
-            "the other side ended them, or did not answer in time"
-        };
-        Some(format!(
-            "not all went well: {} connections lost, {answered} of {sent} beats answered, \
-             {dropped} dropped as idle that should not have been: {why}",
-            self.lost(),
-        ))
     }
 
     /// Writes the table, and the histogram below it.

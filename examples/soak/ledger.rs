@@ -100,6 +100,16 @@ impl Totals {
         counts.iter().all(|count| *count == self.connected)
     }
 
+    /// Returns the number of connections of a kind that ended as they should.
+    pub fn lives(&self, kind: Kind) -> u64 {
+        self.lives.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Returns the number of connections that were held up.
+    pub fn held_up(&self) -> u64 {
+        self.held_up.values().sum()
+    }
+
     fn complain(&mut self, words: String) {
         self.complaints += 1;
         if self.words.len() < MOST_WORDS {

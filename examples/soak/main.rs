@@ -5,18 +5,20 @@
 //!
 //! ```text
 //! cargo run --release --example soak
-//! cargo run --release --example soak -- --seconds 3600 --json
+//! cargo run --release --example soak -- --seconds 3600 --json --check
 //! ```
 //!
 //! It ends with 0 if everything was as it should be, with 1 and a line for each thing that was
-//! not, and with 2 if it could not be done. `--seed` repeats the peers' choices, not the
-//! machine's.
+//! not, and with 2 if it could not be done. With `--check` it also has to have been a full run:
+//! as many connections as were asked for, of each kind. `--seed` repeats the peers' choices, not
+//! the machine's.
 //!
 //! The thread that leads it sleeps by the system's clock alone, and watches from outside: what
 //! gets stuck in the library is told of, and does not get this program stuck.
 
 #[path = "../heartbeats/command_line.rs"]
 mod command_line;
+mod judge;
 mod ledger;
 #[path = "../heartbeats/limits.rs"]
 mod limits;
@@ -106,7 +108,11 @@ fn run(options: &Options) -> Result<Vec<String>, String> {
         noise: control.latest(),
         seconds: start_time.elapsed().as_secs_f64(),
     };
-    let complaints = report.complaints();
+    let figures = report.figures();
+    let mut complaints = figures.complaints();
+    if options.check {
+        complaints.extend(figures.shortfalls());
+    }
     if !report.totals.balance() {
         eprintln!("the reactor: {shards:?}");
     }
@@ -225,7 +231,7 @@ impl Soak<'_> {
             thread::sleep(Duration::from_millis(100));
             let now = Holds::now();
             let still = now.blocks == before.blocks && now.descriptors == before.descriptors;
-            let back = start.is_none_or(|start| report::is_back(start, &now));
+            let back = start.is_none_or(|start| judge::is_back(start, &now));
             if still && back || Instant::now() > patience {
                 return now;
             }

@@ -31,6 +31,9 @@ struct Arguments {
     /// Threads, each in a `block_on` of its own [default: the number of processors]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Require a full run, too: as many connections as were asked for, of each kind of peer
+    #[arg(long)]
+    check: bool,
     /// Print the figures as one JSON object in the last line, too
     #[arg(long)]
     json: bool,
@@ -44,6 +47,7 @@ pub struct Options {
     pub idle: Duration,
     pub seed: u64,
     pub threads: usize,
+    pub check: bool,
     pub json: bool,
 }
 
@@ -61,7 +65,7 @@ pub fn parse() -> Result<Options, ExitCode> {
 }
 
 fn check(arguments: Arguments) -> Result<Options, String> {
-    let Arguments { seconds, connections, period, json, .. } = arguments;
+    let Arguments { seconds, connections, period, check, json, .. } = arguments;
     if !(seconds > 0.0 && seconds <= MOST_SECONDS) {
         return Err(format!("--seconds must be more than zero and at most {MOST_SECONDS}"));
     }
@@ -80,6 +84,7 @@ fn check(arguments: Arguments) -> Result<Options, String> {
         idle: period * 6,
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(0..1 << 32)),
         threads,
+        check,
         json,
     })
 }

@@ -1,26 +1,16 @@
-//! The figures at the end, and what is wrong with them.
+//! The figures at the end, as a table and as JSON.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::judge::Figures;
 use super::ledger::Totals;
 use super::lives::Kind;
 use super::machine::Holds;
 use super::options::Options;
 use super::stats::{Durations, Stats};
-
-/// What may be held at the end beyond what was held at the start. Tables grow by doubling and
-/// stay, so that bytes vary; but they vary by the size of a table, and the number of blocks by
-/// next to nothing, however many connections there were.
-const MORE_BLOCKS: u64 = 64;
-const MORE_BYTES: u64 = 1 << 20;
-/// What the system's allocator keeps, beyond what is in use, is its own affair.
-const MORE_RESIDENT: u64 = 16 << 20;
-
-/// One connection in so many may be held up on a busy machine.
-const FORGIVEN: u64 = 20;
 
 /// What came of a run.
 pub struct Report<'a> {
@@ -41,71 +31,24 @@ pub struct Report<'a> {
     pub seconds: f64,
 }
 
-/// Whether what is held now is as little as at the start.
-pub fn is_back(start: &Holds, now: &Holds) -> bool {
-    over(start, now).is_empty()
-}
-
-/// What is held beyond what was held at the start.
-fn over(start: &Holds, now: &Holds) -> Vec<String> {
-    let resident = |holds: &Holds| holds.resident.unwrap_or(0);
-    let held = [
-        ("descriptors", start.descriptors.unwrap_or(0), now.descriptors.unwrap_or(0), 0),
-        ("blocks of memory", start.blocks, now.blocks, MORE_BLOCKS),
-        ("bytes of memory", start.bytes, now.bytes, MORE_BYTES),
-        ("resident bytes", resident(start), resident(now), MORE_RESIDENT),
-    ];
-    held.iter()
-        .filter(|(_, start, now, more)| *now > start + more)
-        .map(|(what, start, now, _)| format!("{now} {what} are held, {start} were at the start"))
-        .collect()
-}
-
 impl Report<'_> {
-    /// Everything that is not as it should be.
-    pub fn complaints(&self) -> Vec<String> {
-        let totals = &self.totals;
-        let mut complaints = totals.words.clone();
-        if !totals.balance() {
-            complaints.push(format!(
-                "lost: {} connected, {} accepted, {} left, {} ended at the server, {} of them \
-                 accounted for by both sides",
-                totals.connected, totals.accepted, totals.left, totals.ended, totals.matched,
-            ));
-        }
-        let early = self.stats.early.get();
-        if early > 0 {
-            complaints.push(format!("{early} timers fired early"));
-        }
-        // Some peers are held up when the machine is, which the control thread tells, and not
-        // otherwise: that beats are late is no excuse, it may be the reactor's doing.
-        let limit = self.options.idle / 4;
-        let busy = self.noise >= limit;
-        let some = if busy { totals.connected / FORGIVEN } else { 0 };
-        if self.held_up() > some {
-            complaints.push(format!(
-                "dropped as idle though they were not, or not in time: {:?}; the control thread \
-                 was late by {:?} at most",
-                totals.held_up, self.noise,
-            ));
-        }
+    /// Returns the figures that have bounds.
+    pub fn figures(&self) -> Figures {
         let late = self.stats.beat_late.view(|histogram| histogram.value_at_quantile(0.9));
-        let late = Duration::from_micros(late);
-        if late >= limit && !busy {
-            complaints.push(format!(
-                "one beat in ten was late by {late:?} or more, and the control thread by {:?} at \
-                 most",
-                self.noise,
-            ));
+        Figures {
+            connections: self.options.connections as u64,
+            idle: self.options.idle,
+            totals: self.totals.clone(),
+            most: self.most,
+            beats_answered: self.stats.beats_answered(),
+            early: self.stats.early.get(),
+            late: Duration::from_micros(late),
+            noise: self.noise,
+            timers: self.timers,
+            sources: self.sources,
+            start: self.start,
+            end: self.end,
         }
-        if self.timers > 0 || self.sources != 1 {
-            complaints.push(format!(
-                "the reactor still has {} timers and {} sources, not 0 and the listener",
-                self.timers, self.sources,
-            ));
-        }
-        complaints.extend(over(&self.start, &self.end));
-        complaints
     }
 
     pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
@@ -117,9 +60,9 @@ impl Report<'_> {
         row("connections in all", format!("{}", totals.connected))?;
         row("accounted for by both sides", format!("{}", totals.matched))?;
         for (kind, _) in Kind::ALL {
-            row(&format!("  {kind:?}"), format!("{}", self.lives(kind)))?;
+            row(&format!("  {kind:?}"), format!("{}", self.totals.lives(kind)))?;
         }
-        row("  held up by the machine", format!("{}", self.held_up()))?;
+        row("  held up by the machine", format!("{}", self.totals.held_up()))?;
         row("beats answered", format!("{beats}"))?;
         row("timers fired early", format!("{}", self.early()))?;
         for (name, durations) in self.durations() {
@@ -143,7 +86,7 @@ impl Report<'_> {
     pub fn json(&self) -> Value {
         let totals = &self.totals;
         let lives: serde_json::Map<String, Value> = Kind::ALL
-            .map(|(kind, _)| (format!("{kind:?}"), json!(self.lives(kind))))
+            .map(|(kind, _)| (format!("{kind:?}"), json!(self.totals.lives(kind))))
             .into_iter()
             .collect();
         let mut figures = json!({
@@ -157,7 +100,7 @@ impl Report<'_> {
             "ended": totals.ended,
             "accounted_for": totals.matched,
             "lives": lives,
-            "held_up": self.held_up(),
+            "held_up": self.totals.held_up(),
             "early": self.early(),
             "beats_answered": self.stats.beats_answered(),
             "noise_us": self.noise.as_micros() as u64,
@@ -166,7 +109,7 @@ impl Report<'_> {
             "cold": self.cold.json(),
             "start": self.start.json(),
             "end": self.end.json(),
-            "complaints": self.complaints(),
+            "complaints": self.figures().complaints(),
         });
         for (name, durations) in self.durations() {
             let [p50, p99, max] = percentiles(durations);
@@ -174,14 +117,6 @@ impl Report<'_> {
             figures[name] = json!({ "p50": p50, "p99": p99, "max": max });
         }
         figures
-    }
-
-    fn lives(&self, kind: Kind) -> u64 {
-        self.totals.lives.get(&kind).copied().unwrap_or(0)
-    }
-
-    fn held_up(&self) -> u64 {
-        self.totals.held_up.values().sum()
     }
 
     fn early(&self) -> u64 {

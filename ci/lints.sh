@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Checks all Rust code with clippy, and lets no warning pass.
+#
+#   ci/lints.sh
+set -euo pipefail
+. "$(dirname "$0")/../ci/lib.sh"
+usage=ci/lints.sh
+no_arguments "$@"
+cd "$root"
+
+# lint PACKAGE OPTION ...
+lint() {
+  cargo clippy --workspace --locked --manifest-path "$1/Cargo.toml" "${@:2}" -- -D warnings
+}
+
+lint . --all-targets --all-features
+for package in compat compat/interface; do lint "$package" --all-targets; done
+# The tests in the files that these share with the library are the library's.
+for package in fuzz loom-tests simulation; do lint "$package" --bins; done
