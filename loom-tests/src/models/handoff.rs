@@ -56,25 +56,21 @@ pub(super) fn watched_release_unparks_once() {
 /// A request for a preemptible seat is known to the fallback when it releases it, in either way, or
 /// finds it left already.
 pub(super) fn requested_seat_is_released() {
-    lend_and_leave(false);
+    request_and_release(false);
 }
 
 /// The same for a seat that is left watched.
 pub(super) fn requested_seat_is_released_watched() {
-    lend_and_leave(true);
+    request_and_release(true);
 }
 
-fn lend_and_leave(watched: bool) {
+fn request_and_release(watched: bool) {
     let seat = Arc::new(Seat::new());
     assert!(seat.try_acquire_preemptible());
     let counts_on_it = Arc::new(AtomicBool::new(false));
     let requester = spawn("requester", {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
-        move || {
-            if seat.try_acquire() == Err(Busy::Preemptible) {
-                counts_on_it.store(seat.request(), Ordering::SeqCst);
-            }
-        }
+        move || counts_on_it.store(seat.request(), Ordering::SeqCst)
     });
     let asked = if watched { seat.release_watched() } else { seat.release().requested };
     // A call takes it meanwhile, which nobody asks: it does not leave for others' sake.
