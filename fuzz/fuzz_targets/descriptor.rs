@@ -91,7 +91,7 @@ enum Between {
     Taken {
         turn: bool,
     },
-    Turn,
+    Round,
     /// The wait's change of the registration fails.
     Refused,
 }
@@ -166,7 +166,7 @@ enum Operation {
         slot: u8,
         direction: Direction,
     },
-    Turn {
+    Round {
         shard: u8,
     },
     /// An event that nothing has caused, or of a source that is gone.
@@ -198,7 +198,7 @@ enum OnWake {
     Arrive { slot: u8, direction: Direction },
     Poll { slot: u8, direction: Direction, manner: Manner, task: u8 },
     Close { slot: u8 },
-    Turn { shard: u8 },
+    Round { shard: u8 },
 }
 
 /// Somebody who was told `Pending`.
@@ -338,17 +338,17 @@ impl Between {
         match self {
             Between::Nothing => {}
             Between::Refused => descriptor::refuse(),
-            Between::Turn => turn_everywhere(),
+            Between::Round => rounds_everywhere(),
             Between::Arrives { turn } => {
                 direction.arrive(file, 3);
                 if turn {
-                    turn_everywhere();
+                    rounds_everywhere();
                 }
             }
             Between::Taken { turn } => {
                 direction.arrive(file, 3);
                 if turn {
-                    turn_everywhere();
+                    rounds_everywhere();
                 }
                 direction.take(file, usize::MAX);
             }
@@ -357,9 +357,9 @@ impl Between {
 }
 
 /// Another thread drives.
-fn turn_everywhere() {
+fn rounds_everywhere() {
     let before = INSIDE.replace(true);
-    (0..SHARDS).for_each(stage::turn);
+    (0..SHARDS).for_each(stage::rounds);
     INSIDE.set(before);
 }
 
@@ -579,10 +579,10 @@ fn reported(shard: usize, event: Event) {
 /// Rounds until nothing happens any more, and then a look at who waits.
 fn settle() {
     for _ in 0..3 {
-        (0..SHARDS).for_each(stage::turn);
+        (0..SHARDS).for_each(stage::rounds);
     }
     while (0..SHARDS).any(|shard| stage::shard(shard).poller().has_events()) {
-        (0..SHARDS).for_each(stage::turn);
+        (0..SHARDS).for_each(stage::rounds);
     }
     with(|world| world.slots.iter().flatten().for_each(|slot| slot.check(&world.tasks)));
 }
@@ -608,7 +608,7 @@ impl OnWake {
                 });
             }
             OnWake::Close { slot } => put(usize::from(slot) % SLOTS, None),
-            OnWake::Turn { shard } => stage::turn(usize::from(shard) % SHARDS),
+            OnWake::Round { shard } => stage::rounds(usize::from(shard) % SHARDS),
         }
     }
 }
@@ -657,7 +657,7 @@ fn perform(operation: Operation) {
             });
         }
         Operation::Flood { slot, direction } => flood(slot, direction),
-        Operation::Turn { shard } => stage::turn(usize::from(shard) % SHARDS),
+        Operation::Round { shard } => stage::rounds(usize::from(shard) % SHARDS),
         Operation::Pretend { key, readable, writable } => {
             let known = with(|world| world.seen.keys().nth(usize::from(key)).copied());
             let (shard, key) = known.unwrap_or((0, usize::from(key)));

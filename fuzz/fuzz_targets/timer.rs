@@ -145,7 +145,7 @@ enum Operation {
     },
     Pass(Span),
     /// Rounds without sleeping.
-    Turn {
+    Round {
         shard: u8,
     },
     /// A round asleep. Meanwhile, another thread does something.
@@ -192,7 +192,7 @@ enum Meanwhile {
         slot: u8,
     },
     /// Another thread drives, while wakers are out.
-    Turn {
+    Round {
         shard: u8,
     },
     /// More time passes than the driver meant to sleep.
@@ -485,9 +485,9 @@ impl Meanwhile {
                 poll(slot, task, false, true);
             }
             Meanwhile::Drop { slot } => put(slot, None),
-            Meanwhile::Turn { shard } => {
+            Meanwhile::Round { shard } => {
                 MERGED.set(true);
-                stage::turn(usize::from(shard) % SHARDS);
+                stage::rounds(usize::from(shard) % SHARDS);
             }
             Meanwhile::Pass(span) => pass(span),
         }
@@ -526,8 +526,8 @@ fn perform(operation: Operation) {
         }
         Operation::Drop { slot } => put(slot, None),
         Operation::Pass(span) => pass(span),
-        Operation::Turn { shard } => {
-            stage::turn(usize::from(shard) % SHARDS);
+        Operation::Round { shard } => {
+            stage::rounds(usize::from(shard) % SHARDS);
             settle();
         }
         Operation::Sleep { shard, meanwhile } => {
@@ -546,7 +546,7 @@ fn perform(operation: Operation) {
 impl Meanwhile {
     /// A panic on another thread, or a driver there, which would want the seat of who sleeps.
     fn panics(self) -> bool {
-        matches!(self, Meanwhile::Panic | Meanwhile::Turn { .. })
+        matches!(self, Meanwhile::Panic | Meanwhile::Round { .. })
     }
 }
 
@@ -560,7 +560,7 @@ fn sleep(shard: usize) {
 /// Rounds until nothing is due any more, and then a look at the wakes.
 fn settle() {
     for shard in 0..SHARDS {
-        stage::turn(shard);
+        stage::rounds(shard);
     }
     check();
 }

@@ -136,7 +136,7 @@ pub(crate) fn time_has_passed() {
 }
 
 /// Rounds of a shard without sleeping, until there is nothing left to do.
-pub(crate) fn turn(index: usize) {
+pub(crate) fn rounds(index: usize) {
     let shard = shard(index);
     let mut batch = Batch::new();
     for _ in 0..1_000 {

@@ -62,7 +62,7 @@ impl Bench {
     }
 
     /// A round; whether the wheel may have more.
-    fn turn(&mut self) -> bool {
+    fn round(&mut self) -> bool {
         self.shard.try_acquire().unwrap().run_round(&mut self.batch);
         let more = self.batch.has_more();
         self.batch.wake(&self.shard);
@@ -80,11 +80,11 @@ fn standing_clock_fires_only_what_is_due() {
         let next = bench.timer(at + 1);
         for _ in 0..50 {
             let overdue = bench.timer(at.saturating_sub(1));
-            bench.turn();
+            bench.round();
             assert_eq!((due.get(), overdue.get(), next.get()), (1, 1, 0), "at {at}");
         }
         manual::set(at + 1);
-        bench.turn();
+        bench.round();
         assert_eq!((due.get(), next.get()), (1, 1), "at {at}");
     }
 }
@@ -95,13 +95,13 @@ fn clock_jump_fires_all_in_bounded_rounds() {
     manual::set(HOUR);
     let timers: Vec<_> =
         (0..10_000).map(|number| bench.timer(HOUR + number * 360 * MILLISECOND)).collect();
-    bench.turn();
+    bench.round();
     manual::set(3 * HOUR);
     let fired = || timers.iter().map(|timer| timer.get()).sum::<usize>();
     let mut before = fired();
     // The last round, after which nothing more is due, counts as well.
     loop {
-        let more = bench.turn();
+        let more = bench.round();
         assert!(fired() - before <= BUDGET, "{} in one round", fired() - before);
         before = fired();
         if !more {
@@ -109,7 +109,7 @@ fn clock_jump_fires_all_in_bounded_rounds() {
         }
     }
     assert!(timers.iter().all(|timer| timer.get() == 1));
-    assert!(!bench.turn());
+    assert!(!bench.round());
     assert_eq!(fired(), 10_000, "a second time");
 }
 
@@ -123,23 +123,23 @@ fn clock_step_back_fires_nothing_early_or_late() {
     for _ in 0..10_000 {
         manual::set(now);
         bench.timer(now);
-        bench.turn();
+        bench.round();
         now += MICROSECOND;
     }
     let before = bench.timer(now + MILLISECOND);
     now -= HOUR;
     manual::set(now);
     let after = bench.timer(now + MILLISECOND);
-    bench.turn();
+    bench.round();
     let until = bench.shard.with_timers(|timers| timers.sleep_until());
     assert!(until >= now + MILLISECOND, "it would not sleep");
     assert!(until <= now + 2 * MILLISECOND, "it would sleep for {} µs", (until - now) / 1_000);
     assert_eq!((before.get(), after.get()), (0, 0), "early");
     manual::set(until);
-    bench.turn();
+    bench.round();
     assert_eq!((before.get(), after.get()), (0, 1));
     manual::set(now + HOUR + MILLISECOND);
-    bench.turn();
+    bench.round();
     assert_eq!((before.get(), after.get()), (1, 1));
 }
 
@@ -155,10 +155,10 @@ fn decades_and_centuries_of_uptime_change_nothing() {
         for (deadline, timer) in timers {
             assert_eq!(bench.shard.with_timers(|timers| timers.next_deadline()), deadline);
             manual::set(deadline - 1);
-            bench.turn();
+            bench.round();
             assert_eq!(timer.get(), 0, "early at {deadline}");
             manual::set(deadline);
-            bench.turn();
+            bench.round();
             assert_eq!(timer.get(), 1, "not at {deadline}");
         }
         assert_eq!(never.get(), 0);
@@ -174,9 +174,9 @@ fn thirty_years_of_daily_beats_all_fire() {
     let timeout = bench.shard.insert_timer(2 * DAY, Waker::from(idle.clone()));
     for day in 1..=30 * 365 {
         manual::set(day * DAY - 1);
-        bench.turn();
+        bench.round();
         manual::set(day * DAY);
-        bench.turn();
+        bench.round();
         assert_eq!(beat.get() as u64, day);
         bench.shard.reschedule_timer(daily, (day + 1) * DAY);
         bench.shard.reschedule_timer(timeout, (day + 2) * DAY);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use self::period::{Period, Turn};
+use self::period::{Period, TickState};
 use crate::clock;
 use crate::driver::{self, TaskPoll};
 use crate::reactor::Shard;
@@ -369,13 +369,15 @@ impl Timer {
     /// drive meanwhile, and a task that polls several intervals would find one of them ready each
     /// time, and come to no end.
     fn gives_way(&mut self) -> bool {
-        match self.period.turn() {
-            Turn::Goes => return false,
-            Turn::GaveWay(during) if !self.is_scheduled() && during.is_over() => {
+        match self.period.state() {
+            TickState::Yields => return false,
+            TickState::GaveWay(during) if !self.is_scheduled() && during.is_over() => {
                 self.period.restart();
                 return false;
             }
-            Turn::Ends | Turn::GaveWay(_) => self.period.give_way(TaskPoll::current()),
+            TickState::MustGiveWay | TickState::GaveWay(_) => {
+                self.period.give_way(TaskPoll::current())
+            }
         }
         true
     }

@@ -39,11 +39,11 @@ pub(super) struct Period(u64);
 
 /// Whether an interval may yield another overdue tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum TickState {
     /// It may.
-    Goes,
+    Yields,
     /// It has yielded [`BURST`] in a row.
-    Ends,
+    MustGiveWay,
     /// It gave way at its last poll, which was during this one of a `block_on` call.
     GaveWay(TaskPoll),
 }
@@ -69,20 +69,20 @@ impl Period {
     }
 
     /// Returns what the count says of the next tick.
-    pub(super) fn turn(self) -> Turn {
+    pub(super) fn state(self) -> TickState {
         match self.0 >> COUNT_SHIFT {
-            BURST => Turn::Ends,
+            BURST => TickState::MustGiveWay,
             count if count >= GAVE_WAY && !self.is_long() => {
-                Turn::GaveWay(TaskPoll::from_number(count - GAVE_WAY))
+                TickState::GaveWay(TaskPoll::from_number(count - GAVE_WAY))
             }
-            _ => Turn::Goes,
+            _ => TickState::Yields,
         }
     }
 
     /// Counts a tick that is yielded.
     pub(super) fn count(&mut self) {
         if !self.is_long() {
-            debug_assert_eq!(self.turn(), Turn::Goes);
+            debug_assert_eq!(self.state(), TickState::Yields);
             self.0 += LONG;
         }
     }
@@ -121,11 +121,11 @@ mod tests {
             let mut period = Period::new(Duration::from_nanos(nanos));
             for tick in 0..100 * BURST {
                 assert_eq!(period.get(), expected, "{nanos} ns, tick {tick}");
-                if period.turn() == Turn::Ends {
+                if period.state() == TickState::MustGiveWay {
                     let during = TaskPoll::from_number(tick / BURST % TaskPoll::COUNT);
                     period.give_way(during);
                     assert_eq!(period.get(), expected, "{nanos} ns gave way");
-                    assert_eq!(period.turn(), Turn::GaveWay(during));
+                    assert_eq!(period.state(), TickState::GaveWay(during));
                     period.restart();
                 }
                 period.count();
@@ -140,7 +140,7 @@ mod tests {
         for nanos in PERIODS {
             let mut period = Period::new(Duration::from_nanos(nanos));
             let counted = (0..10 * BURST).take_while(|_| {
-                let goes = period.turn() == Turn::Goes;
+                let goes = period.state() == TickState::Yields;
                 if goes {
                     period.count();
                 }
