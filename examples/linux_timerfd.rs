@@ -34,7 +34,7 @@ fn main() -> std::io::Result<()> {
         for _ in 0..3 {
             println!("{} after {:?}", expirations(&timer).await?, start.elapsed());
         }
-        // What was missed is told at once, by its number.
+        // What was missed is reported at once, by its number.
         std::thread::sleep(std::time::Duration::from_millis(350));
         println!("{} after {:?}", expirations(&timer).await?, start.elapsed());
         Ok(())

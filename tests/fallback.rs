@@ -344,7 +344,7 @@ fn blocked_driver_does_not_slow_others_io() {
         serves.join().unwrap();
         blocked.join().unwrap();
         times.sort_unstable();
-        // One step a back-off would be two back-offs a round trip, 2 ms at least.
+        // One step a backoff would be two backoffs a round trip, 2 ms at least.
         assert!(times[ROUNDS / 2] < MS, "half of all round trips took {:?}", times[ROUNDS / 2]);
     });
 }

@@ -223,7 +223,7 @@ fn data_without_interest_is_read_at_once() {
         let (mut ours, mut peer) = tcp_pair();
         for round in 0..5_u8 {
             peer.write_all(&[round]).unwrap();
-            // Nobody has ever waited, so that no event will tell of it.
+            // Nobody has ever waited, so that no event will report it.
             let mut buffer = [0; 256];
             let read = future::poll_once(ours.read(&mut buffer)).await;
             let read = read.unwrap_or_else(|| panic!("data {round} was not found")).unwrap();

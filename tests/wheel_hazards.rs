@@ -144,8 +144,8 @@ fn due_entry_can_be_removed_before_expiring() {
     }
 }
 
-/// The coarse one was far when it came and still sits on a high level; the fine one came late, so
-/// that it sits on a low one. The low level is not to be believed first.
+/// The coarse one was far when it came and is still on a high level; the fine one came late, so
+/// that it is on a low one. The low level is not to be believed first.
 #[test]
 fn fine_entry_does_not_hide_earlier_coarse_one() {
     for exponent in 17..63 {

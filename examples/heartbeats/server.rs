@@ -37,8 +37,8 @@ pub enum Ending {
     Idle,
 }
 
-/// Accepts for ever. Each connection gets a task. `witness` is told of each, by the peer's
-/// address, and what it returns is told of its end, and of how long it was silent then.
+/// Accepts for ever. Each connection gets a task. `witness` hears of each, by the peer's
+/// address, and what it returns hears of its end, and of how long it was silent then.
 pub async fn serve<W, E>(
     listener: Async<TcpListener>,
     limits: Limits,

@@ -21,7 +21,7 @@ impl Count {
     }
 }
 
-/// The longest duration that is told apart, in microseconds: an hour.
+/// The longest duration that is distinguished, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
 /// A distribution of durations, in microseconds with three digits.

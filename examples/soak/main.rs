@@ -14,7 +14,7 @@
 //! the machine's.
 //!
 //! The thread that leads it sleeps by the system's clock alone, and watches from outside: what
-//! gets stuck in the library is told of, and does not get this program stuck.
+//! gets stuck in the library is reported, and does not get this program stuck.
 
 #[path = "../heartbeats/command_line.rs"]
 mod command_line;
@@ -58,7 +58,7 @@ use stats::Stats;
 const REHEARSAL: Duration = Duration::from_secs(2);
 /// How much longer than it can take by its own limits a part may take until it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
-/// How often the progress is told.
+/// How often the progress is printed.
 const TELL: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {

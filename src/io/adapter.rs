@@ -28,7 +28,7 @@ use crate::sys::{Kind, Registration};
 /// [`read_with`](Async::read_with) and [`write_with`](Async::write_with), or through
 /// [`readable`](Async::readable) and [`writable`](Async::writable) for those who do their own
 /// system calls. Readiness is level-triggered: whoever waits for something that is there
-/// already is told.
+/// already is reported.
 ///
 /// One kind of operation is not always tried first, on Linux: a read of an `Async<TcpStream>`
 /// through [`AsyncRead`], after one that returned less than was asked for. That one has emptied

@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd as Borrowed;
 #[cfg(windows)]
 use std::os::windows::io::BorrowedSocket as Borrowed;
 
-/// The kinds of descriptors that are told apart.
+/// The kinds of descriptors that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Anything else, or not asked for: `EAGAIN` proves nothing.

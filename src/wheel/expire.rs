@@ -6,7 +6,7 @@ use super::memory::Memory;
 use super::slot::SlotId;
 
 /// How many entries may be moved or passed for each one that may expire. It bounds the time
-/// that one call takes when a whole population sits in one slot: with the reactor's budget, to
+/// that one call takes when a whole population is in one slot: with the reactor's budget, to
 /// half a millisecond.
 const MOVES_PER_EXPIRY: usize = 16;
 

@@ -7,7 +7,7 @@ use super::*;
 
 #[test]
 fn entry_costs_thirteen_bytes_beside_its_value() {
-    // Where it stands, and a generation. The value sits in an `Option`, which is
+    // Where it stands, and a generation. The value is in an `Option`, which is
     // free for a waker and for anything with a niche.
     type Waker = std::task::Waker;
     assert_eq!(size_of::<Entry<Waker>>(), size_of::<Waker>() + 8);

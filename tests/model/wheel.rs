@@ -54,7 +54,7 @@ pub struct Time {
     pub nudge: u8,
 }
 
-/// How many entries a call may hand out.
+/// How many entries may expire in a call.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Budget {
@@ -220,7 +220,7 @@ impl Pair {
     pub fn finish(mut self) {
         self.iterate();
         self.now = u64::MAX;
-        // Each call hands out one entry or moves 16. An entry goes down seven times, once more up,
+        // Each call expires one entry or moves 16. An entry cascades seven times, goes up once more,
         // and down from there.
         let most_calls = self.scheduled.len() + self.scheduled.len() * 15 / 16 + 9;
         for call in 0.. {
@@ -359,7 +359,7 @@ impl Pair {
             let unit = deadline.max(start) >> ORDER_WIDTH;
             assert!(unit >= latest, "out of order: {deadline}");
             latest = unit;
-            let known = self.known.get_mut(&key).expect("handed out twice or after removal");
+            let known = self.known.get_mut(&key).expect("expired twice or after removal");
             assert_eq!(known.identity, identity, "another value under the key");
             assert_eq!(known.deadline.take(), Some(deadline), "another deadline");
             self.forget(deadline, key);
