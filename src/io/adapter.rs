@@ -27,8 +27,8 @@ use crate::sys::{Kind, Registration};
 /// [`AsyncWrite`] where `T` reads and writes; everything else goes through
 /// [`read_with`](Async::read_with) and [`write_with`](Async::write_with), or through
 /// [`readable`](Async::readable) and [`writable`](Async::writable) for those who do their own
-/// system calls. Readiness is level-triggered: whoever waits for something that is there
-/// already is reported.
+/// system calls. Readiness is level-triggered: a wait for something that is there already
+/// ends at once.
 ///
 /// One kind of operation is not always tried first, on Linux: a read of an `Async<TcpStream>`
 /// through [`AsyncRead`], after one that returned less than was asked for. That one has emptied
