@@ -39,16 +39,19 @@ const NOTED: usize = 1_000;
 /// The executions that were begun.
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// A property in docs/handoff.md: its number, and what is said of it.
-fn described(property: &str) -> Option<&'static str> {
+/// A property in docs/handoff.md: its number, and what is said of it, in one line.
+fn described(property: &str) -> Option<String> {
     let text = include_str!("../../docs/handoff.md");
-    let is_it = |line: &&str| line.contains(&format!(". **{property}.** "));
-    text.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())).find(is_it)
+    let starts = |line: &&str| line.contains(&format!(". **{property}.** "));
+    let mut lines = text.lines().skip_while(|line| !starts(line));
+    let first = lines.next()?.to_owned();
+    let rest = lines.take_while(|line| line.starts_with("   "));
+    Some(rest.fold(first, |text, line| text + " " + line.trim_start()).replace("**", ""))
 }
 
 /// The property that a model checks, and where it stands.
 fn property(model: &Model) -> String {
-    let text = described(model.property).unwrap_or(model.property).replace("**", "");
+    let text = described(model.property).unwrap_or(model.property.to_owned());
     format!("{text} (docs/handoff.md)")
 }
 
