@@ -9,6 +9,8 @@ mod fallback;
 #[path = "../../src/driver/run.rs"]
 mod run;
 
+#[path = "../../src/driver/helper.rs"]
+mod helper;
 #[path = "../../src/driver/task_poll.rs"]
 mod task_poll;
 
@@ -23,7 +25,7 @@ pub(crate) mod process {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{context, fallback::Fallback};
+    use super::{fallback::Fallback, helper};
     use crate::plan::Fault;
     use crate::reactor::Reactor;
     use crate::sync::{self, Ref};
@@ -63,7 +65,7 @@ pub(crate) mod process {
         let fallback = world::spawn("fallback".to_owned(), {
             let reactor = reactor.clone();
             move || {
-                context::be_helper();
+                helper::begin();
                 let mut fallback = Fallback::new(reactor);
                 while !ends.load(Ordering::SeqCst) {
                     sync::catch_panic(|| fallback.step());

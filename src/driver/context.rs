@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::sync::Arc;
 
-use super::process;
+use super::{helper, process};
 use crate::handoff::Unparker;
 use crate::reactor::{Batch, Reactor, Shard};
 use crate::sync::Ref;
@@ -15,7 +15,6 @@ thread_local! {
     static CONTEXT: Context = const {
         Context {
             depth: Cell::new(0),
-            is_helper: Cell::new(false),
             home: OnceCell::new(),
             spare: RefCell::new(None),
         }
@@ -25,9 +24,6 @@ thread_local! {
 struct Context {
     /// `block_on` calls that this thread is in.
     depth: Cell<usize>,
-    /// Whether it is assigned to no shard: the fallback thread, which stays for ever and is in
-    /// `block_on` only if a waker calls that.
-    is_helper: Cell<bool>,
     home: OnceCell<Home>,
     /// What the last outermost call left.
     spare: RefCell<Option<Parts>>,
@@ -107,7 +103,7 @@ impl Call {
         let reactor = process::reactor()?;
         // A thread whose locals are gone already has no home and is as good as outermost.
         let entered = CONTEXT.try_with(|context| {
-            if context.is_helper.get() {
+            if helper::is_current() {
                 let depth = context.depth.replace(context.depth.get() + 1);
                 return (reactor.first(), depth == 0, context.spare.take().filter(Parts::are_ours));
             }
@@ -147,11 +143,6 @@ impl Drop for Call {
             }
         });
     }
-}
-
-/// Notes that this thread is to be assigned to no shard.
-pub(super) fn be_helper() {
-    let _ = CONTEXT.try_with(|context| context.is_helper.set(true));
 }
 
 /// Returns the shard for a timer or a source that this thread makes: its home shard while it is in

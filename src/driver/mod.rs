@@ -9,6 +9,7 @@
 mod block_on;
 mod context;
 mod fallback;
+mod helper;
 mod process;
 mod run;
 mod task_poll;

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread;
 
-use super::context;
 use super::fallback::Fallback;
+use super::helper;
 use crate::reactor::Reactor;
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls, count_forks, fork_generation};
@@ -68,7 +68,7 @@ fn start() -> io::Result<Ref<Reactor>> {
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
     let spawned = thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
-            context::be_helper();
+            helper::begin();
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_from_parent() {
                 // It must not end, whatever happens: nobody else would service the shards.

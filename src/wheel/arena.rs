@@ -1,7 +1,7 @@
 //! Where entries live.
 
-use super::blocks::{Blocks, Element, USED_UP};
-use super::chunks::{MOST_ENTRIES, NONE};
+use super::blocks::{Blocks, Element, NONE, USED_UP};
+use super::chunks::MOST_ENTRIES;
 use super::key::Key;
 use super::memory::Memory;
 

@@ -28,10 +28,12 @@
 //! a block of insertions or removals between the two at least, and each element pays for a small
 //! part of it.
 
-use super::chunks::NONE;
 use allocator_api2::vec::Vec as Block;
 
 use super::memory::Memory;
+
+/// No index: of an element, of a chunk, or in a list.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// What lies in a slot.
 pub(super) trait Element {

@@ -6,12 +6,9 @@
 //! of them. Any entry can be taken out, since the last one moves into its place; so only the
 //! topmost chunk of a list is ever partly filled.
 
-use super::blocks::{Blocks, Element};
+use super::blocks::{Blocks, Element, NONE};
 use super::memory::Memory;
 use super::slot::SlotId;
-
-/// No chunk, and no list index.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// Entries in a chunk: with the link to the chunk below and the slot id they fill 126 bytes.
 const CHUNK: usize = 10;

@@ -2,7 +2,8 @@
 //! values or of being due.
 
 use super::arena::Arena;
-use super::chunks::{Chunk, Chunks, NONE};
+use super::blocks::NONE;
+use super::chunks::{Chunk, Chunks};
 use super::memory::Memory;
 use super::slot::{LEVELS, REVOLUTION, SLOTS, SlotId, revolutions};
 

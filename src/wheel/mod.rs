@@ -81,7 +81,7 @@ mod slot;
 use std::fmt;
 
 use arena::Arena;
-use chunks::NONE;
+use blocks::NONE;
 use levels::Levels;
 
 pub use expire::Progress;
