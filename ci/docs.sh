@@ -9,3 +9,5 @@ no_arguments "$@"
 cd "$root"
 
 RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --locked
+# The links between private items, too.
+RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --locked --document-private-items

@@ -33,8 +33,8 @@ pub struct ShardReport {
     pub threads: usize,
     /// Of those, threads that are in `block_on` and not asleep.
     pub awake: usize,
-    /// Rounds that threads in `block_on` have run here so far. A round expires timers, waits for
-    /// events and dispatches them.
+    /// Rounds that threads in `block_on` have run here so far. A round waits for events,
+    /// dispatches them, and expires timers.
     pub rounds: usize,
     /// `true` if a thread drives the shard: it sleeps in the poller or runs a round.
     pub driven: bool,

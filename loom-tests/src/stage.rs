@@ -70,7 +70,7 @@ impl Stage {
     }
 }
 
-/// A `block_on` call on a thread that is at home in a shard: what `driver::local` does around
+/// A `block_on` call on a thread that is at home in a shard: what `driver::context` does around
 /// the loop, without thread-local state.
 pub(crate) fn block_on<T>(shard: &Ref<Shard>, future: impl Future<Output = T>) -> T {
     shard.succession().note_awake();

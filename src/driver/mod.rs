@@ -1,4 +1,4 @@
-//! Who drives the shards: threads in [`block_on`], and the one fallback thread.
+//! Who drives the shards: threads in [`block_on()`], and the one fallback thread.
 //!
 //! `run` is the loop of a `block_on` call and `fallback` that of the fallback thread, both without
 //! any global state, as the models run them. `context` is what a thread knows of itself; `process`

@@ -121,7 +121,8 @@ impl Parker {
 
     /// [`NOTIFIED`] → [`EMPTY`].
     fn consume(&self) -> bool {
-        // Ordering: Acquire, with the Release in `unpark`. Relaxed on failure: nothing was told.
+        // Ordering: Acquire, with the Release in `unpark`. Relaxed on failure: there is nothing to
+        // see.
         self.state.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 }

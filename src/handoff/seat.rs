@@ -109,8 +109,8 @@ impl Seat {
         self.set_if(WATCHED, Ordering::Relaxed, |state| state & HELD != 0).is_ok()
     }
 
-    /// Requests the seat of the fallback. Returns `true` if its release will tell; if not, it was
-    /// released already, and [`try_acquire`](Seat::try_acquire) is worth another try.
+    /// Requests the seat of the fallback. Returns `true` if its release will report it; if not, it
+    /// was released already, and [`try_acquire`](Seat::try_acquire) is worth another try.
     pub(crate) fn request(&self) -> bool {
         // Ordering: Relaxed. The caller put itself on the list of those to be woken before, under
         // that list's lock, and the fallback takes the lock after it has released the seat: this

@@ -1,12 +1,13 @@
-//! Who drives a shard next, and who must be told: the seat with the threads around it.
+//! Who drives a shard next, and who is unparked for that: the seat with the threads around it.
 
+use std::mem::ManuallyDrop;
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::seat::{Busy, Released, Seat, SeatState};
 use super::unparker::Unparker;
-use crate::sync::{AtomicUsize, Mutex, Ordering, Ref};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic};
 use crate::sys::NESTED;
 
 /// Room for followers that is kept though there are none.
@@ -61,17 +62,6 @@ impl Succession {
         &self.seat
     }
 
-    /// Acquires the seat of `shard`, which this succession is of. For `block_on` threads.
-    pub(crate) fn try_acquire<'a, S>(&'a self, shard: &'a S) -> Result<Driving<'a, S>, Busy> {
-        self.seat.try_acquire().map(|()| Driving { succession: self, shard })
-    }
-
-    /// Acquires the seat of `shard`, to release it on request. For the fallback.
-    pub(crate) fn try_acquire_preemptible<'a, S>(&'a self, shard: &'a S) -> Option<Driving<'a, S>> {
-        // Made only with the seat: dropping a guard releases it.
-        self.seat.try_acquire_preemptible().then(|| Driving { succession: self, shard })
-    }
-
     /// Returns `true` if a `block_on` thread drives.
     pub(crate) fn is_driven(&self) -> bool {
         self.seat.is_driven()
@@ -82,10 +72,12 @@ impl Succession {
         self.seat.state()
     }
 
+    /// Releases the seat and unparks and wakes those who wait for that. Nothing unwinds from here:
+    /// a panic could only be of a subscriber of `tracing`, in the poller's notification.
     fn release(&self) -> bool {
         let Released { watched, requested } = self.seat.release();
         if watched {
-            self.fallback.unpark();
+            catch_panic(|| self.fallback.unpark());
         }
         if requested {
             self.wake_requesters();
@@ -113,7 +105,7 @@ impl Succession {
 
     pub(super) fn wake_requesters(&self) {
         let requesters = std::mem::take(&mut *self.requesters.lock());
-        requesters.into_iter().for_each(Waker::wake);
+        requesters.into_iter().for_each(|requester| catch_panic(|| requester.wake()));
     }
 
     // Followers.
@@ -204,49 +196,56 @@ impl Succession {
     }
 }
 
-/// The guard of a seat: its owner is the driver of the shard, and alone may expire its timers, wait
-/// in its poller and dispatch its events, which are methods of the guard. Dropping it releases the
-/// seat, in a panic too, and tells those who have to know.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Driving<'a, S> {
-    succession: &'a Succession,
-    shard: &'a S,
+/// What has a succession of drivers: a shard.
+pub(crate) trait Driven {
+    fn succession(&self) -> &Succession;
 }
 
-impl<'a, S> Driving<'a, S> {
-    pub(crate) fn shard(&self) -> &'a S {
-        self.shard
+/// The guard of a seat: its owner is the driver of the shard, and alone may expire its timers, wait
+/// in its poller and dispatch its events, which are methods of the guard. Dropping it releases the
+/// seat, in a panic too, and unparks and wakes those who wait for that.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Driving<'a, S: Driven>(&'a S);
+
+impl<'a, S: Driven> Driving<'a, S> {
+    /// Acquires the seat of a shard. For `block_on` threads.
+    pub(crate) fn try_acquire(shard: &'a S) -> Result<Driving<'a, S>, Busy> {
+        shard.succession().seat.try_acquire().map(|()| Driving(shard))
     }
 
-    pub(crate) fn succession(&self) -> &'a Succession {
-        self.succession
+    /// Acquires the seat of a shard, to release it on request. For the fallback.
+    pub(crate) fn try_acquire_preemptible(shard: &'a S) -> Option<Driving<'a, S>> {
+        // Made only with the seat: dropping a guard releases it.
+        shard.succession().seat.try_acquire_preemptible().then(|| Driving(shard))
+    }
+
+    pub(crate) fn shard(&self) -> &'a S {
+        self.0
     }
 
     /// Releases the seat. Returns `true` if it was requested.
     pub(crate) fn release(self) -> bool {
-        let requested = self.succession.release();
-        std::mem::forget(self);
-        requested
+        ManuallyDrop::new(self).0.succession().release()
     }
 
     /// Releases the seat after a round by a `block_on` thread.
     pub(crate) fn release_after_round(self) {
         // Ordering: Relaxed: advice, see the field.
-        self.succession.rounds.fetch_add(1, Ordering::Relaxed);
+        self.0.succession().rounds.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Releases the seat and leaves it watched: see [`Seat::release_watched`].
     pub(crate) fn release_watched(self) {
-        if self.succession.seat.release_watched() {
-            self.succession.wake_requesters();
+        let succession = ManuallyDrop::new(self).0.succession();
+        if succession.seat.release_watched() {
+            succession.wake_requesters();
         }
-        std::mem::forget(self);
     }
 }
 
-impl<S> Drop for Driving<'_, S> {
+impl<S: Driven> Drop for Driving<'_, S> {
     fn drop(&mut self) {
-        self.succession.release();
+        self.0.succession().release();
     }
 }

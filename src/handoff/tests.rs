@@ -25,6 +25,12 @@ impl Woken {
     }
 }
 
+impl Driven for Succession {
+    fn succession(&self) -> &Succession {
+        self
+    }
+}
+
 fn succession() -> Succession {
     let root = sync::share(Poller::new().unwrap());
     Succession::new(sync::share(Unparker::new(root)))
@@ -55,7 +61,7 @@ fn one_queued_follower_is_promoted() {
     let key = succession.enqueue(&first.clone().into());
     succession.enqueue(&second.clone().into());
     let woken = || (first.count(), second.count());
-    let driving = succession.try_acquire(&()).unwrap();
+    let driving = Driving::try_acquire(&succession).unwrap();
     succession.promote();
     assert_eq!(woken(), (0, 0));
     drop(driving);
@@ -80,11 +86,37 @@ fn panic_releases_the_seat() {
     let succession = succession();
     let requester = Arc::new(Woken::default());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let _driving = succession.try_acquire_preemptible(&()).unwrap();
+        let _driving = Driving::try_acquire_preemptible(&succession).unwrap();
         assert!(succession.request(&requester.clone().into()));
         std::panic::resume_unwind(Box::new("a driver that panics"));
     }));
     assert!(panicked.is_err());
     assert_eq!(requester.count(), 1);
-    assert!(succession.try_acquire(&()).is_ok());
+    assert!(Driving::try_acquire(&succession).is_ok());
+}
+
+/// A requester's waker that acquires the seat at once, and panics.
+struct Seizes(Arc<Succession>);
+
+impl Wake for Seizes {
+    fn wake(self: Arc<Self>) {
+        self.0.seat().try_acquire().expect("it was released");
+        std::panic::resume_unwind(Box::new("a subscriber that panics"));
+    }
+}
+
+/// A panic on release must not release what somebody else has acquired since.
+#[test]
+fn panic_on_release_releases_once() {
+    for watched in [false, true] {
+        let succession = Arc::new(succession());
+        let driving = Driving::try_acquire_preemptible(&*succession).unwrap();
+        assert!(succession.request(&Arc::new(Seizes(succession.clone())).into()));
+        if watched {
+            driving.release_watched();
+        } else {
+            assert!(driving.release());
+        }
+        assert!(succession.is_driven(), "released twice");
+    }
 }

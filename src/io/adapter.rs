@@ -20,7 +20,7 @@ use crate::sys::{Kind, Registration};
 /// wrapped: sockets, pipes, timerfd, inotify, pidfd, … Regular files cannot, since they are
 /// always ready; the poller refuses them.
 ///
-/// # Waiters
+/// # Waiting
 ///
 /// An operation is tried first; only when it would block does the task wait, and try again
 /// after the next event. [`Async<T>`] and `&Async<T>` implement [`AsyncRead`] and

@@ -42,7 +42,7 @@ macro_rules! poll_op {
 }
 
 /// Reads up to `$wanted` bytes as [`poll_op!`] does, but does not try where a TCP stream is known
-/// to be drained.
+/// to be empty.
 macro_rules! poll_read_op {
     ($io:ident, $cx:ident, $wanted:expr, $op:expr) => {{
         let wanted: usize = $wanted;

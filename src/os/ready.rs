@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use crate::Readable;
 
-/// Waits for the next event. Made by the method `ready`.
+/// Waits until what was registered happens, or is signalled. Made by the method `ready` of what
+/// waits.
 #[must_use = "futures do nothing unless they are awaited or polled"]
 pub struct Ready<'a, T>(Readable<'a, T>);
 

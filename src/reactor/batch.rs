@@ -12,7 +12,7 @@ use crate::sys::Events;
 const KEPT: usize = 1024;
 
 /// The buffers of whoever drives a shard. Filled while the seat is held; emptied, by
-/// [`Batch::wake`], after it was left.
+/// [`Batch::wake`], after it was released.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(super) events: Events,

@@ -5,6 +5,7 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
+mod gave_way;
 mod period;
 
 use std::fmt;
@@ -15,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
+use self::gave_way::Moment;
 use self::period::{Period, TickState};
 use crate::clock;
-use crate::driver::{self, TaskPoll};
+use crate::driver;
 use crate::reactor::Shard;
 use crate::sync::{self, Ref};
 use crate::wheel::Key;
@@ -45,11 +47,12 @@ use crate::wheel::Key;
 /// up for. An interval therefore gives way now and then, so that a task that takes its ticks in a
 /// loop leaves others on its thread a turn. When it has yielded 1,024 ticks in a row and two more
 /// are overdue, its next poll returns `Pending`. The task is woken with the next timers that are
-/// due, and until then the interval stays pending; in a call of [`block_on`](crate::block_on), at
-/// least until the poll of that call's future is over. Then it yields the next 1,024. Each interval
-/// counts its own ticks. It starts anew when it has caught up, and when it is set: code that takes
-/// missed ticks without waiting gets all of them if they are 1,024 or fewer. Ticks of a period of
-/// 2.4 hours (2⁴³ ns) or more are not counted.
+/// due, and until then the interval stays pending. Then it yields the next 1,024. While a task in
+/// [`block_on`](crate::block_on) takes ticks of other such intervals, it stays pending longer:
+/// until the poll of that call's future is over. Each interval counts its own ticks. It starts anew
+/// when it has caught up, and when it is set: code that takes missed ticks without waiting gets all
+/// of them if they are 1,024 or fewer. Ticks of a period of 2.4 hours (2⁴³ ns) or more are not
+/// counted.
 ///
 /// Outside `block_on`, a task that takes whichever of several such intervals is ready may find one
 /// ready each time, if the fallback thread is quicker than the task.
@@ -365,19 +368,15 @@ impl Timer {
     /// one after it is overdue as well.
     ///
     /// Once it has given way, it does so until its entry has fired, which is a driver's round, and
-    /// until the poll of the `block_on` call during which it gave way is over: another thread may
-    /// drive meanwhile, and a task that polls several intervals would find one of them ready each
-    /// time, and come to no end.
+    /// the moment at which it gave way [is over](Moment::is_over).
     fn gives_way(&mut self) -> bool {
         match self.period.state() {
             TickState::Yields => return false,
-            TickState::GaveWay(during) if !self.is_scheduled() && during.is_over() => {
+            TickState::GaveWay(at) if !self.is_scheduled() && at.is_over() => {
                 self.period.restart();
                 return false;
             }
-            TickState::MustGiveWay | TickState::GaveWay(_) => {
-                self.period.give_way(TaskPoll::current())
-            }
+            TickState::MustGiveWay | TickState::GaveWay(_) => self.period.give_way(Moment::now()),
         }
         true
     }
@@ -429,7 +428,7 @@ impl Stream for Timer {
         let next = self.period.get().and_then(|period| when.checked_add(period));
         let is_overdue = next.is_some_and(|next| next <= now);
         if is_overdue && self.gives_way() {
-            // The wheel wakes the task: so the driver gets its turn as well, and the waker is kept
+            // The wheel wakes the task: so the driver does a round as well, and the waker is kept
             // like that of any poll that found nothing.
             self.arm(deadline, cx);
             return Poll::Pending;
@@ -440,6 +439,7 @@ impl Stream for Timer {
             // poll again after this one.
             Some(next) => {
                 if is_overdue {
+                    gave_way::note_tick();
                     self.period.count()
                 } else {
                     self.period.restart()

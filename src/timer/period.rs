@@ -6,26 +6,25 @@
 //!
 //! | Word | Meaning |
 //! |---|---|
-//! | below 1,089 · 2⁴³ | ticks in a row in the bits from 43 on, the period below them |
-//! | up to `u64::MAX - 1` | a long period, plus 1,088 · 2⁴³ |
+//! | below 5,121 · 2⁴³ | ticks in a row in the bits from 43 on, the period below them |
+//! | up to `u64::MAX - 1` | a long period, plus 5,120 · 2⁴³ |
 //! | `u64::MAX` | no period |
 //!
-//! From a count of 1,025 on it says during which poll of a `block_on` call the interval gave way
-//! ([`TaskPoll`]).
-//! The long periods lose 111 days of 584 years to the others: what lies beyond is no period.
+//! From a count of 1,025 on it says when the interval gave way ([`Moment`]).
+//! The long periods lose 522 days of 584 years to the others: what lies beyond is no period.
 
 use std::time::Duration;
 
+use super::gave_way::Moment;
 use crate::clock::{self, NEVER};
-use crate::driver::TaskPoll;
 
 /// Ticks that an interval yields in a row, when more than that are overdue, before it gives way.
 pub(super) const BURST: u64 = 1024;
 
-/// The count of one that gave way during poll 0.
+/// The count of one that gave way at moment 0.
 const GAVE_WAY: u64 = BURST + 1;
-/// And of one that did during the last that there is a number for.
-const LAST_COUNT: u64 = GAVE_WAY + TaskPoll::COUNT - 1;
+/// And of one that did at the last that there is a number for.
+const LAST_COUNT: u64 = GAVE_WAY + Moment::COUNT - 1;
 
 const COUNT_SHIFT: u32 = 43;
 /// The first period that is long.
@@ -44,8 +43,8 @@ pub(super) enum TickState {
     Yields,
     /// It has yielded [`BURST`] in a row.
     MustGiveWay,
-    /// It gave way at its last poll, which was during this one of a `block_on` call.
-    GaveWay(TaskPoll),
+    /// It gave way at its last poll, which was at this moment.
+    GaveWay(Moment),
 }
 
 impl Period {
@@ -73,7 +72,7 @@ impl Period {
         match self.0 >> COUNT_SHIFT {
             BURST => TickState::MustGiveWay,
             count if count >= GAVE_WAY && !self.is_long() => {
-                TickState::GaveWay(TaskPoll::from_number(count - GAVE_WAY))
+                TickState::GaveWay(Moment::from_number(count - GAVE_WAY))
             }
             _ => TickState::Yields,
         }
@@ -94,10 +93,10 @@ impl Period {
         }
     }
 
-    /// Notes that the interval gives way, during this poll.
-    pub(super) fn give_way(&mut self, during: TaskPoll) {
+    /// Notes that the interval gives way, at this moment.
+    pub(super) fn give_way(&mut self, at: Moment) {
         debug_assert!(!self.is_long(), "its ticks are not counted");
-        self.0 = self.0 % LONG + ((GAVE_WAY + during.number()) << COUNT_SHIFT);
+        self.0 = self.0 % LONG + ((GAVE_WAY + at.number()) << COUNT_SHIFT);
     }
 
     /// Returns `true` if there is no count in the word: also where there is no period.
@@ -122,10 +121,10 @@ mod tests {
             for tick in 0..100 * BURST {
                 assert_eq!(period.get(), expected, "{nanos} ns, tick {tick}");
                 if period.state() == TickState::MustGiveWay {
-                    let during = TaskPoll::from_number(tick / BURST % TaskPoll::COUNT);
-                    period.give_way(during);
+                    let at = Moment::from_number(tick / BURST * 41 % Moment::COUNT);
+                    period.give_way(at);
                     assert_eq!(period.get(), expected, "{nanos} ns gave way");
-                    assert_eq!(period.state(), TickState::GaveWay(during));
+                    assert_eq!(period.state(), TickState::GaveWay(at));
                     period.restart();
                 }
                 period.count();
@@ -153,9 +152,9 @@ mod tests {
 
     #[test]
     fn centuries_and_more_are_no_period() {
-        // The docs say 584 years.
+        // The docs say 583 years.
         let years = |years: u64| Period::new(Duration::from_secs(years * 31_556_952));
-        assert!(years(584).get().is_some());
+        assert!(years(583).get().is_some());
         for endless in [years(585), Period::new(Duration::MAX)] {
             assert_eq!((endless, endless.get()), (Period::NONE, None));
         }

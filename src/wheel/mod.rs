@@ -92,6 +92,8 @@ pub(crate) use memory::{Heap, Memory};
 
 /// A timing wheel that holds values of type `T`, each with a deadline in nanoseconds.
 ///
+/// What values borrow has to outlive the wheel, as for any type that drops them: declare it first.
+///
 /// See the [module documentation](self) for how it works and what it costs. Its memory is the
 /// heap's; `M` is for the library's own timers.
 pub struct Wheel<T, M: Memory = Heap> {
@@ -198,8 +200,8 @@ impl<T, M: Memory> Wheel<T, M> {
     /// done, if the key is stale. Constant cost.
     ///
     /// A later deadline usually costs one store: the entry stays in its slot until the slot is
-    /// opened. [`next_deadline`](Wheel::next_deadline) may then be too early, by at most what
-    /// the entry was moved.
+    /// looked through. [`next_deadline`](Wheel::next_deadline) may then be too early, by at most
+    /// what the entry was moved.
     ///
     /// # Examples
     ///

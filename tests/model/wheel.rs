@@ -130,7 +130,7 @@ pub struct Pair {
     /// Every key ever given out.
     keys: Vec<Key>,
     now: u64,
-    position: u64,
+    elapsed: u64,
     inserted: u64,
     alive: Rc<Cell<usize>>,
     /// The most entries that there was ever asked room for.
@@ -147,7 +147,7 @@ impl Pair {
             ghosts: BTreeSet::new(),
             keys: Vec::new(),
             now: 0,
-            position: 0,
+            elapsed: 0,
             inserted: 0,
             alive: Rc::new(Cell::new(0)),
             most: 0,
@@ -220,8 +220,8 @@ impl Pair {
     pub fn finish(mut self) {
         self.iterate();
         self.now = u64::MAX;
-        // Each call expires one entry or moves 16. An entry cascades seven times, goes up once more,
-        // and down from there.
+        // Each call expires one entry or moves 16. An entry cascades seven times, goes up once
+        // more, and down from there.
         let most_calls = self.scheduled.len() + self.scheduled.len() * 15 / 16 + 9;
         for call in 0.. {
             assert!(call < most_calls, "entries never come out: {:?}", self.scheduled);
@@ -377,7 +377,7 @@ impl Pair {
             } else {
                 self.ghosts.clear();
             }
-            assert!(self.wheel.elapsed() >= now, "the position did not come along");
+            assert!(self.wheel.elapsed() >= now, "the elapsed did not come along");
         }
         progress.more
     }
@@ -425,9 +425,9 @@ impl Pair {
         };
         assert!(next == truth || excused, "next is {next:?}, should be {truth:?}");
 
-        let position = self.wheel.elapsed();
-        assert!(position >= self.position, "the position went back");
-        self.position = position;
+        let elapsed = self.wheel.elapsed();
+        assert!(elapsed >= self.elapsed, "the elapsed went back");
+        self.elapsed = elapsed;
 
         // Memory comes in blocks, of which one may be begun, and the first by doubling.
         let capacity = self.wheel.capacity();

@@ -12,44 +12,44 @@ use crate::reactor::Batch;
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
 use crate::world::{now, rest, spawn};
 
-/// Whoever holds a seat when the fallback watches it says so on leaving, once; and nobody does
+/// The release of a seat that the fallback watched while it was held says so, once; and none does
 /// if the fallback found it vacant.
 pub(super) fn watch_meets_release() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_acquire(), Ok(()));
-    let told = Arc::new(AtomicUsize::new(0));
+    let unparked = Arc::new(AtomicUsize::new(0));
     let holder = spawn("holder", {
-        let (seat, told) = (seat.clone(), told.clone());
+        let (seat, unparked) = (seat.clone(), unparked.clone());
         move || {
-            told.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
+            unparked.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
             // Comes back, as a call does that was woken.
             assert_eq!(seat.try_acquire(), Ok(()));
-            told.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
+            unparked.fetch_add(usize::from(seat.release().watched), Ordering::SeqCst);
         }
     });
     let watched = seat.watch();
     holder.join();
-    assert_eq!(usize::from(watched), told.load(Ordering::SeqCst));
+    assert_eq!(usize::from(watched), unparked.load(Ordering::SeqCst));
 }
 
-/// Of those who take and leave a seat that was left watched, exactly one, the first, has to
-/// tell the fallback.
+/// Of those who acquire and release a seat that was released watched, exactly one, the first, has
+/// to unpark the fallback.
 pub(super) fn watched_release_unparks_once() {
     let seat = Arc::new(Seat::new());
     assert_eq!(seat.try_acquire(), Ok(()));
     assert!(!seat.release_watched());
     let visit = |seat: &Seat| seat.try_acquire().is_ok().then(|| seat.release().watched);
-    let told = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let unparked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let threads = ["first", "second"].map(|name| {
-        let (seat, told) = (seat.clone(), told.clone());
+        let (seat, unparked) = (seat.clone(), unparked.clone());
         spawn(name, move || {
             if let Some(watched) = visit(&seat) {
-                told[usize::from(watched)].fetch_add(1, Ordering::SeqCst);
+                unparked[usize::from(watched)].fetch_add(1, Ordering::SeqCst);
             }
         })
     });
     threads.into_iter().for_each(|thread| thread.join());
-    assert_eq!(told[1].load(Ordering::SeqCst), 1);
+    assert_eq!(unparked[1].load(Ordering::SeqCst), 1);
     assert!(!seat.is_vacant_and_watched());
 }
 
@@ -59,7 +59,7 @@ pub(super) fn requested_seat_is_released() {
     request_and_release(false);
 }
 
-/// The same for a seat that is left watched.
+/// The same for a seat that is released watched.
 pub(super) fn requested_seat_is_released_watched() {
     request_and_release(true);
 }
@@ -72,12 +72,12 @@ fn request_and_release(watched: bool) {
         let (seat, counts_on_it) = (seat.clone(), counts_on_it.clone());
         move || counts_on_it.store(seat.request(), Ordering::SeqCst)
     });
-    let asked = if watched { seat.release_watched() } else { seat.release().requested };
+    let requested = if watched { seat.release_watched() } else { seat.release().requested };
     // A call takes it meanwhile, which nobody asks: it does not leave for others' sake.
     assert_eq!(seat.try_acquire(), Ok(()));
     assert!(!seat.release().requested);
     requester.join();
-    assert_eq!(asked, counts_on_it.load(Ordering::SeqCst));
+    assert_eq!(requested, counts_on_it.load(Ordering::SeqCst));
 }
 
 /// A seat and what it guards.
@@ -91,7 +91,7 @@ struct Guarded {
 unsafe impl Sync for Guarded {}
 
 impl Guarded {
-    /// One turn in the seat, if it is vacant.
+    /// One round with the seat, if it is vacant.
     fn visit(&self, watched: bool) {
         if self.seat.try_acquire().is_ok() {
             // SAFETY: as above.

@@ -188,6 +188,7 @@ impl Fallback {
     #[cold]
     fn recover(&mut self) {
         crate::sync::pause();
+        let _ = self.reactor.fallback().parker.leave_poller();
         for state in &mut self.shards {
             state.was_ready = true;
         }
@@ -217,7 +218,7 @@ impl Fallback {
     /// Releases a seat: to assigned threads that will be back, or watched.
     fn release(&mut self, driving: Driving<'_, Shard>, scan: &mut Scan) {
         let state = &mut self.shards[driving.shard().index()];
-        if driving.succession().is_wanted() && state.absence < PATIENCE {
+        if driving.shard().succession().is_wanted() && state.absence < PATIENCE {
             state.absence = state.absence.saturating_add(self.backoff);
             driving.release();
         } else if let Ok(until) = driving.arm_and_release_watched(self.reactor.root()) {

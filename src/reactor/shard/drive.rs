@@ -1,9 +1,9 @@
 //! What the driver of a shard does: the methods of the guard.
 //!
-//! A round expires due timers, waits in the poller, dispatches its events, and expires again. The
-//! wakers are collected into a [`Batch`] and woken when the seat has been released, since waking
-//! runs user code, which may do anything: block, or call `block_on`, which would want the seat. A
-//! round is bounded, in timers and in events.
+//! A round waits in the poller, dispatches its events, and expires due timers; one that may sleep
+//! expires them before the wait, too. The wakers are collected into a [`Batch`] and woken when the
+//! seat has been released, since waking runs user code, which may do anything: block, or call
+//! `block_on`, which would want the seat. A round is bounded, in timers and in events.
 
 use std::io;
 
@@ -12,6 +12,7 @@ use crate::clock::{self, NEVER};
 use crate::handoff::{Driving, Parker};
 use crate::reactor::Batch;
 use crate::reactor::timers::Sleeper;
+use crate::sync::{catch_panic, pause};
 use crate::sys::{Poller, Polls, Until};
 
 impl Driving<'_, Shard> {
@@ -33,9 +34,9 @@ impl Driving<'_, Shard> {
             self.wait(batch, until);
             self.dispatch(batch);
         } else if parker.enter_poller() {
-            self.succession().note_parked();
+            self.shard().succession.note_parked();
             self.wait(batch, until);
-            self.succession().note_awake();
+            self.shard().succession.note_awake();
             notified = parker.leave_poller();
             self.dispatch(batch);
         } else {
@@ -51,7 +52,7 @@ impl Driving<'_, Shard> {
     pub(crate) fn park_preemptibly(self, batch: &mut Batch) -> bool {
         batch.more = false;
         let until = self.expire(batch);
-        let parker = &self.succession().fallback().parker;
+        let parker = &self.shard().succession.fallback().parker;
         if until == Until::Now {
             self.wait(batch, until);
         } else if parker.enter_poller() {
@@ -99,11 +100,14 @@ impl Driving<'_, Shard> {
 
     /// Waits in the poller.
     fn wait(&self, batch: &mut Batch, until: Until) {
-        if self.shard().poller.wait(&mut batch.events, until).is_err() {
+        // It may call a subscriber of `tracing`, whose panic counts as an error of the poller.
+        let mut waited = None;
+        catch_panic(|| waited = Some(self.shard().poller.wait(&mut batch.events, until)));
+        if !matches!(waited, Some(Ok(()))) {
             // Timers go on, looked at each millisecond; and the poller gets another chance.
             batch.events.clear();
             if until != Until::Now {
-                crate::sync::pause();
+                pause();
             }
         }
     }

@@ -19,7 +19,7 @@ use std::task::Waker;
 use super::batch::Batch;
 use super::source::Source;
 use super::timers::{Fired, Sleeper, Timers, WakeTarget};
-use crate::handoff::{Busy, Driving, Succession, Unparker};
+use crate::handoff::{Busy, Driven, Driving, Succession, Unparker};
 use crate::sync::{Mutex, Ref};
 use crate::sys::{Poller, Polls, Registration, fork_generation};
 use crate::wheel::Key;
@@ -40,6 +40,12 @@ pub(crate) struct Shard {
     succession: Succession,
     timers: Mutex<Timers>,
     sources: Mutex<Sources>,
+}
+
+impl Driven for Shard {
+    fn succession(&self) -> &Succession {
+        &self.succession
+    }
 }
 
 // Its locks are never poisoned: what they guard is whole whenever user code runs.
@@ -224,12 +230,12 @@ impl Shard {
 
     /// Acquires the seat. For `block_on` threads.
     pub(crate) fn try_acquire(&self) -> Result<Driving<'_, Shard>, Busy> {
-        self.succession.try_acquire(self)
+        Driving::try_acquire(self)
     }
 
     /// Acquires the seat, to release it on request. For the fallback.
     pub(crate) fn try_acquire_preemptible(&self) -> Option<Driving<'_, Shard>> {
-        self.succession.try_acquire_preemptible(self)
+        Driving::try_acquire_preemptible(self)
     }
 
     /// Runs a round without sleeping, and wakes its tasks, if the seat is vacant. For `block_on`
@@ -243,7 +249,7 @@ impl Shard {
     }
 
     /// Returns until when the fallback may sleep, if the shard is as
-    /// [`release_watched`](Driving::release_watched) left it.
+    /// [`arm_and_release_watched`](Driving::arm_and_release_watched) left it.
     pub(crate) fn watched_until(&self) -> Option<u64> {
         if !self.succession.is_vacant_and_watched() {
             return None;

@@ -53,7 +53,7 @@ const UNCLAIMED: u8 = 8;
 /// The tick of a stale source, which events never reach.
 const STALE: usize = usize::MAX;
 
-/// The last tick before they begin anew. Below what [`ShortRead`] has of its own as well.
+/// The last tick; the next is zero. [`STALE`], and a value that [`ShortRead`] needs, are above it.
 const LAST_TICK: usize = usize::MAX - 2;
 
 /// A direction of a source.
@@ -455,7 +455,7 @@ fn stale() -> io::Error {
 pub(crate) struct Waiter {
     /// What its waker is known by, once it was polled.
     key: Option<WaiterKey>,
-    /// The tick that it waits to end.
+    /// The tick at which it began to wait; it is over when there is another.
     since: Option<usize>,
     /// Whether it began with an operation of this crate's that ended in `WouldBlock`.
     would_block: bool,

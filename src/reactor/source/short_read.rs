@@ -79,27 +79,27 @@ mod tests {
 
     #[test]
     fn it_holds_until_the_next_event() {
-        let drained = ShortRead::new(true);
-        assert!(!drained.since(0));
-        drained.note(0);
-        assert!(drained.since(0));
-        assert!(!drained.since(1));
-        drained.note(1);
-        assert!(drained.since(1));
+        let short_read = ShortRead::new(true);
+        assert!(!short_read.since(0));
+        short_read.note(0);
+        assert!(short_read.since(0));
+        assert!(!short_read.since(1));
+        short_read.note(1);
+        assert!(short_read.since(1));
     }
 
     #[test]
     fn once_given_up_it_is_never_known_again() {
         for give_up in [(|| ShortRead::new(false)) as fn() -> ShortRead, || {
-            let drained = ShortRead::new(true);
-            drained.note(0);
-            drained.give_up();
-            drained
+            let short_read = ShortRead::new(true);
+            short_read.note(0);
+            short_read.give_up();
+            short_read
         }] {
-            let drained = give_up();
-            drained.note(3);
-            assert!(!drained.since(3));
-            assert!(!drained.since(0));
+            let short_read = give_up();
+            short_read.note(3);
+            assert!(!short_read.since(3));
+            assert!(!short_read.since(0));
         }
     }
 }

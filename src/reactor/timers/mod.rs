@@ -127,8 +127,8 @@ impl Timers {
         }
     }
 
-    /// Whom to wake because of a deadline that has just come in, if it is earlier than what
-    /// the sleeper counts on. It is woken once only.
+    /// Returns the thread to wake because of a deadline that has just come in, if it is earlier
+    /// than what the sleeper counts on. It is woken once only.
     fn wake_target(&mut self, deadline: u64) -> WakeTarget {
         let (until, target) = match self.sleeper {
             Sleeper::Nobody => return WakeTarget::None,

@@ -29,7 +29,7 @@ impl Waitable {
     }
 
     /// Registers, at once with the only interest there is, so that whoever names a process that
-    /// is not there is reported here.
+    /// is not there gets an error here.
     pub(crate) fn add(self, poller: &Poller, interest: Event) -> io::Result<()> {
         match self {
             Waitable::Signal(signal) => {
