@@ -248,13 +248,8 @@ impl Registration {
     }
 
     #[track_caller]
-    pub(crate) fn modify(
-        &self,
-        poller: &Poller,
-        key: usize,
-        readable: bool,
-        writable: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
         let pipe = self.named();
         let mut state = pipe.state.lock();
         let ready = (readable && (state.data > 0 || state.ended)) || (writable && state.room > 0);
