@@ -4,6 +4,8 @@
 //! - `async_wheel_kqueue`: it is a kqueue.
 //! - `async_wheel_nested`: a poller can be polled by another one.
 //! - `async_wheel_edge`: it can keep interest registered and report edges.
+//! - `async_wheel_socket_flags`: a socket can be made non-blocking, and closed on `exec`, as it is
+//!   made.
 //! - `async_wheel_no_pipe`: the compiler has no `std::io::PipeReader` and `PipeWriter`, which came
 //!   with Rust 1.87.
 //!
@@ -20,6 +22,17 @@ fn main() {
                 target_os = "netbsd",
                 target_os = "openbsd",
                 target_os = "dragonfly"
+            )
+        },
+        async_wheel_socket_flags: {
+            any(
+                target_os = "android",
+                target_os = "dragonfly",
+                target_os = "freebsd",
+                target_os = "illumos",
+                target_os = "linux",
+                target_os = "netbsd",
+                target_os = "openbsd"
             )
         },
         async_wheel_nested: {

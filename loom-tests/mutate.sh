@@ -76,7 +76,7 @@ for ((job = 0; job < jobs; job++)); do
     mkdir -p "$copy/loom-tests" "$copy/docs"
     cp -r "$root/src" "$copy/src"
     cp "$root/docs/handoff.md" "$copy/docs/"
-    cp -r "$here/src" "$here/Cargo.toml" "$here/Cargo.lock" "$copy/loom-tests/"
+    cp -r "$here/src" "$here/shared" "$here/Cargo.toml" "$here/Cargo.lock" "$copy/loom-tests/"
     cargo build --quiet --locked --profile mutation --target-dir "$target/job$job" \
         --manifest-path "$copy/loom-tests/Cargo.toml"
 done

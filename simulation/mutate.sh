@@ -31,8 +31,9 @@ schedules=${SIMULATION_SCHEDULES:-2500}
 prepare() {
     local copy=$1
     rm -rf "$copy"
-    mkdir -p "$copy/simulation"
+    mkdir -p "$copy/simulation" "$copy/loom-tests"
     cp -r "$root/src" "$copy/src"
+    cp -r "$root/loom-tests/shared" "$copy/loom-tests/shared"
     cp -r src Cargo.toml Cargo.lock "$copy/simulation/"
 }
 build() {

@@ -68,7 +68,6 @@ fn block_the_fallback(due: Duration) -> (Blocks, Timer) {
 #[test]
 fn blocking_waker_delays_only_its_thread() {
     process::alone(|| {
-        let _watchdog = watchdog();
         let (blocks, mut timer) = block_the_fallback(20 * MS);
         // A thread in `block_on` goes on, on the very same shard if there is no other.
         for _ in 0..4 {
@@ -99,7 +98,6 @@ fn blocking_waker_delays_only_its_thread() {
 #[test]
 fn followers_take_over_while_fallback_is_blocked() {
     process::alone(|| {
-        let _watchdog = watchdog();
         let (blocks, timer) = block_the_fallback(10 * MS);
         // More threads than shards. Those that drive are done first, one after the other.
         let shards = thread::available_parallelism().map_or(1, usize::from);
@@ -129,7 +127,6 @@ fn followers_take_over_while_fallback_is_blocked() {
 #[test]
 fn block_on_on_the_fallback_assigns_no_home() {
     process::alone(|| {
-        let _watchdog = watchdog();
         // Two shards at least, if there are two processors.
         let stays = thread::spawn(|| block_on(Timer::after(20 * MS)));
         block_on(Timer::after(MS));
@@ -157,7 +154,6 @@ fn block_on_on_the_fallback_assigns_no_home() {
 #[test]
 fn blocked_driver_delays_no_later_round() {
     process::alone(|| {
-        let _watchdog = watchdog();
         for by in [BlockedBy::Timer, BlockedBy::Socket] {
             // The fallback may have been there first: then it is the one that is blocked.
             let hit = (0..50).any(|_| is_blocked_in_block_on(by));
@@ -249,7 +245,6 @@ fn busy_driver_wakes_outside_the_seat() {
 #[test]
 fn panicking_future_promotes_a_follower() {
     process::alone(|| {
-        let _watchdog = watchdog();
         let (blocks, timer) = block_the_fallback(10 * MS);
         let shards = thread::available_parallelism().map_or(1, usize::from);
         // The first of each shard drives it, and panics while the others are parked.

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
-use common::{HOUR, Wakes, poll_with, sockets::LOOPBACK, threads::sleeps_of_others, watchdog};
+use common::{
+    HOUR, Wakes, armed, poll_with, sockets::LOOPBACK, threads::sleeps_of_others, watchdog,
+};
 use futures_lite::AsyncReadExt;
 
 /// Waits until no thread has run for 300 ms, then looks for as long again.
@@ -39,8 +41,7 @@ fn an_idle_process_makes_no_wake_ups() {
 
     // Nobody in our `block_on`: the fallback alone, with a far timer and a quiet source.
     let wakes = Wakes::new();
-    let mut timer = Timer::after(HOUR);
-    assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+    let timer = armed(&wakes.waker(), || Timer::after(HOUR));
     let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
     let mut readable = listener.readable();
     assert!(poll_with(&wakes.waker(), &mut readable).is_pending());

@@ -31,7 +31,6 @@ async fn connection() -> (Async<TcpStream>, Async<TcpStream>) {
 
 #[test]
 fn data_arrives_in_order_in_both_directions() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         const LENGTH: usize = 3 << 20;
         let (server, client) = connection().await;
@@ -57,7 +56,6 @@ async fn receive_all(mut stream: &Async<TcpStream>, bytes: &[u8]) {
 
 #[test]
 fn vectored_operations_use_all_their_buffers() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
         let parts = [IoSlice::new(b"in "), IoSlice::new(b"three "), IoSlice::new(b"parts")];
@@ -77,7 +75,6 @@ fn vectored_operations_use_all_their_buffers() {
 
 #[test]
 fn a_refused_connection_says_so() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let address = {
             let (listener, address) = listen();
@@ -101,7 +98,6 @@ fn an_address_in_use_says_so() {
 
 #[test]
 fn accept_is_tried_before_it_waits() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (listener, address) = listen();
         assert!(future::poll_once(listener.accept()).await.is_none(), "nobody is there");
@@ -116,7 +112,6 @@ fn accept_is_tried_before_it_waits() {
 
 #[test]
 fn connections_that_wait_together_are_all_accepted() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (listener, address) = listen();
         let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -131,7 +126,6 @@ fn connections_that_wait_together_are_all_accepted() {
 
 #[test]
 fn many_tasks_accept_from_one_listener() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (listener, address) = listen();
         let listener = &listener;
@@ -159,7 +153,6 @@ fn many_tasks_accept_from_one_listener() {
 
 #[test]
 fn close_only_flushes() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
         client.write_all(b"before").await.unwrap();
@@ -179,7 +172,6 @@ fn close_only_flushes() {
 
 #[test]
 fn closed_peer_ends_reads_and_fails_writes() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, client) = connection().await;
         let waits = async { server.read(&mut [0; 8]).await };
@@ -206,7 +198,6 @@ fn closed_peer_ends_reads_and_fails_writes() {
 
 #[test]
 fn half_closed_stream_carries_the_other_direction() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
         client.get_ref().shutdown(Shutdown::Write).unwrap();
@@ -230,7 +221,6 @@ fn half_closed_stream_carries_the_other_direction() {
 
 #[test]
 fn peeked_data_stays() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
         let mut buffer = [0; 16];
@@ -247,7 +237,6 @@ fn peeked_data_stays() {
 
 #[test]
 fn a_read_that_times_out_loses_nothing() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut server, mut client) = connection().await;
         for round in 0..20u8 {

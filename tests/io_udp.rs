@@ -5,12 +5,11 @@ mod common;
 use std::time::Duration;
 
 use async_wheel::Timer;
-use common::{MS, both_ways, in_time, sockets::udp, watchdog};
+use common::{MS, both_ways, in_time, sockets::udp};
 use futures_lite::future;
 
 #[test]
 fn datagrams_arrive_whole_with_their_sender() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, left_address), (right, right_address)) = (udp(), udp());
         assert_eq!(left.send_to(b"first", right_address).await.unwrap(), 5);
@@ -27,7 +26,6 @@ fn datagrams_arrive_whole_with_their_sender() {
 
 #[test]
 fn pending_receive_is_woken_by_a_datagram() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, _), (right, right_address)) = (udp(), udp());
         for _ in 0..20 {
@@ -45,7 +43,6 @@ fn pending_receive_is_woken_by_a_datagram() {
 
 #[test]
 fn connected_sockets_send_receive_and_peek_without_addresses() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, left_address), (right, right_address)) = (udp(), udp());
         left.get_ref().connect(right_address).unwrap();
@@ -66,7 +63,6 @@ fn connected_sockets_send_receive_and_peek_without_addresses() {
 
 #[test]
 fn each_waiting_receive_gets_one_datagram() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let ((left, _), (right, right_address)) = (udp(), udp());
         let right = &right;
@@ -100,7 +96,6 @@ fn each_waiting_receive_gets_one_datagram() {
 #[cfg(target_os = "linux")]
 #[test]
 fn socket_error_wakes_the_pending_receive() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         // Nobody is there: the system says so to the next operation on a connected socket.
         let (gone, gone_address) = udp();

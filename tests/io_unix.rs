@@ -36,7 +36,6 @@ impl Drop for SocketPath {
 
 #[test]
 fn a_stream_connects_by_path_and_carries_data() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let path = SocketPath::new();
         let listener = Async::<UnixListener>::bind(&path.0).unwrap();
@@ -79,7 +78,6 @@ fn leading_zero_byte_names_an_abstract_socket() {
 
 #[test]
 fn failing_connect_or_bind_says_why() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let path = SocketPath::new();
         let missing = Async::<UnixStream>::connect(&path.0).await;
@@ -102,7 +100,6 @@ fn failing_connect_or_bind_says_why() {
 
 #[test]
 fn datagrams_arrive_by_path_and_by_pair() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (here, there) = (SocketPath::new(), SocketPath::new());
         let left = Async::<UnixDatagram>::bind(&here.0).unwrap();
@@ -127,7 +124,6 @@ fn datagrams_arrive_by_path_and_by_pair() {
 #[cfg(target_os = "linux")]
 #[test]
 fn send_to_full_receiver_waits_for_room() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (one, other) = Async::<UnixDatagram>::pair().unwrap();
         const MANY: usize = 2_000;
@@ -152,7 +148,6 @@ fn send_to_full_receiver_waits_for_room() {
 
 #[test]
 fn child_pipes_carry_all_their_data() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let mut child =
             Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -173,7 +168,6 @@ fn child_pipes_carry_all_their_data() {
 
 #[test]
 fn closed_pipe_end_wakes_the_other() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let mut child = Command::new("sleep")
             .arg("1000")
@@ -205,7 +199,6 @@ fn closed_pipe_end_wakes_the_other() {
 #[test]
 fn a_pidfd_becomes_readable_when_its_process_ends() {
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let _watchdog = watchdog();
     both_ways(|| async {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let Ok(pidfd) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) else {

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use async_wheel::{Async, IoSafe};
-use common::{both_ways, in_time, watchdog};
+use common::{both_ways, in_time};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
 const FRAME: usize = 8;
@@ -65,7 +65,6 @@ impl Write for Frames {
 /// The type's `WouldBlock` is not the system's: what is left must not wait for an edge.
 #[test]
 fn partial_frame_goes_on_without_another_event() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let frames = Frames { stream: ours, read: Vec::new(), written: 0 };

@@ -51,7 +51,6 @@ async fn a_while() {
 /// No edge comes for data that was there before the interest was registered.
 #[test]
 fn data_before_the_first_wait_is_seen() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = unix_pair();
         peer.write_all(b"early").unwrap();
@@ -67,7 +66,6 @@ fn data_before_the_first_wait_is_seen() {
 /// No edge comes for data that a read has left.
 #[test]
 fn partly_read_data_keeps_the_source_readable() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = unix_pair();
         peer.write_all(&[7; 100]).unwrap();
@@ -84,7 +82,6 @@ fn partly_read_data_keeps_the_source_readable() {
 
 #[test]
 fn unread_data_keeps_the_source_readable() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = unix_pair();
         peer.write_all(b"left alone").unwrap();
@@ -98,7 +95,6 @@ fn unread_data_keeps_the_source_readable() {
 /// Readiness of before, read away by this crate or past it, must not make a wait ready.
 #[test]
 fn drained_source_is_not_readable() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = unix_pair();
         for round in 0..20 {
@@ -246,7 +242,6 @@ fn reader_and_writer_do_not_disarm_each_other() {
 
 #[test]
 fn stream_carries_both_directions_at_once() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         const LENGTH: usize = 1 << 21;
         let (left, right) = Async::<UnixStream>::pair().unwrap();
@@ -290,7 +285,6 @@ fn a_hang_up_wakes_both_directions() {
 
 #[test]
 fn end_of_stream_stays_readable() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = unix_pair();
         peer.shutdown(std::net::Shutdown::Write).unwrap();
@@ -304,7 +298,6 @@ fn end_of_stream_stays_readable() {
 /// An operation says `WouldBlock` although there is data: the wait must not count on an edge.
 #[test]
 fn would_block_with_data_there_is_retried() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();
@@ -338,7 +331,6 @@ fn would_block_with_data_there_is_retried() {
 
 #[test]
 fn an_operation_is_tried_before_anybody_waits() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = unix_pair();
         peer.write_all(b"there").unwrap();

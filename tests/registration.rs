@@ -72,7 +72,6 @@ fn a_regular_file_is_refused_with_permission_denied() {
 /// it is gone.
 #[test]
 fn registering_twice_is_refused() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let first = Async::new(&ours).unwrap();
@@ -92,7 +91,6 @@ fn registering_twice_is_refused() {
 /// events.
 #[test]
 fn duplicate_outlives_the_first_source() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let duplicate = Async::new(ours.try_clone().unwrap()).unwrap();

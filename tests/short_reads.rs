@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use async_wheel::{Async, Timer};
-use common::{MS, both_ways, in_time, sockets::tcp_pair, watchdog};
+use common::{MS, both_ways, in_time, sockets::tcp_pair};
 use futures_lite::{AsyncReadExt, future};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
@@ -49,7 +49,6 @@ async fn let_events_come() {
 /// The end comes with the last data, in one event: a short read must not hide it.
 #[test]
 fn end_beside_the_last_data_is_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
         wait_in_vain(&mut ours).await;
@@ -64,7 +63,6 @@ fn end_beside_the_last_data_is_read() {
 
 #[test]
 fn end_after_a_short_read_is_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = after_a_short_read().await;
         drop(peer);
@@ -74,7 +72,6 @@ fn end_after_a_short_read_is_read() {
 
 #[test]
 fn reset_after_a_short_read_is_reported() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = after_a_short_read().await;
         // What the peer has not read makes its close a reset.
@@ -89,7 +86,6 @@ fn reset_after_a_short_read_is_reported() {
 /// A read stops at an urgent byte, and so is short although more is there.
 #[test]
 fn data_after_urgent_data_is_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, peer) = tcp_pair();
         wait_in_vain(&mut ours).await;
@@ -107,7 +103,6 @@ fn data_after_urgent_data_is_read() {
 /// A `TcpStream` that was made of another kind of socket, whose reads end with each message.
 #[test]
 fn messages_of_a_seqpacket_stream_are_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, peer) = rustix::net::socketpair(
             AddressFamily::UNIX,
@@ -132,7 +127,6 @@ fn messages_of_a_seqpacket_stream_are_read() {
 /// A read stops where a descriptor was passed, and so is short although more is there.
 #[test]
 fn data_after_a_passed_descriptor_is_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let mut ours = Async::new(ours).unwrap();
@@ -155,7 +149,6 @@ fn data_after_a_passed_descriptor_is_read() {
 #[test]
 fn every_byte_in_pieces_is_read() {
     const BYTES: usize = 300_000;
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
         let writer = thread::spawn(move || {
@@ -190,7 +183,6 @@ fn every_byte_in_pieces_is_read() {
 /// Among it such as is read past this crate.
 #[test]
 fn data_that_comes_while_nobody_waits_is_read() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
         for round in 0..20_u8 {
@@ -218,7 +210,6 @@ fn data_that_comes_while_nobody_waits_is_read() {
 /// after a short one.
 #[test]
 fn data_without_interest_is_read_at_once() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (mut ours, mut peer) = tcp_pair();
         for round in 0..5_u8 {

@@ -30,6 +30,18 @@ const SETTERS: [(&str, Setter); 5] = [
     }),
 ];
 
+/// Sets a timer in every way, after it was armed with a first duration; when the test ends, the
+/// timer has to be due.
+fn in_every_way(first: Duration, test: impl Fn(&str, Setter, &Wakes, &mut Timer)) {
+    let _watchdog = watchdog();
+    for (name, set) in SETTERS {
+        let wakes = Wakes::new();
+        let mut timer = armed(&wakes.waker(), || Timer::after(first));
+        test(name, set, &wakes, &mut timer);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "{name} woke early");
+    }
+}
+
 /// Deadlines on different levels of the wheel: a cascade wakes nobody.
 #[test]
 fn deadline_wakes_once_and_never_early() {
@@ -64,35 +76,27 @@ fn setter_wakes_the_task_that_polled_last() {
 /// The timer has woken its task and was not polled since, as that of a connection that was busy.
 #[test]
 fn deadline_set_after_unpolled_wake_wakes_again() {
-    let _watchdog = watchdog();
-    for (name, set) in SETTERS {
-        let wakes = Wakes::new();
-        let mut timer = armed(&wakes.waker(), || Timer::after(MS));
+    in_every_way(MS, |_, set, wakes, timer| {
         for round in 1..=5 {
             wakes.wait_for(round);
             // Woken, but the deadline is moved on without a poll: a connection that was busy.
-            set(&mut timer, 2 * MS);
+            set(timer, 2 * MS);
         }
         wakes.wait_for(6);
-        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "{name} woke early");
-    }
+    });
 }
 
 #[test]
 fn postponed_deadline_wakes_only_at_the_last() {
-    let _watchdog = watchdog();
-    for (name, set) in SETTERS {
-        let wakes = Wakes::new();
-        let mut timer = armed(&wakes.waker(), || Timer::after(500 * MS));
+    in_every_way(500 * MS, |name, set, wakes, timer| {
         for _ in 0..100 {
-            set(&mut timer, 600 * MS);
+            set(timer, 600 * MS);
         }
         let start = Instant::now();
-        set(&mut timer, 50 * MS);
+        set(timer, 50 * MS);
         wakes.wait_for(1);
         assert!(start.elapsed() >= 50 * MS, "{name}: an old deadline woke");
-        assert!(poll_with(&wakes.waker(), &mut timer).is_ready(), "{name} woke early");
-    }
+    });
 }
 
 #[test]

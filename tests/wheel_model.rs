@@ -34,13 +34,7 @@ fn time() -> impl Strategy<Value = Time> {
         2 => any::<u64>().prop_map(Distance::Any),
         1 => Just(Distance::Max),
     ];
-    let before = prop::bool::weighted(0.15);
-    (anchor, distance, before, 0..4_u8).prop_map(|(anchor, distance, before, nudge)| Time {
-        anchor,
-        distance,
-        before,
-        nudge,
-    })
+    times(anchor, distance, 0.15)
 }
 
 /// Steps of the clock: mostly short, so that a sequence does not rush to the end of time.
@@ -54,7 +48,16 @@ fn clock() -> impl Strategy<Value = Time> {
         1 => (0..40_u8).prop_map(Distance::Years),
     ];
     let anchor = prop_oneof![9 => Just(Anchor::Now), 1 => Just(Anchor::Position)];
-    let before = prop::bool::weighted(0.1);
+    times(anchor, distance, 0.1)
+}
+
+/// Times at a distance from an anchor: after it, or with this probability before it.
+fn times(
+    anchor: impl Strategy<Value = Anchor>,
+    distance: impl Strategy<Value = Distance>,
+    before: f64,
+) -> impl Strategy<Value = Time> {
+    let before = prop::bool::weighted(before);
     (anchor, distance, before, 0..4_u8).prop_map(|(anchor, distance, before, nudge)| Time {
         anchor,
         distance,

@@ -124,7 +124,6 @@ unsafe impl IoSafe for Misled {}
 
 #[test]
 fn would_block_of_another_descriptor_is_not_trusted() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (registered, mut peer) = UnixStream::pair().unwrap();
         let (other, _others_peer) = UnixStream::pair().unwrap();
@@ -176,7 +175,6 @@ unsafe impl IoSafe for Liar {}
 
 #[test]
 fn made_up_would_block_is_not_trusted() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         let mut ours = Async::new(Liar { stream: ours, lies: false }).unwrap();
@@ -192,7 +190,6 @@ fn made_up_would_block_is_not_trusted() {
 /// the receiver has room again is no edge of the sender's.
 #[test]
 fn datagram_to_full_receiver_is_sent_later() {
-    let _watchdog = watchdog();
     both_ways(|| async {
         let name = format!("async-wheel-full-{}", std::process::id());
         let path = std::env::temp_dir().join(name);

@@ -151,14 +151,7 @@ impl Ledger {
     pub fn left(&self, ticket: Ticket, left: Left) {
         self.with(|books| {
             books.totals.left += 1;
-            match books.halves.remove(&ticket) {
-                Some(Half::Ended(ended)) => {
-                    books.matched(ticket.0);
-                    books.totals.judge(left, ended, self.idle);
-                }
-                Some(Half::Left(_)) => books.totals.complain(format!("{ticket:?} left twice")),
-                None => drop(books.halves.insert(ticket, Half::Left(left))),
-            }
+            books.add(ticket, Half::Left(left), self.idle);
         });
     }
 
@@ -166,14 +159,7 @@ impl Ledger {
     pub fn ended(&self, ticket: Ticket, ended: Ended) {
         self.with(|books| {
             books.totals.ended += 1;
-            match books.halves.remove(&ticket) {
-                Some(Half::Left(left)) => {
-                    books.matched(ticket.0);
-                    books.totals.judge(left, ended, self.idle);
-                }
-                Some(Half::Ended(..)) => books.totals.complain(format!("{ticket:?} ended twice")),
-                None => drop(books.halves.insert(ticket, Half::Ended(ended))),
-            }
+            books.add(ticket, Half::Ended(ended), self.idle);
         });
     }
 
@@ -188,6 +174,20 @@ impl Ledger {
 }
 
 impl Books {
+    /// One side has told of a connection: it is held against what the other has, if that has.
+    fn add(&mut self, ticket: Ticket, half: Half, idle: Duration) {
+        match (self.halves.remove(&ticket), half) {
+            (None, half) => drop(self.halves.insert(ticket, half)),
+            (Some(Half::Left(left)), Half::Ended(ended))
+            | (Some(Half::Ended(ended)), Half::Left(left)) => {
+                self.matched(ticket.0);
+                self.totals.judge(left, ended, idle);
+            }
+            (Some(_), Half::Left(_)) => self.totals.complain(format!("{ticket:?} left twice")),
+            (Some(_), Half::Ended(_)) => self.totals.complain(format!("{ticket:?} ended twice")),
+        }
+    }
+
     /// Both sides have told of a connection from this address. When all from there are
     /// accounted for, it is forgotten, so that the books stay as small as what they are about.
     fn matched(&mut self, address: SocketAddr) {

@@ -12,23 +12,10 @@ mod reactor;
 #[path = "../../src/wheel/mod.rs"]
 mod wheel;
 
-#[path = "../stand_in/clock.rs"]
-mod clock;
-#[path = "../stand_in/driver.rs"]
-mod driver;
 #[path = "../stand_in/io.rs"]
 mod io;
-#[cfg(miri)]
-#[path = "../stand_in/replay.rs"]
-mod replay;
-#[path = "../stand_in/stage.rs"]
-mod stage;
-#[path = "../stand_in/sync.rs"]
-mod sync;
-#[path = "../stand_in/sys/mod.rs"]
-mod sys;
-#[path = "../stand_in/tasks.rs"]
-mod tasks;
+#[path = "../stand_in/mod.rs"]
+mod stand_in;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -44,7 +31,8 @@ use arbitrary::Arbitrary;
 use futures_io::{AsyncRead, AsyncWrite};
 use io::Async;
 use reactor::Interest;
-use stage::SHARDS;
+use stand_in::stage::SHARDS;
+use stand_in::{clock, driver, stage, sync, sys, tasks};
 use sys::descriptor;
 use sys::{Descriptor, Event, File, Registration};
 use tasks::{Task, step};
@@ -760,5 +748,5 @@ libfuzzer_sys::fuzz_target!(|operations: Vec<Operation>| run(operations));
 
 #[cfg(miri)]
 fn main() {
-    replay::files(run);
+    stand_in::replay::files(run);
 }

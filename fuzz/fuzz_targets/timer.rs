@@ -13,21 +13,8 @@ mod timer;
 #[path = "../../src/wheel/mod.rs"]
 mod wheel;
 
-#[path = "../stand_in/clock.rs"]
-mod clock;
-#[path = "../stand_in/driver.rs"]
-mod driver;
-#[cfg(miri)]
-#[path = "../stand_in/replay.rs"]
-mod replay;
-#[path = "../stand_in/stage.rs"]
-mod stage;
-#[path = "../stand_in/sync.rs"]
-mod sync;
-#[path = "../stand_in/sys/mod.rs"]
-mod sys;
-#[path = "../stand_in/tasks.rs"]
-mod tasks;
+#[path = "../stand_in/mod.rs"]
+mod stand_in;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -39,7 +26,8 @@ use std::time::{Duration, Instant};
 use arbitrary::Arbitrary;
 use clock::NEVER;
 use futures_lite::Stream;
-use stage::SHARDS;
+use stand_in::stage::SHARDS;
+use stand_in::{clock, driver, stage, sync, sys, tasks};
 use tasks::{Task, step};
 use timer::Timer;
 
@@ -597,5 +585,5 @@ libfuzzer_sys::fuzz_target!(|program: Program| run(program));
 
 #[cfg(miri)]
 fn main() {
-    replay::files(run);
+    stand_in::replay::files(run);
 }

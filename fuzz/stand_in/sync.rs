@@ -1,13 +1,15 @@
 //! In place of `src/sync.rs`: one thread, and locks that know whether they are held, so that a
 //! waker finds out when it is run under one.
 
+#[path = "../../loom-tests/shared/sync.rs"]
+mod shared;
+
 use std::cell::Cell;
-use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, PoisonError, TryLockError};
-use std::task::Waker;
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
+pub(crate) use shared::{Ref, is_same_task, share};
 pub(crate) use std::sync::atomic::*;
 
 use crate::{clock, stage};
@@ -84,39 +86,6 @@ impl Condvar {
     }
 }
 
-/// A counted reference, so that a reactor goes with its input.
-pub(crate) struct Ref<T>(Arc<T>);
-
-impl<T> Ref<T> {
-    pub(crate) fn get(self) -> &'static T {
-        unreachable!("no target asks for it")
-    }
-}
-
-impl<T> Clone for Ref<T> {
-    fn clone(&self) -> Ref<T> {
-        Ref(self.0.clone())
-    }
-}
-
-impl<T> Deref for Ref<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> fmt::Debug for Ref<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ref")
-    }
-}
-
-pub(crate) fn share<T>(value: T) -> Ref<T> {
-    Ref(Arc::new(value))
-}
-
 /// A moment passes.
 pub(crate) fn pause() {
     clock::pass(1_000_000);
@@ -134,9 +103,4 @@ pub(crate) fn catch_panic(code: impl FnOnce()) {
 /// Whether a panic would be kept from the library's caller.
 pub(crate) fn is_contained() -> bool {
     CATCHING.get() > 0
-}
-
-/// See `src/sync.rs`.
-pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
-    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

@@ -12,7 +12,7 @@ use crate::handoff::Unparker;
 use crate::reactor::{Batch, Interest, Reactor, Shard, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{NESTED, Pipe, Poller, Polls, Registration};
-use crate::world::{self, Sleeper, Thread};
+use crate::world::{self, Sleeper, Thread, spawn};
 
 /// The longest backoff of the fallback, twice: how late the shard of a thread that computes
 /// may be serviced.
@@ -43,10 +43,17 @@ impl Stage {
         stage
     }
 
+    /// The stage with its first shard, and a source that is registered there.
+    pub(crate) fn with_source(self, edge: bool) -> (Stage, Ref<Shard>, Io) {
+        let shard = self.shard();
+        let io = Io::new(&self, &shard, edge);
+        (self, shard, io)
+    }
+
     pub(crate) fn start_fallback(&mut self) {
         let reactor = self.reactor.clone();
         let (ends, looks) = (self.ends.clone(), self.looks.clone());
-        self.fallback = Some(world::spawn("fallback", move || {
+        self.fallback = Some(spawn("fallback", move || {
             let mut fallback = Fallback::new(reactor);
             while !ends.load(Ordering::SeqCst) {
                 looks.fetch_add(1, Ordering::SeqCst);
@@ -68,6 +75,12 @@ impl Stage {
             fallback.join();
         }
     }
+
+    /// The same, after the registrations of these sources.
+    pub(crate) fn end_with(self, ios: impl IntoIterator<Item = Io>) {
+        ios.into_iter().for_each(|io| io.end(&self));
+        self.end();
+    }
 }
 
 /// A `block_on` call on a thread that is at home in a shard: what `driver::context` does around
@@ -84,6 +97,27 @@ pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output 
     let me = Arc::new(Unparker::new(shard.poller_ref()));
     let waker = Waker::from(me.clone());
     run::run(shard, &me, &waker, &mut Batch::new(), pin!(future))
+}
+
+/// Starts a thread that inserts a timer.
+#[track_caller]
+pub(crate) fn spawn_insert(
+    name: &'static str,
+    shard: &Ref<Shard>,
+    deadline: u64,
+    waker: Waker,
+) -> Thread {
+    let shard = shard.clone();
+    spawn(name, move || {
+        shard.insert_timer(deadline, waker);
+    })
+}
+
+/// Starts a thread that drives the shard for a round, if nobody does.
+#[track_caller]
+pub(crate) fn spawn_round(shard: &Ref<Shard>) -> Thread {
+    let shard = shard.clone();
+    spawn("driver", move || shard.run_round_if_vacant(&mut Batch::new()))
 }
 
 /// An event of the user's that one future waits for. It hands the waker over, but does not
@@ -131,6 +165,13 @@ impl Flag {
 
     pub(crate) async fn wait(&self) {
         std::future::poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    /// Starts a thread whose `block_on` call waits for the flag.
+    #[track_caller]
+    pub(crate) fn spawn_call(&self, name: &'static str, shard: &Ref<Shard>) -> Thread {
+        let (shard, flag) = (shard.clone(), self.clone());
+        spawn(name, move || block_on(&shard, flag.wait()))
     }
 
     /// A waker that sets the flag.
@@ -223,6 +264,25 @@ impl Io {
         self.source.poll_event(Interest::Read, cx).map(|ready| ready.unwrap())
     }
 
+    /// Returns a task that waits to read, before anything has come.
+    #[track_caller]
+    pub(crate) fn pending_task(&self) -> Task {
+        let task = Task::new();
+        assert!(self.poll_readable(&task.waker()).is_pending());
+        task
+    }
+
+    /// Polls a readiness future, for a task.
+    pub(crate) fn poll_waiter(
+        &self,
+        interest: Interest,
+        waiter: &mut Waiter,
+        task: &Task,
+    ) -> Poll<std::io::Result<()>> {
+        let waker = task.waker();
+        self.source.poll_waiter(interest, waiter, &mut Context::from_waker(&waker))
+    }
+
     /// Reads a piece as the poll methods do: the operation first, then a wait.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -266,6 +326,20 @@ impl Io {
             }
             self.wait(Interest::Read, Waiter::after_would_block(before)).await;
         }
+    }
+
+    /// Starts a thread whose `block_on` call reads a piece.
+    #[track_caller]
+    pub(crate) fn spawn_call(&self, name: &'static str, shard: &Ref<Shard>) -> Thread {
+        let (shard, io) = (shard.clone(), self.clone());
+        spawn(name, move || block_on(&shard, io.read()))
+    }
+
+    /// Starts a thread on which data arrives.
+    #[track_caller]
+    pub(crate) fn spawn_arrival(&self, name: &'static str) -> Thread {
+        let io = self.clone();
+        spawn(name, move || io.pipe.arrive())
     }
 
     /// Waits as the readiness futures do.

@@ -1,48 +1,22 @@
 //! The models' stand-in for `src/sync.rs`: loom's atomics and locks, with the same interface,
 //! noting their steps in the trace.
 
+#[path = "../shared/condvar.rs"]
+mod condvar;
+#[path = "../shared/sync.rs"]
+mod shared;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, Weak};
-use std::task::Waker;
-use std::time::Duration;
 
 pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use shared::{Ref, is_same_task, share};
 
-use crate::clock::{self, NEVER};
 use crate::trace::{self, Tag};
 use crate::world::Sleeper;
-
-/// See `src/sync.rs`: here, a counted reference. Loom's own would add a step to each clone.
-#[derive(Debug)]
-pub(crate) struct Ref<T>(Arc<T>);
-
-impl<T> Clone for Ref<T> {
-    fn clone(&self) -> Ref<T> {
-        Ref(self.0.clone())
-    }
-}
-
-impl<T> Deref for Ref<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> Ref<T> {
-    /// For `reactor_fd`, which is not modelled.
-    pub(crate) fn get(self) -> &'static T {
-        unreachable!("no model asks for it")
-    }
-}
-
-pub(crate) fn share<T>(value: T) -> Ref<T> {
-    Ref(Arc::new(value))
-}
 
 pub(crate) fn pause() {
     unreachable!("the modelled poller does not fail");
@@ -281,23 +255,6 @@ impl Condvar {
         self.0.sleeper.wake();
     }
 
-    #[track_caller]
-    pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.wait_until(&mut guard, NEVER);
-        guard
-    }
-
-    #[track_caller]
-    pub(crate) fn wait_for<'a, T>(
-        &self,
-        mut guard: MutexGuard<'a, T>,
-        limit: Duration,
-    ) -> MutexGuard<'a, T> {
-        let limit = clock::saturating_nanos(limit);
-        self.wait_until(&mut guard, clock::wheel_now().saturating_add(limit));
-        guard
-    }
-
     /// Waits until a signal or until it is as late as `deadline`.
     #[track_caller]
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) {
@@ -306,9 +263,4 @@ impl Condvar {
         self.0.sleeper.sleep_until(deadline, || drop(inner.take()));
         *inner = Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
-}
-
-/// See `src/sync.rs`.
-pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
-    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

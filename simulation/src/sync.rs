@@ -1,49 +1,23 @@
 //! The simulation's stand-in for `src/sync.rs`: shuttle's atomics and locks, which note for
 //! each thread what it holds, and condition variables in virtual time.
 
+#[path = "../../loom-tests/shared/condvar.rs"]
+mod condvar;
+#[path = "../../loom-tests/shared/sync.rs"]
+mod shared;
+
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
-use std::task::Waker;
-use std::time::Duration;
+use std::sync::PoisonError;
 
+pub(crate) use shared::{Ref, is_same_task, share};
 pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::clock::{self, NEVER};
 use crate::plan::Fault;
 use crate::world::{self, Sleeper};
-
-/// See `src/sync.rs`: here, a counted reference, since each schedule has a reactor of its own.
-#[derive(Debug)]
-pub(crate) struct Ref<T: 'static>(Arc<T>);
-
-impl<T> Clone for Ref<T> {
-    fn clone(&self) -> Ref<T> {
-        Ref(self.0.clone())
-    }
-}
-
-impl<T> Deref for Ref<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> Ref<T> {
-    /// For `reactor_fd`, which is not simulated.
-    pub(crate) fn get(self) -> &'static T {
-        unreachable!("nobody asks for it")
-    }
-}
-
-pub(crate) fn share<T>(value: T) -> Ref<T> {
-    Ref(Arc::new(value))
-}
 
 /// How long [`pause`] takes.
 const PAUSE: u64 = 1_000_000;
@@ -163,21 +137,6 @@ impl Condvar {
         self.0.wake();
     }
 
-    pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.wait_until(&mut guard, NEVER);
-        guard
-    }
-
-    pub(crate) fn wait_for<'a, T>(
-        &self,
-        mut guard: MutexGuard<'a, T>,
-        limit: Duration,
-    ) -> MutexGuard<'a, T> {
-        let limit = clock::saturating_nanos(limit);
-        self.wait_until(&mut guard, world::now().saturating_add(limit));
-        guard
-    }
-
     fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, mut deadline: u64) {
         if world::inject(Fault::SpuriousSignal) {
             if world::one_in(2) {
@@ -263,9 +222,4 @@ impl AtomicU8 {
         }
         result
     }
-}
-
-/// See `src/sync.rs`.
-pub(crate) fn is_same_task(one: &Waker, other: &Waker) -> bool {
-    one.will_wake(other) || (one.data() == other.data() && one.vtable() == other.vtable())
 }

@@ -169,9 +169,14 @@ mod tests {
         CONTEXT.with(|context| context.depth.get())
     }
 
+    /// Runs a test on a thread that has made no call yet.
+    fn on_new_thread(test: impl FnOnce() + Send + 'static) {
+        thread::spawn(test).join().unwrap();
+    }
+
     #[test]
     fn only_the_outermost_call_counts() {
-        thread::spawn(|| {
+        on_new_thread(|| {
             let outer = Call::enter().unwrap();
             assert!(outer.outermost);
             let inner = Call::enter().unwrap();
@@ -180,9 +185,7 @@ mod tests {
             drop((inner, outer));
             assert_eq!(depth(), 0);
             assert!(Call::enter().unwrap().outermost);
-        })
-        .join()
-        .unwrap();
+        });
     }
 
     /// A call that a panic of its future ended must not count any more: otherwise the thread would
@@ -190,7 +193,7 @@ mod tests {
     #[test]
     fn call_that_panics_is_undone() {
         use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-        thread::spawn(|| {
+        on_new_thread(|| {
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let _call = Call::enter().unwrap();
                 resume_unwind(Box::new("a future that panics"));
@@ -198,36 +201,30 @@ mod tests {
             assert!(ended.is_err());
             assert_eq!(depth(), 0);
             assert!(Call::enter().unwrap().outermost);
-        })
-        .join()
-        .unwrap();
+        });
     }
 
     #[test]
     fn parts_are_reused_unless_waker_is_kept() {
-        thread::spawn(|| {
+        on_new_thread(|| {
             let first = Arc::as_ptr(&Call::enter().unwrap().parts().me);
             let mut second = Call::enter().unwrap();
             assert_eq!(Arc::as_ptr(&second.parts().me), first);
             let kept = second.parts().me.clone();
             drop(second);
             assert!(!Arc::ptr_eq(&Call::enter().unwrap().parts().me, &kept));
-        })
-        .join()
-        .unwrap();
+        });
     }
 
     #[test]
     fn current_shard_is_home_only_in_block_on() {
         // Whoever comes while this one is here lives elsewhere, if there is an elsewhere.
         let _here = Call::enter().unwrap();
-        thread::spawn(|| {
+        on_new_thread(|| {
             let call = Call::enter().unwrap();
             assert_eq!(current_shard().unwrap().index(), call.shard.index());
             drop(call);
             assert_eq!(current_shard().unwrap().index(), 0);
-        })
-        .join()
-        .unwrap();
+        });
     }
 }

@@ -40,15 +40,7 @@ fn is_in_progress(error: rustix::io::Errno) -> bool {
     error == Errno::WOULDBLOCK
 }
 
-#[cfg(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "illumos",
-    target_os = "linux",
-    target_os = "netbsd",
-    target_os = "openbsd",
-))]
+#[cfg(async_wheel_socket_flags)]
 fn stream_socket(family: AddressFamily, protocol: Option<Protocol>) -> io::Result<OwnedSocket> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = net::socket_with(family, SocketType::STREAM, flags, protocol)?;
@@ -56,15 +48,7 @@ fn stream_socket(family: AddressFamily, protocol: Option<Protocol>) -> io::Resul
     Ok(socket)
 }
 
-#[cfg(not(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "illumos",
-    target_os = "linux",
-    target_os = "netbsd",
-    target_os = "openbsd",
-)))]
+#[cfg(not(async_wheel_socket_flags))]
 fn stream_socket(family: AddressFamily, protocol: Option<Protocol>) -> io::Result<OwnedSocket> {
     #[cfg(windows)]
     start_winsock();

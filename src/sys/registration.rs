@@ -110,14 +110,10 @@ impl Registration {
         }
     }
 
-    /// Sets the interest. The poller looks at the source anew: if it is ready, it reports so.
-    pub(crate) fn modify(
-        &self,
-        poller: &Poller,
-        key: usize,
-        readable: bool,
-        writable: bool,
-    ) -> io::Result<()> {
+    /// Arms for reading, for writing or for both, and disarms the rest. The poller looks at the
+    /// source anew: if it is ready, it reports so.
+    pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
         let interest = Event::new(key, readable, writable);
         match *self {
             Registration::Socket(socket, _) => {

@@ -143,9 +143,10 @@ impl Late {
     }
 }
 
-/// Runs a future both ways: in this crate's `block_on`, and in somebody else's, so that the
-/// fallback thread drives.
+/// Runs a future both ways, under a watchdog: in this crate's `block_on`, and in somebody else's,
+/// so that the fallback thread drives.
 pub fn both_ways<F: Future>(future: impl Fn() -> F) {
+    let _watchdog = watchdog();
     async_wheel::block_on(future());
     futures_lite::future::block_on(future());
 }

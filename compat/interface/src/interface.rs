@@ -417,6 +417,20 @@ macro_rules! table {
     };
 }
 
+/// The same for futures of the sources that differ in their traits.
+macro_rules! table_of_futures {
+    ($table:ident: $($name:ident<$($borrow:lifetime)?>),* $(,)?) => {
+        $(
+            table!($table:
+                $name<$($borrow,)? TcpStream>, $name<$($borrow,)? NotSync>,
+                $name<$($borrow,)? NotSend>, $name<$($borrow,)? Neither>,
+                $name<$($borrow,)? NotUnpin>, $name<$($borrow,)? NotUnwindSafe>,
+                $name<$($borrow,)? Bare>,
+            );
+        )*
+    };
+}
+
 type NotSync = Cell<u8>;
 type NotSend = MutexGuard<'static, u8>;
 type Neither = Rc<u8>;
@@ -434,25 +448,8 @@ pub fn auto_traits() -> Vec<(&'static str, bool)> {
         Async<NotUnwindSafe>, Async<Bare>, &'static Async<TcpStream>, Async<TcpListener>,
         Async<UdpSocket>, Async<io::BufReader<TcpStream>>, Async<&'static [u8]>,
     );
-    table!(table:
-        Readable<'static, TcpStream>, Readable<'static, NotSync>, Readable<'static, NotSend>,
-        Readable<'static, Neither>, Readable<'static, NotUnpin>,
-        Readable<'static, NotUnwindSafe>, Readable<'static, Bare>,
-    );
-    table!(table:
-        ReadableOwned<TcpStream>, ReadableOwned<NotSync>, ReadableOwned<NotSend>,
-        ReadableOwned<Neither>, ReadableOwned<NotUnpin>, ReadableOwned<NotUnwindSafe>,
-        ReadableOwned<Bare>,
-    );
-    table!(table:
-        Writable<'static, TcpStream>, Writable<'static, NotSync>, Writable<'static, NotSend>,
-        Writable<'static, Neither>, Writable<'static, NotUnpin>,
-        Writable<'static, NotUnwindSafe>, Writable<'static, Bare>,
-    );
-    table!(table:
-        WritableOwned<TcpStream>, WritableOwned<NotSync>, WritableOwned<NotSend>,
-        WritableOwned<Neither>, WritableOwned<NotUnpin>, WritableOwned<NotUnwindSafe>,
-        WritableOwned<Bare>,
+    table_of_futures!(table:
+        Readable<'static>, ReadableOwned<>, Writable<'static>, WritableOwned<>,
     );
     table!(table:
         NotSync, Bare, Neither, TcpListener, UdpSocket, Vec<u8>, std::process::Child,

@@ -8,8 +8,8 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use super::Event;
 use super::poller::{Inner, Poller};
+use super::{Event, Registration};
 
 pub(crate) type Raw = usize;
 
@@ -173,14 +173,6 @@ impl Drop for Descriptor {
     }
 }
 
-/// See `src/sys/registration.rs`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Registration {
-    pub(crate) number: usize,
-    /// Whether interest stays, and events are edges.
-    pub(crate) edge: bool,
-}
-
 impl Registration {
     /// # Safety
     ///
@@ -189,28 +181,8 @@ impl Registration {
         unreachable!("there are no descriptors of the system's")
     }
 
-    pub(crate) fn raw(&self) -> Option<Raw> {
-        Some(self.number)
-    }
-
-    pub(crate) fn keeps_interest(&self) -> bool {
-        self.edge
-    }
-
-    pub(crate) fn is_tcp(&self) -> bool {
-        true
-    }
-
     pub(crate) fn kind(&self) -> Kind {
         Kind::Other
-    }
-
-    pub(crate) fn trusts_reads(&self) -> bool {
-        self.edge
-    }
-
-    pub(crate) fn trusts_writes(&self) -> bool {
-        self.edge
     }
 
     pub(crate) fn socket(&self) -> Option<Socket<'_>> {
@@ -230,13 +202,8 @@ impl Registration {
         Ok(())
     }
 
-    pub(crate) fn modify(
-        &self,
-        poller: &Poller,
-        key: usize,
-        readable: bool,
-        writable: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
         let file = self.file()?;
         let mut registrations = file.registrations.borrow_mut();
         let known = registrations.iter_mut().find(|known| known.is(poller.inner(), self.number));

@@ -6,7 +6,7 @@ use std::io;
 use std::rc::{Rc, Weak};
 
 use super::descriptor::File;
-use super::{Event, Polls, Until};
+use super::{Event, Events, Polls, Until};
 use crate::{clock, stage};
 
 /// What one wait reports at most.
@@ -153,22 +153,5 @@ impl Inner {
             let Ready { file, number } = self.ready.borrow_mut().remove(0);
             events.0.extend(file.upgrade().and_then(|file| file.report(self, number)));
         }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Events(Vec<Event>);
-
-impl Events {
-    pub(crate) fn new() -> Events {
-        Events(Vec::new())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
-        self.0.iter().copied()
     }
 }

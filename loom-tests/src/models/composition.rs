@@ -1,7 +1,7 @@
 //! All of it at once.
 
-use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, block_on};
-use crate::world::{Thread, now, rest, spawn};
+use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, spawn_insert};
+use crate::world::{Thread, now, rest};
 
 /// The threads of the composition.
 struct Cast {
@@ -19,32 +19,19 @@ fn cast() -> Cast {
     let io = Io::new(&stage, &shards[1], true);
     let rings = Flag::default();
     stage.start_fallback();
-    let first = spawn("first", {
-        let (shard, rings) = (shards[0].clone(), rings.clone());
-        move || block_on(&shard, rings.wait())
-    });
-    let second = spawn("second", {
-        let (shard, io) = (shards[1].clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
-    Cast { stage, io, rings, calls: [first, second] }
+    let calls = [rings.spawn_call("first", &shards[0]), io.spawn_call("second", &shards[1])];
+    Cast { stage, io, rings, calls }
 }
 
 /// A thread inserts a timer and data arrives.
 fn play(Cast { stage, io, rings, calls }: Cast) {
     let start = now();
-    let inserter = spawn("inserter", {
-        let shard = stage.shard();
-        move || {
-            shard.insert_timer(start + 50, rings.setter());
-        }
-    });
+    let inserter = spawn_insert("inserter", &stage.shard(), start + 50, rings.setter());
     io.pipe.arrive();
     calls.into_iter().for_each(|call| call.join());
     inserter.join();
     assert!(now() <= start + 50 + TWO_BACKOFFS);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The fallback, two `block_on` threads, a thread that inserts and one whose data arrives, from

@@ -3,21 +3,17 @@
 use std::sync::atomic::Ordering;
 
 use crate::reactor::Batch;
-use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
+use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task};
 use crate::world::{moves, now, rest, spawn};
 
 /// An event at a vacant shard at any moment while the fallback looks, arms the shard's poller
 /// or goes to sleep is noticed at once.
 pub(super) fn an_event_meets_the_arming() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
-    assert!(io.poll_readable(&task.waker()).is_pending());
+    let (stage, _, io) = Stage::new().with_source(true);
+    let task = io.pending_task();
     io.pipe.arrive();
     assert_eq!(task.wait(), 0);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// Events at two vacant shards at once, while the fallback sleeps: both are noticed at once.
@@ -25,49 +21,35 @@ pub(super) fn two_pollers_get_ready() {
     let mut stage = Stage::without_fallback();
     let shards = [stage.reactor.assign(), stage.reactor.assign()];
     let ios = shards.each_ref().map(|shard| Io::new(&stage, shard, true));
-    let tasks = [Task::new(), Task::new()];
-    for (io, task) in ios.iter().zip(&tasks) {
-        assert!(io.poll_readable(&task.waker()).is_pending());
-    }
+    let tasks = ios.each_ref().map(Io::pending_task);
     stage.start_fallback();
     rest();
-    let other = spawn("other", {
-        let io = ios[1].clone();
-        move || io.pipe.arrive()
-    });
+    let other = ios[1].spawn_arrival("other");
     ios[0].pipe.arrive();
     tasks.iter().for_each(|task| assert_eq!(task.wait(), 0));
     other.join();
-    ios.into_iter().for_each(|io| io.end(&stage));
-    stage.end();
+    stage.end_with(ios);
 }
 
 /// A thread in `block_on` that drove a moment ago and now computes: an event at its shard is
 /// noticed within two backoffs.
 pub(super) fn an_event_at_a_busy_threads_shard() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
+    let (stage, shard, io) = Stage::new().with_source(true);
     shard.succession().note_awake();
     shard.run_round_if_vacant(&mut Batch::new());
-    assert!(io.poll_readable(&task.waker()).is_pending());
+    let task = io.pending_task();
     io.pipe.arrive();
     // Waiters without driving stands for computing.
     assert!(task.wait() <= TWO_BACKOFFS);
     shard.succession().note_parked();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The same for one that slept after it drove, so that the fallback has armed its shard, and is
 /// up again.
 pub(super) fn an_event_at_an_awake_again_thread() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
-    assert!(io.poll_readable(&task.waker()).is_pending());
+    let (stage, shard, io) = Stage::new().with_source(true);
+    let task = io.pending_task();
     shard.succession().note_awake();
     shard.run_round_if_vacant(&mut Batch::new());
     shard.succession().note_parked();
@@ -75,8 +57,7 @@ pub(super) fn an_event_at_an_awake_again_thread() {
     shard.succession().note_awake();
     assert!(task.wait() <= TWO_BACKOFFS);
     shard.succession().note_parked();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The same for a timer.
@@ -100,27 +81,21 @@ pub(super) fn a_shard_is_added() {
     let shard = stage.reactor.assign();
     assert_eq!(shard.index(), 1);
     let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
-    assert!(io.poll_readable(&task.waker()).is_pending());
+    let task = io.pending_task();
     io.pipe.arrive();
     assert_eq!(task.wait(), 0);
     let timer = Task::new();
     shard.insert_timer(50, timer.waker());
     assert_eq!(timer.wait(), 50);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// When all `block_on` calls sleep in their pollers, so does the fallback, without a limit; and
 /// again after they have returned.
 pub(super) fn rest_is_rest() {
     let stage = Stage::new();
-    let shard = stage.shard();
     let flag = Flag::default();
-    let sleeper = spawn("sleeper", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
+    let sleeper = flag.spawn_call("sleeper", &stage.shard());
     rest();
     assert!(moves() <= 2, "time moved {} times", moves());
     let looks = stage.looks.load(Ordering::SeqCst);

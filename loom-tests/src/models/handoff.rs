@@ -8,9 +8,10 @@ use loom::cell::UnsafeCell;
 
 use crate::handoff::Busy;
 use crate::handoff::seat::Seat;
-use crate::reactor::Batch;
-use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task, block_on};
-use crate::world::{now, rest, spawn};
+use crate::reactor::{Batch, Shard};
+use crate::stage::{Flag, Stage, TWO_BACKOFFS};
+use crate::sync::Ref;
+use crate::world::{Thread, now, rest, spawn};
 
 /// The release of a seat that the fallback watched while it was held says so, once; and none does
 /// if the fallback found it vacant.
@@ -120,143 +121,103 @@ pub(super) fn next_driver_sees_the_last() {
 /// Two `block_on` calls on one shard: when the one that drives is done, what the other waits
 /// for is noticed by itself or the fallback, within two backoffs.
 pub(super) fn followers() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
+    let (mut stage, shard, io) = Stage::without_fallback().with_source(true);
     let flag = Flag::default();
     stage.start_fallback();
-    let first = spawn("first", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
-    let second = spawn("second", {
-        let (shard, io) = (shard.clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
+    let first = flag.spawn_call("first", &shard);
+    let second = io.spawn_call("second", &shard);
     flag.set();
     io.pipe.arrive();
     first.join();
     second.join();
     assert!(now() <= TWO_BACKOFFS);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// Two `block_on` calls on one shard, and no fallback: it is inside somebody's waker. When the
 /// one that drives is done, the other takes over.
 pub(super) fn follower_is_promoted() {
-    let stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let flag = Flag::default();
-    let first = spawn("first", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
-    let second = spawn("second", {
-        let (shard, io) = (shard.clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
-    flag.set();
-    first.join();
-    io.pipe.arrive();
-    second.join();
-    assert_eq!(now(), 0);
-    io.end(&stage);
-    stage.end();
+    first_call_ends(|_| None);
 }
 
 /// The same when the call ends during a round of the fallback's, which after that is inside
 /// somebody's waker.
 pub(super) fn follower_is_promoted_after_a_round() {
-    let stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let flag = Flag::default();
-    let first = spawn("first", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
-    let second = spawn("second", {
-        let (shard, io) = (shard.clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
-    let fallback = spawn("fallback", {
+    first_call_ends(|shard| {
         let shard = shard.clone();
-        move || {
+        let round = move || {
             if let Some(driving) = shard.try_acquire_preemptible() {
                 let mut batch = Batch::new();
                 driving.run_round(&mut batch);
                 drop(driving);
                 batch.wake(&shard);
             }
-        }
+        };
+        Some(spawn("fallback", round))
     });
+}
+
+/// Of two calls the one that drives is done, while another thread may run as well; then what the
+/// other call reads arrives.
+fn first_call_ends(another: impl FnOnce(&Ref<Shard>) -> Option<Thread>) {
+    let (stage, shard, io) = Stage::without_fallback().with_source(true);
+    let flag = Flag::default();
+    let first = flag.spawn_call("first", &shard);
+    let second = io.spawn_call("second", &shard);
+    let another = another(&shard);
     flag.set();
     first.join();
-    fallback.join();
+    another.into_iter().for_each(Thread::join);
     io.pipe.arrive();
     second.join();
     assert_eq!(now(), 0);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The same with a third in between, which may be the one that the first promotes, just
 /// when its call ends.
 pub(super) fn promoted_call_promotes_the_next() {
-    let stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
+    let (stage, shard, io) = Stage::without_fallback().with_source(true);
     let flags = [Flag::default(), Flag::default()];
-    let calls = [("first", &flags[0]), ("second", &flags[1])].map(|(name, flag)| {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        spawn(name, move || block_on(&shard, flag.wait()))
-    });
-    let last = spawn("last", {
-        let (shard, io) = (shard.clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
+    let calls = [("first", &flags[0]), ("second", &flags[1])]
+        .map(|(name, flag)| flag.spawn_call(name, &shard));
+    let last = io.spawn_call("last", &shard);
     flags.iter().for_each(Flag::set);
     calls.into_iter().for_each(|call| call.join());
     io.pipe.arrive();
     last.join();
     assert_eq!(now(), 0);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The last `block_on` call returns while the fallback goes to sleep: an event after that is
 /// noticed by the fallback, within two backoffs.
 pub(super) fn last_call_returns() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
-    assert!(io.poll_readable(&task.waker()).is_pending());
+    event_after_the_last_call(true);
+}
+
+pub(super) fn event_after_the_last_call(edge: bool) {
+    let (stage, shard, io) = Stage::new().with_source(edge);
+    let task = io.pending_task();
     let flag = Flag::default();
-    let last = spawn("last", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
+    let last = flag.spawn_call("last", &shard);
     flag.set();
     last.join();
     io.pipe.arrive();
     assert!(task.wait() <= TWO_BACKOFFS);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// A call that finds the fallback in its seat gets the seat when the round is over, and what it
 /// waits for is noticed without any time passing.
 pub(super) fn requester_gets_the_seat() {
-    let stage = Stage::new();
+    call_gets_the_seat(Stage::new());
+}
+
+pub(super) fn call_gets_the_seat(stage: Stage) {
     let shard = stage.shard();
     let flag = Flag::default();
-    let call = spawn("call", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || block_on(&shard, flag.wait())
-    });
+    let call = flag.spawn_call("call", &shard);
     rest();
     assert_eq!(shard.try_acquire().err(), Some(Busy::Held));
     flag.set();
@@ -267,17 +228,15 @@ pub(super) fn requester_gets_the_seat() {
 /// An event at any moment while the seat passes between the fallback and a call is noticed at
 /// once by one of them.
 pub(super) fn event_meets_the_change_of_drivers() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
+    event_meets_drivers(true);
+}
+
+pub(super) fn event_meets_drivers(edge: bool) {
+    let (mut stage, shard, io) = Stage::without_fallback().with_source(edge);
     stage.start_fallback();
-    let reader = spawn("reader", {
-        let (shard, io) = (shard.clone(), io.clone());
-        move || block_on(&shard, io.read())
-    });
+    let reader = io.spawn_call("reader", &shard);
     io.pipe.arrive();
     reader.join();
     assert_eq!(now(), 0);
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }

@@ -8,7 +8,7 @@ use crate::handoff::{Parker, UnparkAction, Unparker};
 use crate::stage::{Flag, Stage, block_on, nested_block_on};
 use crate::sync::{self, AtomicU8, Ordering};
 use crate::sys::{Events, Poller, Polls, Until};
-use crate::world::{moves, spawn};
+use crate::world::{Thread, moves, spawn};
 
 /// What a waking thread did before, with an ordering that only the wake-up can make up for.
 struct Fact(Arc<AtomicU8>);
@@ -29,19 +29,44 @@ impl Fact {
     fn holds(&self) -> bool {
         self.0.load(Ordering::Relaxed) == 1
     }
+
+    /// Starts a thread that establishes it and then wakes.
+    #[track_caller]
+    fn spawn_wake(&self, name: &'static str, wake: impl FnOnce() + Send + 'static) -> Thread {
+        let fact = self.share();
+        spawn(name, move || {
+            fact.establish();
+            wake();
+        })
+    }
+}
+
+/// A parker, and a thread that unparks it after it has established the fact.
+#[track_caller]
+fn parker_and_waker() -> (Arc<Parker>, Fact, Thread) {
+    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
+    let waker = fact.spawn_wake("waker", {
+        let parker = parker.clone();
+        move || assert_eq!(parker.unpark(), UnparkAction::None)
+    });
+    (parker, fact, waker)
+}
+
+/// Two threads wake at once, and the owner sleeps until it has seen what came before either.
+fn two_wakes(wake: impl Fn() + Clone + Send + 'static, sleep: impl Fn()) {
+    let facts = [Fact::new(), Fact::new()];
+    let wakers = [("first", &facts[0]), ("second", &facts[1])]
+        .map(|(name, fact)| fact.spawn_wake(name, wake.clone()));
+    while !facts.iter().all(Fact::holds) {
+        sleep();
+    }
+    wakers.into_iter().for_each(Thread::join);
 }
 
 /// A wake at any moment before or during a park ends it, once, and what came before the wake
 /// is seen.
 pub(super) fn wake_meets_park() {
-    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn("waker", {
-        let (parker, fact) = (parker.clone(), fact.share());
-        move || {
-            fact.establish();
-            assert_eq!(parker.unpark(), UnparkAction::None);
-        }
-    });
+    let (parker, fact, waker) = parker_and_waker();
     if !parker.take() {
         parker.park();
     }
@@ -53,14 +78,7 @@ pub(super) fn wake_meets_park() {
 /// A park with a limit that says it was notified was, and one that says it was not leaves the
 /// notification for the next.
 pub(super) fn wake_meets_a_limited_park() {
-    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn("waker", {
-        let (parker, fact) = (parker.clone(), fact.share());
-        move || {
-            fact.establish();
-            assert_eq!(parker.unpark(), UnparkAction::None);
-        }
-    });
+    let (parker, fact, waker) = parker_and_waker();
     if !parker.park_for(Duration::from_nanos(10)) {
         parker.park();
     }
@@ -72,14 +90,7 @@ pub(super) fn wake_meets_a_limited_park() {
 
 /// A signal of the condition variable that nobody gave ends no park.
 pub(super) fn a_spurious_signal_ends_no_park() {
-    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn("waker", {
-        let (parker, fact) = (parker.clone(), fact.share());
-        move || {
-            fact.establish();
-            assert_eq!(parker.unpark(), UnparkAction::None);
-        }
-    });
+    let (parker, fact, waker) = parker_and_waker();
     let noise = spawn("noise", sync::signal_spuriously);
     parker.park();
     assert!(fact.holds());
@@ -91,14 +102,7 @@ pub(super) fn a_spurious_signal_ends_no_park() {
 /// One that meets a park with a limit may end that, which then says that it was not notified,
 /// and leaves the notification for the next.
 pub(super) fn a_spurious_signal_meets_a_limited_park() {
-    let (parker, fact) = (Arc::new(Parker::new()), Fact::new());
-    let waker = spawn("waker", {
-        let (parker, fact) = (parker.clone(), fact.share());
-        move || {
-            fact.establish();
-            assert_eq!(parker.unpark(), UnparkAction::None);
-        }
-    });
+    let (parker, fact, waker) = parker_and_waker();
     let noise = spawn("noise", sync::signal_spuriously);
     if !parker.park_for(Duration::from_nanos(10)) {
         parker.park();
@@ -115,12 +119,9 @@ pub(super) fn a_spurious_signal_meets_a_limited_park() {
 pub(super) fn wake_meets_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
     let (unparker, fact) = (Arc::new(Unparker::new(poller.clone())), Fact::new());
-    let waker = spawn("waker", {
-        let (unparker, fact) = (unparker.clone(), fact.share());
-        move || {
-            fact.establish();
-            unparker.unpark();
-        }
+    let waker = fact.spawn_wake("waker", {
+        let unparker = unparker.clone();
+        move || unparker.unpark()
     });
     if unparker.parker.enter_poller() {
         poller.wait(&mut Events::new(), Until::Notified).unwrap();
@@ -134,39 +135,25 @@ pub(super) fn wake_meets_the_poller() {
 /// Two wakes at once: the owner does not sleep before it has seen what came before either.
 pub(super) fn two_wakes_meet_park() {
     let parker = Arc::new(Parker::new());
-    let facts = [Fact::new(), Fact::new()];
-    let wakers = [("first", &facts[0]), ("second", &facts[1])].map(|(name, fact)| {
-        let (parker, fact) = (parker.clone(), fact.share());
-        spawn(name, move || {
-            fact.establish();
-            let _ = parker.unpark();
-        })
-    });
-    while !facts.iter().all(Fact::holds) {
-        parker.park();
-    }
-    wakers.into_iter().for_each(|waker| waker.join());
+    let woken = parker.clone();
+    let wake = move || {
+        let _ = woken.unpark();
+    };
+    two_wakes(wake, || parker.park());
 }
 
 /// Two wakes at once, while the owner goes in and out of its poller.
 pub(super) fn two_wakes_meet_the_poller() {
     let poller = sync::share(Poller::new().unwrap());
     let unparker = Arc::new(Unparker::new(poller.clone()));
-    let facts = [Fact::new(), Fact::new()];
-    let wakers = [("first", &facts[0]), ("second", &facts[1])].map(|(name, fact)| {
-        let (unparker, fact) = (unparker.clone(), fact.share());
-        spawn(name, move || {
-            fact.establish();
-            unparker.unpark();
-        })
-    });
-    while !facts.iter().all(Fact::holds) {
+    let woken = unparker.clone();
+    let wake = move || woken.unpark();
+    two_wakes(wake, || {
         if unparker.parker.enter_poller() {
             poller.wait(&mut Events::new(), Until::Notified).unwrap();
             unparker.parker.leave_poller();
         }
-    }
-    wakers.into_iter().for_each(|waker| waker.join());
+    });
 }
 
 /// A `block_on` call within another: a wake of either reaches that one, whichever is running.

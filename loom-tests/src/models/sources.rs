@@ -5,89 +5,75 @@ use std::task::{Context, Poll};
 use crate::reactor::{Interest, Waiter};
 use crate::stage::{Flag, Io, Stage, Task, block_on};
 use crate::sys::{Number, Pipe};
-use crate::world::{now, spawn};
+use crate::world::{Thread, now, spawn};
 
-/// An event at any moment while a task waits for it wakes that task.
-pub(super) fn a_waker_registered_against_an_event() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let task = Task::new();
-    let arrives = spawn("arrives", {
-        let io = io.clone();
-        move || io.pipe.arrive()
-    });
-    stage.start_fallback();
+/// Asserts that the task hears of an event without any time passing: at once, or by a wake-up.
+fn hears_in_time(io: &Io, task: &Task) {
     if io.poll_readable(&task.waker()).is_pending() {
         assert_eq!(task.wait(), 0);
     }
+}
+
+/// An event at any moment while a task waits for it wakes that task.
+pub(super) fn a_waker_registered_against_an_event() {
+    let (mut stage, _, io) = Stage::without_fallback().with_source(true);
+    let arrives = io.spawn_arrival("arrives");
+    stage.start_fallback();
+    hears_in_time(&io, &Task::new());
     arrives.join();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// Of two tasks that wait in the one place of a direction, the one that is replaced is woken by
 /// that or by the event, and the one that replaced it by the event.
 pub(super) fn a_waker_replaced_against_an_event() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let (first, second) = (Task::new(), Task::new());
-    assert!(io.poll_readable(&first.waker()).is_pending());
+    let (stage, _, io) = Stage::new().with_source(true);
+    let first = io.pending_task();
     let other = spawn("other", {
-        let (io, second) = (io.clone(), second.clone());
-        move || {
-            if io.poll_readable(&second.waker()).is_pending() {
-                assert_eq!(second.wait(), 0);
-            }
-        }
+        let io = io.clone();
+        move || hears_in_time(&io, &Task::new())
     });
     io.pipe.arrive();
     assert_eq!(first.wait(), 0);
     other.join();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// A wait that is given up while an event comes takes nobody else's wake-up with it.
 pub(super) fn a_waiter_dropped_against_an_event() {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
+    let (stage, _, io) = Stage::new().with_source(true);
     let (gone, stays) = (Task::new(), Task::new());
-    let mut dropped = Waiter::new();
-    let mut kept = Waiter::new();
-    for (waiter, task) in [(&mut dropped, &gone), (&mut kept, &stays)] {
-        let waker = task.waker();
-        let cx = &mut Context::from_waker(&waker);
-        assert!(io.source.poll_waiter(Interest::Read, waiter, cx).is_pending());
-    }
+    let (mut dropped, mut kept) = (Waiter::new(), Waiter::new());
+    assert!(io.poll_waiter(Interest::Read, &mut dropped, &gone).is_pending());
+    assert!(io.poll_waiter(Interest::Read, &mut kept, &stays).is_pending());
     let dropper = spawn("dropper", {
         let io = io.clone();
         move || io.source.remove_waiter(Interest::Read, &mut dropped)
     });
     io.pipe.arrive();
     assert_eq!(stays.wait(), 0);
-    let waker = stays.waker();
-    let cx = &mut Context::from_waker(&waker);
-    assert!(io.source.poll_waiter(Interest::Read, &mut kept, cx).is_ready());
+    assert!(io.poll_waiter(Interest::Read, &mut kept, &stays).is_ready());
     io.source.remove_waiter(Interest::Read, &mut kept);
     dropper.join();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
+}
+
+/// Starts a thread on which two pieces arrive, and perhaps the end of the stream.
+#[track_caller]
+fn two_arrivals(io: &Io, ends: bool) -> Thread {
+    let io = io.clone();
+    spawn("arrives", move || {
+        io.pipe.arrive();
+        io.pipe.arrive();
+        if ends {
+            io.pipe.end();
+        }
+    })
 }
 
 fn two_pieces(edge: bool) {
-    let stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, edge);
-    let arrives = spawn("arrives", {
-        let io = io.clone();
-        move || {
-            io.pipe.arrive();
-            io.pipe.arrive();
-        }
-    });
+    let (stage, shard, io) = Stage::without_fallback().with_source(edge);
+    let arrives = two_arrivals(&io, false);
     block_on(&shard, std::future::poll_fn(|cx| io.poll_read(cx)));
     block_on(&shard, std::future::poll_fn(|cx| io.poll_read(cx)));
     assert_eq!(now(), 0);
@@ -108,16 +94,8 @@ pub(super) fn one_shot_two_pieces_are_read() {
 
 /// The pieces arrive at any moments, the fallback drives, and a task reads both.
 fn read_elsewhere(edge: bool, read: impl AsyncFn(&Io)) {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, edge);
-    let arrives = spawn("arrives", {
-        let io = io.clone();
-        move || {
-            io.pipe.arrive();
-            io.pipe.arrive();
-        }
-    });
+    let (stage, _, io) = Stage::new().with_source(edge);
+    let arrives = two_arrivals(&io, false);
     let task = Task::new();
     let waker = task.waker();
     for _ in 0..2 {
@@ -127,8 +105,7 @@ fn read_elsewhere(edge: bool, read: impl AsyncFn(&Io)) {
         }
     }
     arrives.join();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// The same by futures that wait, with the fallback driving and the reader not.
@@ -144,19 +121,8 @@ pub(super) fn two_pieces_are_read_by_polling() {
 /// A stream of two pieces that arrive at any moments is read by one who does not read where the
 /// last read fell short and nothing has come since.
 fn stream(ends: bool) {
-    let stage = Stage::new();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, true);
-    let arrives = spawn("arrives", {
-        let io = io.clone();
-        move || {
-            io.pipe.arrive();
-            io.pipe.arrive();
-            if ends {
-                io.pipe.end();
-            }
-        }
-    });
+    let (stage, _, io) = Stage::new().with_source(true);
+    let arrives = two_arrivals(&io, ends);
     let task = Task::new();
     let waker = task.waker();
     let mut read = 0;
@@ -169,8 +135,7 @@ fn stream(ends: bool) {
     }
     assert_eq!(read, 2);
     arrives.join();
-    io.end(&stage);
-    stage.end();
+    stage.end_with([io]);
 }
 
 /// All of a stream is read that goes on.
@@ -209,18 +174,13 @@ pub(super) fn one_shot_rest_is_reported_again() {
 }
 
 fn directions(edge: bool) {
-    let stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let io = Io::new(&stage, &shard, edge);
+    let (stage, shard, io) = Stage::without_fallback().with_source(edge);
     let done = Flag::default();
     let writer = spawn("writer", {
         let (shard, io, done) = (shard.clone(), io.clone(), done.clone());
         move || {
-            let task = Task::new();
-            let waker = task.waker();
-            let cx = &mut Context::from_waker(&waker);
-            let mut waiter = Waiter::new();
-            while io.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending() {
+            let (task, mut waiter) = (Task::new(), Waiter::new());
+            while io.poll_waiter(Interest::Write, &mut waiter, &task).is_pending() {
                 assert_eq!(task.wait(), 0);
             }
             assert!(io.pipe.write());
@@ -266,11 +226,18 @@ fn a_number_taken_over(stage: &Stage, edge: bool) -> (Io, std::sync::Arc<Number>
 /// Registers the successor; it waits and is woken by its event.
 fn the_successor_goes_on(stage: &Stage, pipe: std::sync::Arc<Pipe>) -> Io {
     let successor = Io::of(stage, &stage.shard(), pipe).unwrap();
-    let task = Task::new();
-    assert!(successor.poll_readable(&task.waker()).is_pending());
+    let task = successor.pending_task();
     successor.pipe.arrive();
     assert_eq!(task.wait(), 0);
     successor
+}
+
+/// Returns two tasks that wait for a source: one that polls to read, and one that writes, with its
+/// waiter.
+fn two_that_wait(io: &Io) -> (Task, Task, Waiter) {
+    let (reads, writes, mut waiter) = (io.pending_task(), Task::new(), Waiter::new());
+    assert!(io.poll_waiter(Interest::Write, &mut waiter, &writes).is_pending());
+    (reads, writes, waiter)
 }
 
 /// A number that is registered anew at any moment of a wait for the source that had it: the wait
@@ -298,9 +265,7 @@ pub(super) fn a_number_taken_over_against_a_wait() {
     });
     let successor = the_successor_goes_on(&stage, pipe);
     waits.join();
-    stale.end(&stage);
-    successor.end(&stage);
-    stage.end();
+    stage.end_with([stale, successor]);
 }
 
 /// The same for one that is waiting already when its number changes hands: it is woken, as a
@@ -308,20 +273,13 @@ pub(super) fn a_number_taken_over_against_a_wait() {
 pub(super) fn a_number_taken_over_from_those_who_wait() {
     let stage = Stage::new();
     let (stale, number) = a_number_taken_over(&stage, true);
-    let (polls, awaits) = (Task::new(), Task::new());
-    assert!(stale.poll_readable(&polls.waker()).is_pending());
-    let mut waiter = Waiter::new();
-    let waker = awaits.waker();
-    let cx = &mut Context::from_waker(&waker);
-    assert!(stale.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    let (polls, awaits, mut waiter) = two_that_wait(&stale);
     let successor = the_successor_goes_on(&stage, Pipe::taking_over(true, &number));
     assert_eq!((polls.wait(), awaits.wait()), (0, 0));
-    let ended = stale.source.poll_waiter(Interest::Write, &mut waiter, cx);
+    let ended = stale.poll_waiter(Interest::Write, &mut waiter, &awaits);
     assert!(matches!(ended, Poll::Ready(Err(_))));
     stale.source.remove_waiter(Interest::Write, &mut waiter);
-    stale.end(&stage);
-    successor.end(&stage);
-    stage.end();
+    stage.end_with([stale, successor]);
 }
 
 /// An event of the old file at any moment while its number is registered anew: the source that
@@ -330,32 +288,21 @@ pub(super) fn a_number_taken_over_against_an_event() {
     let stage = Stage::new();
     // It re-arms with each event.
     let (stale, number) = a_number_taken_over(&stage, false);
-    let (reads, writes) = (Task::new(), Task::new());
-    assert!(stale.poll_readable(&reads.waker()).is_pending());
-    let mut waiter = Waiter::new();
-    let waker = writes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    assert!(stale.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    let (reads, writes, mut waiter) = two_that_wait(&stale);
     let pipe = Pipe::taking_over(false, &number);
-    let arrives = spawn("arrives", {
-        let pipe = stale.pipe.clone();
-        move || pipe.arrive()
-    });
+    let arrives = stale.spawn_arrival("arrives");
     let successor = the_successor_goes_on(&stage, pipe);
     arrives.join();
     assert_eq!((reads.wait(), writes.wait()), (0, 0));
     stale.source.remove_waiter(Interest::Write, &mut waiter);
-    stale.end(&stage);
-    successor.end(&stage);
-    stage.end();
+    stage.end_with([stale, successor]);
 }
 
 /// A number that is registered anew at any moment while the source that had it is dropped.
 pub(super) fn successor_against_the_end_of_the_stale() {
     let stage = Stage::new();
     let (stale, number) = a_number_taken_over(&stage, true);
-    let task = Task::new();
-    assert!(stale.poll_readable(&task.waker()).is_pending());
+    let _task = stale.pending_task();
     let pipe = Pipe::taking_over(true, &number);
     let ends = spawn("ends", {
         let (reactor, source) = (stage.reactor.clone(), stale.source.clone());
@@ -379,21 +326,13 @@ pub(super) fn registered_again_against_the_end_of_the_first() {
     let stage = Stage::new();
     let pipe = Pipe::new(false);
     let first = Io::of(&stage, &stage.shard(), pipe.clone()).unwrap();
-    let (reads, writes) = (Task::new(), Task::new());
-    assert!(first.poll_readable(&reads.waker()).is_pending());
-    let mut waiter = Waiter::new();
-    let waker = writes.waker();
-    let cx = &mut Context::from_waker(&waker);
-    assert!(first.source.poll_waiter(Interest::Write, &mut waiter, cx).is_pending());
+    let (_reads, _writes, _waiter) = two_that_wait(&first);
     pipe.arrive();
     let again = spawn("again", {
         let (reactor, shard, pipe) = (stage.reactor.clone(), stage.shard(), pipe.clone());
         move || {
             if let Ok(second) = Io::registered(&reactor, &shard, pipe) {
-                let task = Task::new();
-                if second.poll_readable(&task.waker()).is_pending() {
-                    assert_eq!(task.wait(), 0);
-                }
+                hears_in_time(&second, &Task::new());
                 reactor.deregister(&second.source).unwrap();
             }
         }

@@ -9,21 +9,14 @@ use futures_core::Stream;
 
 use crate::clock::instant;
 use crate::driver::{Placed, place_in};
-use crate::reactor::Batch;
-use crate::stage::{Stage, Task};
+use crate::stage::{Stage, Task, spawn_round};
 use crate::timer::Timer;
-use crate::world::{Thread, now, rest, set_now, spawn};
+use crate::world::{now, rest, set_now};
 
 fn stage() -> (Stage, Placed) {
     let stage = Stage::without_fallback();
     let placed = place_in(stage.shard());
     (stage, placed)
-}
-
-/// A round of somebody's who drives.
-fn driver(stage: &Stage) -> Thread {
-    let shard = stage.shard();
-    spawn("driver", move || shard.run_round_if_vacant(&mut Batch::new()))
 }
 
 fn poll(timer: &mut Timer, task: &Task) -> Option<std::time::Instant> {
@@ -52,6 +45,13 @@ fn end(stage: Stage, timer: Timer) {
     stage.end();
 }
 
+/// Asserts that the timer wakes its task at this time, though that does not poll in between.
+fn wakes_and_ends(stage: Stage, mut timer: Timer, task: &Task, due: u64) {
+    while task.wait() < due {}
+    assert_eq!(poll(&mut timer, task), Some(instant(due)));
+    end(stage, timer);
+}
+
 /// A timer that is polled by a task, and a clock at its deadline: it is due, and whoever drives
 /// has not seen it.
 fn due_at_5(task: &Task) -> Timer {
@@ -69,9 +69,7 @@ pub(super) fn set_later_while_it_fires() {
     let mut timer = due_at_5(&task);
     stage.start_fallback();
     timer.set_at(instant(7));
-    while task.wait() < 7 {}
-    assert_eq!(poll(&mut timer, &task), Some(instant(7)));
-    end(stage, timer);
+    wakes_and_ends(stage, timer, &task, 7);
 }
 
 /// A timer that is cleared while it fires, and then set again, fires when it was set to.
@@ -83,9 +81,7 @@ pub(super) fn cleared_while_it_fires() {
     timer.clear();
     assert_eq!(poll(&mut timer, &task), None);
     timer.set_at(instant(9));
-    while task.wait() < 9 {}
-    assert_eq!(poll(&mut timer, &task), Some(instant(9)));
-    end(stage, timer);
+    wakes_and_ends(stage, timer, &task, 9);
 }
 
 /// A timer that another task polls while it fires wakes that one.
@@ -104,7 +100,7 @@ pub(super) fn dropped_while_it_fires() {
     let (mut stage, _placed) = stage();
     let (old, new) = (Task::new(), Task::new());
     let timer = due_at_5(&old);
-    let driver = driver(&stage);
+    let driver = spawn_round(&stage.shard());
     drop(timer);
     let mut timer = Timer::at(instant(9));
     assert_eq!(poll(&mut timer, &new), None);

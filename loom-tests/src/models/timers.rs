@@ -1,7 +1,9 @@
 //! Timers: the sleeper's deadline against inserts, and expiry against changes.
 
-use crate::reactor::Batch;
-use crate::stage::{Flag, Stage, Task, block_on};
+use crate::reactor::{Batch, Shard};
+use crate::stage::{Flag, Stage, Task, block_on, spawn_insert, spawn_round};
+use crate::sync::Ref;
+use crate::wheel::Key;
 use crate::world::{now, set_now, spawn};
 
 /// A timer inserted by another thread at any moment while the driver plans, publishes its
@@ -11,12 +13,7 @@ pub(super) fn an_earlier_insert_wakes_the_driver() {
     let shard = stage.shard();
     let late = shard.insert_timer(100, Task::new().waker());
     let flag = Flag::default();
-    let inserter = spawn("inserter", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || {
-            shard.insert_timer(50, flag.setter());
-        }
-    });
+    let inserter = spawn_insert("inserter", &shard, 50, flag.setter());
     block_on(&shard, flag.wait());
     assert_eq!(now(), 50);
     inserter.join();
@@ -61,15 +58,10 @@ pub(super) fn an_earlier_insert_wakes_whoever_sleeps() {
     let stage = Stage::new();
     let shard = stage.shard();
     let flag = Flag::default();
-    let driver = spawn("driver", {
-        let (shard, flag) = (shard.clone(), flag.clone());
-        move || {
-            block_on(&shard, flag.wait());
-            assert_eq!(now(), 50);
-        }
-    });
+    let driver = flag.spawn_call("driver", &shard);
     shard.insert_timer(50, flag.setter());
     driver.join();
+    assert_eq!(now(), 50);
     stage.end();
 }
 
@@ -79,12 +71,7 @@ pub(super) fn two_inserts_wake_the_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
     let (first, second) = (Task::new(), Task::new());
-    let other = spawn("other", {
-        let (shard, task) = (shard.clone(), first.clone());
-        move || {
-            shard.insert_timer(50, task.waker());
-        }
-    });
+    let other = spawn_insert("other", &shard, 50, first.waker());
     shard.insert_timer(20, second.waker());
     assert_eq!(second.wait(), 20);
     assert_eq!(first.wait(), 50);
@@ -100,10 +87,7 @@ pub(super) fn cancelled_against_expiry() {
     let (old, new) = (Task::new(), Task::new());
     let key = shard.insert_timer(5, old.waker());
     set_now(5);
-    let driver = spawn("driver", {
-        let shard = shard.clone();
-        move || shard.run_round_if_vacant(&mut Batch::new())
-    });
+    let driver = spawn_round(&shard);
     shard.remove_timer(key);
     let key = shard.insert_timer(9, new.waker());
     driver.join();
@@ -114,19 +98,21 @@ pub(super) fn cancelled_against_expiry() {
     shard.remove_timer(key);
 }
 
+/// A stage at this time, with a fallback that starts, and a task's timer that is due since 5.
+fn due_since_5(now: u64) -> (Stage, Ref<Shard>, Task, Key) {
+    let mut stage = Stage::without_fallback();
+    let (shard, task) = (stage.shard(), Task::new());
+    let key = shard.insert_timer(5, task.waker());
+    set_now(now);
+    stage.start_fallback();
+    (stage, shard, task, key)
+}
+
 /// A timer moved to a later deadline while it fires wakes its task at that deadline, though
 /// nobody polls it in between.
 pub(super) fn moved_against_expiry() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let task = Task::new();
-    let key = shard.insert_timer(5, task.waker());
-    set_now(5);
-    stage.start_fallback();
-    let driver = spawn("driver", {
-        let shard = shard.clone();
-        move || shard.run_round_if_vacant(&mut Batch::new())
-    });
+    let (stage, shard, task, key) = due_since_5(5);
+    let driver = spawn_round(&shard);
     shard.reschedule_timer(key, 7);
     while task.wait() < 7 {}
     driver.join();
@@ -137,16 +123,8 @@ pub(super) fn moved_against_expiry() {
 /// A timer that is due again while its waker is still out with the thread that expired it
 /// wakes its task once more.
 pub(super) fn due_again_while_the_waker_is_out() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let task = Task::new();
-    let key = shard.insert_timer(5, task.waker());
-    set_now(9);
-    stage.start_fallback();
-    let driver = spawn("driver", {
-        let shard = shard.clone();
-        move || shard.run_round_if_vacant(&mut Batch::new())
-    });
+    let (stage, shard, task, key) = due_since_5(9);
+    let driver = spawn_round(&shard);
     task.wait();
     shard.reschedule_timer(key, 7);
     task.wait();
@@ -157,12 +135,8 @@ pub(super) fn due_again_while_the_waker_is_out() {
 
 /// A timer that another task polls while it fires wakes that one at its new deadline.
 pub(super) fn refreshed_against_expiry() {
-    let mut stage = Stage::without_fallback();
-    let shard = stage.shard();
-    let (old, new) = (Task::new(), Task::new());
-    let key = shard.insert_timer(5, old.waker());
-    set_now(5);
-    stage.start_fallback();
+    let (stage, shard, _old, key) = due_since_5(5);
+    let new = Task::new();
     shard.refresh_timer(key, 7, &new.waker());
     while new.wait() < 7 {}
     shard.remove_timer(key);

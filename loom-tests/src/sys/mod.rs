@@ -3,24 +3,11 @@
 
 mod pipe;
 mod poller;
-#[path = "../../../src/sys/polls.rs"]
-mod polls;
+#[path = "../../shared/sys.rs"]
+mod shared;
 
 pub(crate) use pipe::{Number, Pipe, Raw, Registration};
-pub(crate) use poller::{Events, Poller};
-pub(crate) use polls::{Event, Polls, Until};
-
-/// Where timers' memory comes from concerns no model.
-pub(crate) use crate::wheel::Heap as Pages;
+pub(crate) use poller::Poller;
+pub(crate) use shared::*;
 
 pub(crate) use crate::NESTED;
-
-/// Each registration says for itself.
-pub(crate) const EDGE: bool = true;
-
-/// Models do not fork.
-pub(crate) fn fork_generation() -> usize {
-    0
-}
-
-pub(crate) const MAX_KEY: usize = usize::MAX - 8;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::poller::Inner;
 use super::{Event, Poller};
+use crate::reactor::Interest;
 use crate::sync::Mutex;
 use crate::trace::{self, Tag};
 
@@ -90,26 +91,37 @@ impl Pipe {
         trace::step(Location::caller(), Some(self.tag), what);
     }
 
+    /// Changes the state, notes that, and tells the poller if it has this interest.
+    #[track_caller]
+    fn change(
+        self: &Arc<Pipe>,
+        interest: Interest,
+        change: impl FnOnce(&mut State),
+        note: impl FnOnce(&State) -> String,
+    ) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        self.note(|| note(&state));
+        let wanted = |home: &Home| match interest {
+            Interest::Read => home.read,
+            Interest::Write => home.write,
+        };
+        if state.home.as_ref().is_some_and(wanted) {
+            self.queue(&mut state);
+        }
+    }
+
     /// Data arrives.
     #[track_caller]
     pub(crate) fn arrive(self: &Arc<Pipe>) {
-        let mut state = self.state.lock();
-        state.data += 1;
-        self.note(|| format!("data arrives, {} pieces", state.data));
-        if state.home.as_ref().is_some_and(|home| home.read) {
-            self.queue(&mut state);
-        }
+        let note = |state: &State| format!("data arrives, {} pieces", state.data);
+        self.change(Interest::Read, |state| state.data += 1, note);
     }
 
     /// The stream ends after what has arrived.
     #[track_caller]
     pub(crate) fn end(self: &Arc<Pipe>) {
-        let mut state = self.state.lock();
-        state.ended = true;
-        self.note(|| "the stream ends".to_owned());
-        if state.home.as_ref().is_some_and(|home| home.read) {
-            self.queue(&mut state);
-        }
+        self.change(Interest::Read, |state| state.ended = true, |_| "the stream ends".to_owned());
     }
 
     /// Reads all that is there, in a read that falls short: how many pieces, none at the end.
@@ -124,31 +136,32 @@ impl Pipe {
     /// There is room to write.
     #[track_caller]
     pub(crate) fn drain(self: &Arc<Pipe>) {
-        let mut state = self.state.lock();
-        state.room += 1;
-        self.note(|| format!("room to write, {} pieces", state.room));
-        if state.home.as_ref().is_some_and(|home| home.write) {
-            self.queue(&mut state);
-        }
+        let note = |state: &State| format!("room to write, {} pieces", state.room);
+        self.change(Interest::Write, |state| state.room += 1, note);
     }
 
     /// Reads a piece. `false`: it would block.
     #[track_caller]
     pub(crate) fn read(&self) -> bool {
-        let mut state = self.state.lock();
-        let there = state.data > 0;
-        self.note(|| if there { "read a piece" } else { "read: would block" }.to_owned());
-        state.data -= usize::from(there);
-        there
+        self.take("read", |state| &mut state.data)
     }
 
     /// Writes a piece. `false`: it would block.
     #[track_caller]
     pub(crate) fn write(&self) -> bool {
+        self.take("write", |state| &mut state.room)
+    }
+
+    /// Takes a piece, if there is one, and notes it.
+    #[track_caller]
+    fn take(&self, what: &str, pieces: impl FnOnce(&mut State) -> &mut usize) -> bool {
         let mut state = self.state.lock();
-        let there = state.room > 0;
-        self.note(|| if there { "write a piece" } else { "write: would block" }.to_owned());
-        state.room -= usize::from(there);
+        let pieces = pieces(&mut state);
+        let there = *pieces > 0;
+        self.note(
+            || if there { format!("{what} a piece") } else { format!("{what}: would block") },
+        );
+        *pieces -= usize::from(there);
         there
     }
 
@@ -235,13 +248,8 @@ impl Registration {
     }
 
     #[track_caller]
-    pub(crate) fn modify(
-        &self,
-        poller: &Poller,
-        key: usize,
-        readable: bool,
-        writable: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
         let pipe = self.named();
         let mut state = pipe.state.lock();
         let ready = (readable && (state.data > 0 || state.ended)) || (writable && state.room > 0);

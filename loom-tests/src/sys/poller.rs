@@ -8,7 +8,7 @@ use std::io;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::{Event, Pipe, Polls, Until};
+use super::{Event, Events, Pipe, Polls, Until};
 use crate::clock;
 use crate::sync::{Condvar, Mutex};
 use crate::trace::{self, Tag};
@@ -202,22 +202,5 @@ impl Ready {
                 exceptional: false,
             }),
         }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Events(Vec<Event>);
-
-impl Events {
-    pub(crate) fn new() -> Events {
-        Events(Vec::new())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
-        self.0.iter().copied()
     }
 }

@@ -3,26 +3,13 @@
 
 mod kernel;
 mod poller;
-#[path = "../../../src/sys/polls.rs"]
-mod polls;
 mod registration;
+#[path = "../../../loom-tests/shared/sys.rs"]
+mod shared;
 
 pub(crate) use kernel::{Happening, close, end, file, happen, open};
-pub(crate) use poller::{Events, Poller};
-pub(crate) use polls::{Event, Polls, Until};
+pub(crate) use poller::Poller;
 pub(crate) use registration::{Raw, Registration, reported};
-
-/// Where timers' memory comes from concerns no property here.
-pub(crate) use crate::wheel::Heap as Pages;
+pub(crate) use shared::*;
 
 pub(crate) const NESTED: bool = true;
-
-/// Each registration says for itself.
-pub(crate) const EDGE: bool = true;
-
-/// Nothing forks here.
-pub(crate) fn fork_generation() -> usize {
-    0
-}
-
-pub(crate) const MAX_KEY: usize = usize::MAX - 8;

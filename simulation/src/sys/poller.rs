@@ -6,7 +6,7 @@
 use std::io;
 
 use super::kernel::{self, Kernel, Link, PollerState, Ready};
-use super::{Event, Polls, Until};
+use super::{Event, Events, Polls, Until};
 use crate::check::{self, Property};
 use crate::plan::Fault;
 use crate::world::{self, NEVER, Sleeper};
@@ -254,22 +254,5 @@ impl Kernel {
         }
         let event = Event { key, readable, writable, exceptional: false };
         (readable || writable).then_some(event)
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Events(Vec<Event>);
-
-impl Events {
-    pub(crate) fn new() -> Events {
-        Events(Vec::new())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
-        self.0.iter().copied()
     }
 }

@@ -1,4 +1,7 @@
-//! See `src/sys/registration.rs`: here, the number of a modelled file.
+//! The registration of a modelled file.
+
+#[path = "../../../loom-tests/shared/registration.rs"]
+mod registration;
 
 use std::io;
 
@@ -10,33 +13,9 @@ use crate::world;
 
 pub(crate) type Raw = usize;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Registration {
-    pub(crate) number: usize,
-    pub(crate) edge: bool,
-}
+pub(crate) use registration::Registration;
 
 impl Registration {
-    pub(crate) fn raw(&self) -> Option<Raw> {
-        Some(self.number)
-    }
-
-    pub(crate) fn keeps_interest(&self) -> bool {
-        self.edge
-    }
-
-    pub(crate) fn is_tcp(&self) -> bool {
-        true
-    }
-
-    pub(crate) fn trusts_reads(&self) -> bool {
-        self.edge
-    }
-
-    pub(crate) fn trusts_writes(&self) -> bool {
-        self.edge
-    }
-
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
         world::switch();
         if world::inject(Fault::AddFails) {
@@ -61,13 +40,8 @@ impl Registration {
         })
     }
 
-    pub(crate) fn modify(
-        &self,
-        poller: &Poller,
-        key: usize,
-        readable: bool,
-        writable: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
         world::switch();
         if world::inject(Fault::ModifyFails) {
             return Err(io::ErrorKind::OutOfMemory.into());

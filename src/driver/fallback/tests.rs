@@ -22,6 +22,11 @@ fn is_watched_vacant(shard: &Shard) -> bool {
     shard.succession().is_vacant_and_watched()
 }
 
+/// Scans, and returns `true` if no driver is expected and the shard is watched.
+fn takes_over(fallback: &mut Fallback, shard: &Shard) -> bool {
+    !fallback.scan().driver_expected && is_watched_vacant(shard)
+}
+
 /// The fallback of a reactor of its own, which knows all shards: one for each thread.
 fn fallback(threads: usize) -> (Fallback, Vec<Ref<Shard>>) {
     let root = NESTED.then(|| Poller::new().unwrap());
@@ -78,13 +83,11 @@ fn recently_driven_shard_is_not_watched() {
             assert!(fallback.scan().driver_expected);
             assert_eq!(state(&shards[0]), VACANT);
         }
-        assert!(!fallback.scan().driver_expected);
-        assert!(is_watched_vacant(&shards[0]));
+        assert!(takes_over(&mut fallback, &shards[0]));
         // It was driven, but they went to sleep.
         drive(&shards[0]);
         shards[0].succession().note_parked();
-        assert!(!fallback.scan().driver_expected);
-        assert!(is_watched_vacant(&shards[0]));
+        assert!(takes_over(&mut fallback, &shards[0]));
     }
 }
 
@@ -95,8 +98,7 @@ fn shard_of_a_blocked_thread_is_armed() {
     shards[0].succession().note_awake();
     fallback.shards[0].absence = PATIENCE;
     shards[0].insert_timer(0, Waker::noop().clone());
-    assert!(!fallback.scan().driver_expected);
-    assert!(is_watched_vacant(&shards[0]));
+    assert!(takes_over(&mut fallback, &shards[0]));
 }
 
 #[test]

@@ -346,7 +346,8 @@ impl Source {
     /// Registers the interest that `armed` says, and has the poller look at the source.
     fn register(&self, state: &mut [Direction; 2]) -> io::Result<()> {
         let [read, write] = state;
-        self.registration.modify(self.shard.poller(), self.key, read.armed, write.armed)?;
+        let armed = [read.armed, write.armed];
+        self.registration.modify(self.shard.poller(), self.key, armed)?;
         read.edge_guaranteed = read.armed;
         write.edge_guaranteed = write.armed;
         Ok(())

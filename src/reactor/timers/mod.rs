@@ -237,6 +237,22 @@ mod tests {
         timers.wheel.get(key).is_some_and(|registered| is_same(registered, waker))
     }
 
+    /// Returns timers of which one has fired, so that its waker is out.
+    fn one_fired(waker: Waker) -> (Timers, Key, Vec<Fired>) {
+        let (mut timers, mut fired) = (Timers::new(), Vec::new());
+        let (key, _) = timers.insert(10, waker);
+        assert!(!timers.fire(10, &mut fired));
+        assert_eq!(fired.len(), 1);
+        (timers, key, fired)
+    }
+
+    /// Puts wakers back, and returns those that have to be woken again.
+    fn put_back(timers: &mut Timers, mut fired: Vec<Fired>) -> Vec<Fired> {
+        let mut again = Vec::new();
+        timers.put_back(&mut fired, &mut again);
+        again
+    }
+
     #[test]
     fn earlier_deadline_wakes_sleeper_once() {
         let mut timers = Timers::new();
@@ -270,73 +286,52 @@ mod tests {
 
     #[test]
     fn fired_timer_keeps_its_waker() {
-        let mut timers = Timers::new();
         let task = waker();
-        let (key, _) = timers.insert(10, task.clone());
-        let (mut fired, mut again) = (Vec::new(), Vec::new());
-        assert!(!timers.fire(10, &mut fired));
-        assert_eq!(fired.len(), 1);
-        timers.put_back(&mut fired, &mut again);
-        assert!(again.is_empty());
+        let (mut timers, key, fired) = one_fired(task.clone());
+        assert!(put_back(&mut timers, fired).is_empty());
         assert!(is_registered(&timers, key, &task));
     }
 
     #[test]
     fn timer_firing_while_waker_is_out_wakes_again() {
-        let mut timers = Timers::new();
         let task = waker();
-        let (key, _) = timers.insert(10, task.clone());
-        let (mut fired, mut again) = (Vec::new(), Vec::new());
-        let _ = timers.fire(10, &mut fired);
+        let (mut timers, key, fired) = one_fired(task.clone());
         let _ = timers.reschedule(key, 20);
         let _ = timers.fire(20, &mut Vec::new());
-        timers.put_back(&mut fired, &mut again);
+        let again = put_back(&mut timers, fired);
         assert_eq!(again.len(), 1);
         assert!(is_same(&again[0].waker, &task));
-        fired.clear();
-        timers.put_back(&mut again, &mut fired);
-        assert!(fired.is_empty());
+        assert!(put_back(&mut timers, again).is_empty());
         assert!(is_registered(&timers, key, &task));
     }
 
     #[test]
     fn waker_set_while_old_is_out_stays() {
-        let mut timers = Timers::new();
-        let (old, new) = (waker(), waker());
-        let (key, _) = timers.insert(10, old);
-        let (mut fired, mut again) = (Vec::new(), Vec::new());
-        let _ = timers.fire(10, &mut fired);
+        let new = waker();
+        let (mut timers, key, fired) = one_fired(waker());
         drop(timers.set_waker(key, new.clone()));
-        timers.put_back(&mut fired, &mut again);
+        let _ = put_back(&mut timers, fired);
         assert!(is_registered(&timers, key, &new));
     }
 
     /// Of two wakers that are out, whichever comes back first.
     #[test]
     fn later_of_two_wakers_out_stays() {
-        let mut timers = Timers::new();
-        let (old, new) = (waker(), waker());
-        let (key, _) = timers.insert(10, old);
-        let (mut first, mut second, mut again) = (Vec::new(), Vec::new(), Vec::new());
-        let _ = timers.fire(10, &mut first);
+        let (new, mut second) = (waker(), Vec::new());
+        let (mut timers, key, first) = one_fired(waker());
         drop(timers.set_waker(key, new.clone()));
         let _ = timers.reschedule(key, 20);
         let _ = timers.fire(20, &mut second);
-        timers.put_back(&mut second, &mut again);
-        timers.put_back(&mut first, &mut again);
-        assert!(again.is_empty());
+        assert!(put_back(&mut timers, second).is_empty());
+        assert!(put_back(&mut timers, first).is_empty());
         assert!(is_registered(&timers, key, &new));
     }
 
     #[test]
     fn timer_removed_while_waker_out_is_gone() {
-        let mut timers = Timers::new();
-        let (key, _) = timers.insert(10, waker());
-        let (mut fired, mut again) = (Vec::new(), Vec::new());
-        let _ = timers.fire(10, &mut fired);
+        let (mut timers, key, fired) = one_fired(waker());
         drop(timers.remove(key));
-        timers.put_back(&mut fired, &mut again);
-        assert!(again.is_empty());
+        assert!(put_back(&mut timers, fired).is_empty());
         assert_eq!(timers.len(), 0);
     }
 
@@ -362,37 +357,28 @@ mod tests {
     /// However often it fires while its waker is out, there is one wake more, and then none.
     #[test]
     fn firing_twice_while_out_is_noted_once() {
-        let mut timers = Timers::new();
-        let (key, _) = timers.insert(10, waker());
-        let (mut fired, mut again) = (Vec::new(), Vec::new());
-        let _ = timers.fire(10, &mut fired);
+        let (mut timers, key, fired) = one_fired(waker());
         for deadline in [20, 30, 40] {
             let _ = timers.reschedule(key, deadline);
             let mut none = Vec::new();
             let _ = timers.fire(deadline, &mut none);
             assert!(none.is_empty());
         }
-        timers.put_back(&mut fired, &mut again);
+        let again = put_back(&mut timers, fired);
         assert_eq!(again.len(), 1);
-        fired.clear();
-        timers.put_back(&mut again, &mut fired);
-        assert!(fired.is_empty());
+        assert!(put_back(&mut timers, again).is_empty());
         // Nothing is left of it for the next time.
         let _ = timers.reschedule(key, 50);
+        let mut fired = Vec::new();
         let _ = timers.fire(50, &mut fired);
-        again.clear();
-        timers.put_back(&mut fired, &mut again);
-        assert!(again.is_empty());
+        assert!(put_back(&mut timers, fired).is_empty());
     }
 
     /// What one timer missed is not told to its successor, nor to a waker that came later.
     #[test]
     fn missed_wake_of_a_replaced_waker_is_forgotten() {
         for is_removed in [false, true] {
-            let mut timers = Timers::new();
-            let (key, _) = timers.insert(10, waker());
-            let (mut fired, mut again) = (Vec::new(), Vec::new());
-            let _ = timers.fire(10, &mut fired);
+            let (mut timers, key, fired) = one_fired(waker());
             let _ = timers.reschedule(key, 20);
             let _ = timers.fire(20, &mut Vec::new());
             let new = waker();
@@ -403,8 +389,7 @@ mod tests {
                 drop(timers.set_waker(key, new.clone()));
                 key
             };
-            timers.put_back(&mut fired, &mut again);
-            assert!(again.is_empty());
+            assert!(put_back(&mut timers, fired).is_empty());
             assert!(is_registered(&timers, key, &new));
         }
     }
