@@ -1,7 +1,7 @@
 //! The registration of a modelled file.
 
 #[path = "../../../loom-tests/shared/registration.rs"]
-mod registration;
+mod shared;
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::world;
 
 pub(crate) type Raw = usize;
 
-pub(crate) use registration::Registration;
+pub(crate) use shared::Registration;
 
 impl Registration {
     pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
