@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use async_wheel::Timer;
-use common::{MS, both_ways, in_time, sockets::udp};
+use common::{both_ways, in_time, sockets::udp};
 use futures_lite::future;
 
 #[test]
@@ -105,7 +105,7 @@ fn socket_error_wakes_the_pending_receive() {
         let mut byte = [0];
         let receive = in_time("a refusal", socket.recv(&mut byte));
         let (received, ()) = future::zip(receive, async {
-            Timer::after(MS).await;
+            Timer::after(common::MS).await;
             let _ = socket.get_ref().send(b"anybody?");
         })
         .await;

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_wheel::Async;
-use common::{both_ways, in_time, watchdog};
+use common::{both_ways, in_time};
 use futures_lite::future;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
@@ -58,7 +58,7 @@ fn a_stream_connects_by_path_and_carries_data() {
 fn leading_zero_byte_names_an_abstract_socket() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
-    let _watchdog = watchdog();
+    let _watchdog = common::watchdog();
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     both_ways(|| async {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -30,6 +30,7 @@ pub(crate) fn step_back(at: u64, back: Duration) {
 }
 
 /// Returns `true` if the test moves this thread's clock.
+#[cfg(async_wheel_epoll)]
 pub(super) fn is_set() -> bool {
     HAND.get().is_some()
 }

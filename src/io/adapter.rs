@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::connect::set_nonblocking;
-use super::{Readable, ReadableOwned, Writable, WritableOwned, is_system_io};
+#[cfg(unix)]
+use super::is_system_io;
+use super::{Readable, ReadableOwned, Writable, WritableOwned};
 use crate::driver;
 use crate::reactor::{Interest, Source};
 use crate::sys::{Kind, Registration};
@@ -209,11 +211,6 @@ impl<T: AsSocket> Async<T> {
     /// As [`new`](Async::new).
     pub fn new_nonblocking(io: T) -> io::Result<Async<T>> {
         Async::new_nonblocking_of_kind(io, Kind::Other)
-    }
-
-    pub(super) fn new_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
-        set_nonblocking(io.as_socket())?;
-        Async::new_nonblocking_of_kind(io, kind)
     }
 
     pub(super) fn new_nonblocking_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {

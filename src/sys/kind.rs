@@ -8,11 +8,10 @@
 
 #[cfg(unix)]
 use std::os::fd::BorrowedFd as Borrowed;
-#[cfg(windows)]
-use std::os::windows::io::BorrowedSocket as Borrowed;
 
 /// The kinds of descriptors that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(async_wheel_epoll), allow(dead_code, reason = "nothing is distinguished there"))]
 pub(crate) enum Kind {
     /// Anything else, or not asked for: `EAGAIN` proves nothing.
     Other,
@@ -61,12 +60,13 @@ impl Kind {
     }
 
     /// Returns [`Kind::Other`]: nothing is trusted here, so that there is nothing to ask.
-    #[cfg(not(async_wheel_epoll))]
+    #[cfg(all(unix, not(async_wheel_epoll)))]
     pub(crate) fn of(_: Borrowed<'_>) -> Kind {
         Kind::Other
     }
 
     /// Returns the kind of what a listening socket of this kind accepts, if that is known.
+    #[cfg(unix)]
     pub(crate) fn of_accepted(self) -> Option<Kind> {
         matches!(self, Kind::Tcp | Kind::UnixStream).then_some(self)
     }

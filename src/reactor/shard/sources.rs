@@ -57,13 +57,13 @@ impl Sources {
     }
 
     /// For how many there is memory.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn capacity(&self) -> usize {
         self.table.capacity()
     }
 
     /// Has the next key be this one, if it is vacant.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn set_next_key(&mut self, key: usize) {
         self.next = key;
     }

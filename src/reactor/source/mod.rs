@@ -427,7 +427,7 @@ impl Source {
     }
 
     /// How long the list of waiting futures is, and for how many it has memory.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) fn waiting(&self, interest: Interest) -> (usize, usize) {
         self.state.lock()[interest as usize].waiters.size()
     }

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+#[allow(unused_imports, reason = "not all are used on each system")]
 pub use self::time::{A_WHILE, HOUR, MS, PATIENCE};
 pub use self::wakes::Wakes;
 
