@@ -1,7 +1,6 @@
 //! The parker and the unparker by themselves, and `block_on` calls without a fallback.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::handoff::{Parker, UnparkAction, Unparker};
