@@ -710,7 +710,8 @@ fn flood(slot: u8, direction: Direction) {
         settle();
     }
     let events = with(|world| world.reported) - before;
-    assert!(events <= 2 * UNCLAIMED, "{events} events that nobody waited for");
+    // The first attempt to withdraw the interest may be refused.
+    assert!(events <= 3 * UNCLAIMED, "{events} events that nobody waited for");
 }
 
 fn run(operations: Vec<Operation>) {

@@ -378,13 +378,14 @@ impl Source {
             }
         }
         if keeps_interest {
-            let unclaimed =
-                |direction: &Direction| direction.armed && direction.unclaimed >= UNCLAIMED;
+            // Also where the system refused to withdraw it before, so that events go on coming.
+            let unclaimed = |direction: &Direction| direction.unclaimed >= UNCLAIMED;
             if !state.iter().any(unclaimed) {
                 return;
             }
-            for direction in state.iter_mut() {
-                direction.armed &= !unclaimed(direction);
+            for direction in state.iter_mut().filter(|direction| unclaimed(direction)) {
+                direction.armed = false;
+                direction.unclaimed = 0;
             }
         } else {
             // The poller has forgotten all interest with the event.
