@@ -42,7 +42,8 @@ for step in "${steps[@]}"; do
   case $step in
     lib)
       MIRIFLAGS=$isolation run cargo +nightly miri test --locked --lib -- \
-        wheel:: reactor::timers reactor::source::short_read clock::tests timer::
+        wheel:: reactor::timers reactor::source::short_read clock::tests \
+        timer::period driver::task_poll
       # Threads that hand on a wake: several schedules, with stale values of atomics.
       MIRIFLAGS="$isolation -Zmiri-many-seeds=0..4" run cargo +nightly miri test --locked --lib -- \
         driver::block_on

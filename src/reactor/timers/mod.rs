@@ -395,6 +395,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "four hundred thousand timers: minutes")]
     fn memory_is_given_back_to_two_blocks() {
         let mut timers = Timers::new();
         let mut capacities = |count: usize| {
