@@ -1,6 +1,7 @@
 //! Blocks by themselves: what is given back, kept, and used up.
 
 use super::super::memory::Heap;
+use super::super::tests::fewer_under_miri;
 use super::*;
 
 /// An element that knows its generation.
@@ -92,9 +93,10 @@ fn reserved_room_is_used_before_more_is_made() {
 /// Wherever the one lies that is left.
 #[test]
 fn empty_blocks_are_given_back_around_one_element() {
-    for kept in [0, 63, 5_000, 9_999] {
+    let count = fewer_under_miri(10_000, 320) as usize;
+    for kept in [0, 63, count / 2, count - 1] {
         let mut blocks = Table::new(1 << 20).giving_back();
-        let taken = indices(&mut blocks, 10_000);
+        let taken = indices(&mut blocks, count);
         let kept = taken[kept];
         taken.into_iter().filter(|&index| index != kept).for_each(|index| {
             free(&mut blocks, index);
@@ -109,11 +111,11 @@ fn empty_blocks_are_given_back_around_one_element() {
 /// A population that goes up and down by less than half a block, around each bound.
 #[test]
 fn swinging_population_takes_no_new_memory() {
-    for standing in 1..200 {
+    for standing in (1..200).step_by(fewer_under_miri(1, 67) as usize) {
         let mut blocks = Table::new(1 << 20).giving_back();
         let _standing = indices(&mut blocks, standing);
         let mut lines = 0;
-        for swing in 0..100 {
+        for swing in 0..fewer_under_miri(100, 5) {
             let more = indices(&mut blocks, 31);
             more.into_iter().for_each(|index| free(&mut blocks, index));
             // A block that went and came would be a hole with a new floor.
@@ -128,8 +130,7 @@ fn swinging_population_takes_no_new_memory() {
 fn indices_that_come_back_have_later_generations() {
     let mut blocks = Table::new(1 << 20).giving_back();
     let mut latest = std::collections::HashMap::new();
-    // Miri would take minutes for all.
-    for round in 0..if cfg!(miri) { 10 } else { 100 } {
+    for round in 0..fewer_under_miri(100, 3) {
         let taken: Vec<_> = (0..300).map(|_| take(&mut blocks)).collect();
         for &(index, generation) in &taken {
             let former = latest.insert(index, generation);
@@ -161,11 +162,12 @@ fn exhaustion_of_a_slot_stays_in_its_block() {
 /// One after another, each with few generations left: memory stays with what is alive.
 #[test]
 fn worn_blocks_are_retired_and_hold_no_memory() {
+    let rounds = fewer_under_miri(1_000_000, 640) as usize;
     for gives_back in [false, true] {
         let blocks = Table::new(1 << 30);
         let mut blocks = if gives_back { blocks.giving_back() } else { blocks };
         let mut taken = std::collections::HashSet::new();
-        for round in 0..1_000_000_u32 {
+        for round in 0..rounds {
             let used = take(&mut blocks);
             if round % 97 == 0 {
                 assert!(taken.insert(used), "{used:?} came twice");
@@ -175,7 +177,7 @@ fn worn_blocks_are_retired_and_hold_no_memory() {
         }
         assert!(blocks.capacity() <= 64);
         // Half of a block is used up before it goes, and each slot twice.
-        assert!(blocks.table.len() <= 1_000_000 / 64 + 1, "{} lines", blocks.table.len());
+        assert!(blocks.table.len() <= rounds / 64 + 1, "{} lines", blocks.table.len());
     }
 }
 
