@@ -27,8 +27,14 @@ pub struct ShardReport {
     /// Timers that have an entry in the wheel: those that were polled and wait, and those
     /// that fired and were not polled since.
     pub timers: usize,
-    /// I/O sources that are registered.
+    /// I/O sources that are registered. One that this crate made (accepted, connected, bound) is
+    /// registered by its first wait.
     pub sources: usize,
+    /// Events of I/O sources that were dispatched so far.
+    pub events: usize,
+    /// I/O sources that have moved here from another shard so far. A source moves to the shard of
+    /// the thread that waits for it, if that does so many times in a row.
+    pub migrations: usize,
     /// Threads whose home shard this is: they were in [`block_on`](crate::block_on), and live.
     pub threads: usize,
     /// Of those, threads that are in `block_on` and not asleep.
@@ -62,9 +68,12 @@ pub fn shards() -> Vec<ShardReport> {
     let report = |(shard, threads): (Ref<Shard>, usize)| {
         let succession = shard.succession();
         let seat = succession.seat_state();
+        let (events, migrations) = shard.source_totals();
         ShardReport {
             timers: shard.timer_count(),
             sources: shard.source_count(),
+            events,
+            migrations,
             threads,
             awake: succession.awake(),
             rounds: succession.rounds(),

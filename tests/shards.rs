@@ -339,6 +339,11 @@ fn dropped_sources_and_timers_leave_no_entry() {
     block_on(async {
         let Held { sources, timers } = held();
         let ((ours, _), (theirs, _)) = (udp(), udp());
+        // A socket that this crate has made is registered by its first wait.
+        assert_eq!(held(), Held { sources, timers });
+        for socket in [&ours, &theirs] {
+            assert!(futures_lite::future::poll_once(socket.readable()).await.is_none());
+        }
         let mut timer = Timer::after(HOUR);
         assert!(futures_lite::future::poll_once(&mut timer).await.is_none());
         assert_eq!(held(), Held { sources: sources + 2, timers: timers + 1 });

@@ -214,7 +214,10 @@ struct Side {
 struct Slot {
     io: Arc<Async<Descriptor>>,
     file: Rc<File>,
-    key: (usize, usize),
+    /// Where it is registered.
+    place: Option<(usize, usize)>,
+    /// Events that were reported in other places before.
+    elsewhere: [usize; 2],
     sides: [Side; 2],
     /// Whether its number names another file.
     replaced: bool,
@@ -241,8 +244,9 @@ fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(f)
 }
 
-fn seen(key: (usize, usize), direction: Direction) -> usize {
-    with(|world| world.seen.get(&key).map_or(0, |seen| seen[direction as usize]))
+fn seen(place: Option<(usize, usize)>) -> [usize; 2] {
+    let seen = |place| with(|world| world.seen.get(&place).copied());
+    place.and_then(seen).unwrap_or_default()
 }
 
 fn at<R>(slot: u8, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -365,13 +369,20 @@ impl Slot {
         stage::set_current(usize::from(shard));
         let before = sources();
         let descriptor = Descriptor { number, is_taken_away: AtomicBool::new(false) };
-        match Async::register(Registration { number, edge }, descriptor) {
+        let registration = Registration { number, edge };
+        // As a type of the user's, or as what the crate makes itself.
+        let wrapped = match shard & 2 {
+            0 => Async::register(registration, descriptor),
+            _ => io::adopt(registration, descriptor),
+        };
+        match wrapped {
             Ok(io) => {
-                let key = io::key(&io);
+                let place = io::place(&io);
                 Some(Slot {
                     io: Arc::new(io),
                     file,
-                    key,
+                    place,
+                    elsewhere: [0; 2],
                     sides: Default::default(),
                     replaced: false,
                     stale: false,
@@ -395,9 +406,20 @@ impl Slot {
         }
     }
 
+    /// The events of a direction that were reported where it was registered at that time.
+    fn seen(&mut self, direction: Direction) -> usize {
+        let place = io::place(&self.io);
+        if place != self.place {
+            let before = seen(self.place);
+            self.elsewhere = [0, 1].map(|index| self.elsewhere[index] + before[index]);
+            self.place = place;
+        }
+        self.elsewhere[direction as usize] + seen(place)[direction as usize]
+    }
+
     /// What a poll of the poll methods has said.
     fn polled(&mut self, direction: Direction, task: usize, result: Poll<bool>, before: usize) {
-        let seen = seen(self.key, direction);
+        let seen = self.seen(direction);
         let side = &mut self.sides[direction as usize];
         match result {
             Poll::Pending => {
@@ -451,7 +473,7 @@ impl Slot {
         let waker = with(|world| world.tasks[task].clone()).waker(make);
         let cx = &mut Context::from_waker(&waker);
         let before = step();
-        let now = seen(self.key, direction);
+        let now = self.seen(direction);
         let pending = self.sides[direction as usize].pending;
         let result = match direction {
             Direction::Read => self.io.poll_readable(cx),
@@ -492,7 +514,7 @@ impl Slot {
         NEXT.set((between, lies));
         let result = wait.as_mut().poll(cx);
         NEXT.set((Between::Nothing, false));
-        let seen = seen(self.key, direction);
+        let seen = self.seen(direction);
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");

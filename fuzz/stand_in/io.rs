@@ -30,12 +30,20 @@ use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::driver::current_shard;
 use crate::reactor::Interest;
-use crate::sys::Descriptor;
+use crate::sys::descriptor::file;
+use crate::sys::{Descriptor, Registration};
 
-/// The shard of a source and its key there.
-pub(crate) fn key(io: &Async<Descriptor>) -> (usize, usize) {
-    (io.source().shard().index(), io.source().key())
+/// The shard of a source and its key there, if it is registered.
+pub(crate) fn place(io: &Async<Descriptor>) -> Option<(usize, usize)> {
+    io.source().place().map(|place| (place.shard.index(), place.key))
+}
+
+/// Wraps a descriptor as what the crate makes itself.
+pub(crate) fn adopt(registration: Registration, io: Descriptor) -> Result<Async<Descriptor>> {
+    let file = file(registration.number).expect("it is open");
+    Async::adopt(registration, file.identity(), io)
 }
 
 /// An operation of the crate's own, as its `accept` and `recv` are.
@@ -74,7 +82,7 @@ pub(crate) fn poll_own(
                 return Poll::Ready(result);
             }
         }
-        match source.poll_after_would_block(interest, before, cx) {
+        match source.poll_after_would_block(current_shard, interest, before, cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => return Poll::Pending,

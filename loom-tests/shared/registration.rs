@@ -10,7 +10,19 @@ pub(crate) struct Registration {
     pub(crate) edge: bool,
 }
 
+/// Tells a file from others that have had its number; zero is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(pub(crate) usize);
+
+impl Identity {
+    pub(crate) const UNKNOWN: Identity = Identity(0);
+}
+
 impl Registration {
+    pub(crate) fn can_move(&self) -> bool {
+        true
+    }
+
     pub(crate) fn raw(&self) -> Option<Raw> {
         Some(self.number)
     }

@@ -11,7 +11,7 @@ use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Unparker;
 use crate::reactor::{Batch, Interest, Reactor, Shard, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
-use crate::sys::{NESTED, Pipe, Poller, Polls, Registration};
+use crate::sys::{Identity, NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread, spawn};
 
 /// The longest backoff of the fallback, twice: how late the shard of a thread that computes
@@ -236,6 +236,8 @@ impl Wake for TaskInner {
 pub(crate) struct Io {
     pub(crate) pipe: Arc<Pipe>,
     pub(crate) source: Arc<Source>,
+    /// The shard of the thread that waits.
+    here: Ref<Shard>,
 }
 
 impl Io {
@@ -255,13 +257,33 @@ impl Io {
         pipe: Arc<Pipe>,
     ) -> std::io::Result<Io> {
         let source = reactor.register(shard, Registration(pipe.clone()))?;
-        Ok(Io { pipe, source })
+        Ok(Io { pipe, source, here: shard.clone() })
+    }
+
+    /// A pipe that the crate has made, which is to be waited for from this shard first.
+    pub(crate) fn adopted(stage: &Stage, shard: &Ref<Shard>, pipe: Arc<Pipe>) -> Io {
+        let source = stage.reactor.adopt(Registration(pipe.clone()), Identity);
+        Io { pipe, source, here: shard.clone() }
+    }
+
+    /// The same source for a thread whose home is this shard.
+    pub(crate) fn from(&self, shard: &Ref<Shard>) -> Io {
+        Io { here: shard.clone(), ..self.clone() }
+    }
+
+    fn here(&self) -> impl FnOnce() -> std::io::Result<Ref<Shard>> {
+        let here = self.here.clone();
+        || Ok(here)
     }
 
     /// `poll_readable`, for a task.
     pub(crate) fn poll_readable(&self, waker: &Waker) -> Poll<()> {
-        let cx = &mut Context::from_waker(waker);
-        self.source.poll_event(Interest::Read, cx).map(|ready| ready.unwrap())
+        self.poll_event(waker).map(|ready| ready.unwrap())
+    }
+
+    /// The same, where it may be an error.
+    pub(crate) fn poll_event(&self, waker: &Waker) -> Poll<std::io::Result<()>> {
+        self.source.poll_event(self.here(), Interest::Read, &mut Context::from_waker(waker))
     }
 
     /// Returns a task that waits to read, before anything has come.
@@ -280,7 +302,7 @@ impl Io {
         task: &Task,
     ) -> Poll<std::io::Result<()>> {
         let waker = task.waker();
-        self.source.poll_waiter(interest, waiter, &mut Context::from_waker(&waker))
+        self.source.poll_waiter(self.here(), interest, waiter, &mut Context::from_waker(&waker))
     }
 
     /// Reads a piece as the poll methods do: the operation first, then a wait.
@@ -290,7 +312,7 @@ impl Io {
             if self.pipe.read() {
                 return Poll::Ready(());
             }
-            match self.source.poll_after_would_block(Interest::Read, before, cx) {
+            match self.source.poll_after_would_block(self.here(), Interest::Read, before, cx) {
                 Poll::Ready(ready) => ready.unwrap(),
                 Poll::Pending => return Poll::Pending,
             }
@@ -310,7 +332,7 @@ impl Io {
                     return Poll::Ready(pieces);
                 }
             }
-            match self.source.poll_after_would_block(Interest::Read, before, cx) {
+            match self.source.poll_after_would_block(self.here(), Interest::Read, before, cx) {
                 Poll::Ready(ready) => ready.unwrap(),
                 Poll::Pending => return Poll::Pending,
             }
@@ -344,14 +366,17 @@ impl Io {
 
     /// Waits as the readiness futures do.
     pub(crate) async fn wait(&self, interest: Interest, waiter: Waiter) {
-        struct Removes<'a>(&'a Source, Interest, Waiter);
+        struct Removes<'a>(&'a Arc<Source>, Interest, Waiter);
         impl Drop for Removes<'_> {
             fn drop(&mut self) {
                 self.0.remove_waiter(self.1, &mut self.2);
             }
         }
         let mut wait = Removes(&self.source, interest, waiter);
-        std::future::poll_fn(|cx| wait.0.poll_waiter(wait.1, &mut wait.2, cx)).await.unwrap();
+        let here = || self.here();
+        std::future::poll_fn(|cx| wait.0.poll_waiter(here(), wait.1, &mut wait.2, cx))
+            .await
+            .unwrap();
     }
 
     /// Ends the registration, without which the source and its shard hold each other.

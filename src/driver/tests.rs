@@ -81,8 +81,8 @@ fn successor_of_a_source_has_another_key() {
     let mut keys: Vec<_> = (0..3)
         .map(|_| {
             let source = Shard::register(&shard, registration).unwrap();
-            shard.deregister(&source).unwrap();
-            source.key()
+            shard.deregister(&source, source.place().unwrap().key).unwrap();
+            source.place().unwrap().key
         })
         .collect();
     // An event of the first that is still under way must not reach the others.

@@ -1,6 +1,7 @@
 //! `Async<T>`: an I/O type with its registration.
 
 use std::io;
+use std::net::SocketAddr;
 #[cfg(unix)]
 use std::os::fd::AsFd;
 #[cfg(windows)]
@@ -14,7 +15,7 @@ use super::is_system_io;
 use super::{Readable, ReadableOwned, Writable, WritableOwned};
 use crate::driver;
 use crate::reactor::{Interest, Source};
-use crate::sys::{Kind, Registration};
+use crate::sys::{Identity, Kind, Registration};
 
 /// An I/O type that is waited for without blocking a thread.
 ///
@@ -161,32 +162,42 @@ impl<T: AsFd> Async<T> {
     pub fn new_nonblocking(io: T) -> io::Result<Async<T>> {
         // Of other types no operation is trusted, whatever the kind.
         let kind = if is_system_io::<T>() { Kind::of(io.as_fd()) } else { Kind::Other };
-        Async::new_nonblocking_of_kind(io, kind)
+        Async::register(Async::registration(&io, kind), io)
     }
 
-    /// Wraps a new value of the system's, whose kind is known, and puts its descriptor into
-    /// non-blocking mode.
-    pub(super) fn new_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
-        set_nonblocking(io.as_fd())?;
-        Async::new_nonblocking_of_kind(io, kind)
-    }
-
-    pub(super) fn new_nonblocking_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
+    fn registration(io: &T, kind: Kind) -> Registration {
         // SAFETY: the descriptor belongs to `io`, which lives in the same value as the
         // registration and is given away or dropped only after that was ended. (`AsFd`
         // promises the descriptor for the borrow only; a type that changes it behind a shared
         // reference breaks its own promise that the descriptor is its own.)
-        let registration = unsafe { Registration::new(io.as_fd(), kind) };
-        Async::register(registration, io)
+        unsafe { Registration::new(io.as_fd(), kind) }
     }
 
-    /// Wraps what a listener has accepted. Where the listener's kind tells that of what it
-    /// accepts, the system is not asked.
-    pub(super) fn accepted<L>(io: T, listener: &Async<L>) -> io::Result<Async<T>> {
-        match listener.source().registration().kind().of_accepted() {
-            Some(kind) => Async::new_of_kind(io, kind),
-            None => Async::new(io),
-        }
+    /// Wraps what this crate has just made, of a kind that is known, and puts its descriptor into
+    /// non-blocking mode. Its first wait registers it.
+    pub(super) fn made(io: T, kind: Kind) -> io::Result<Async<T>> {
+        set_nonblocking(io.as_fd())?;
+        Async::made_nonblocking(io, kind)
+    }
+
+    /// The same for one that is in non-blocking mode.
+    pub(super) fn made_nonblocking(io: T, kind: Kind) -> io::Result<Async<T>> {
+        let identity = Identity::of(io.as_fd());
+        Async::adopt(Async::registration(&io, kind), identity, io)
+    }
+
+    /// Wraps what a listener has accepted, in non-blocking mode. Where the listener's kind tells
+    /// that of what it accepts, the system is not asked; nor for an identity if the peer has an
+    /// address.
+    pub(super) fn accepted<L>(
+        io: T,
+        listener: &Async<L>,
+        peer: Option<SocketAddr>,
+    ) -> io::Result<Async<T>> {
+        let kind = listener.source().registration().kind().of_accepted();
+        let kind = kind.unwrap_or_else(|| Kind::of(io.as_fd()));
+        let identity = peer.map_or_else(|| Identity::of(io.as_fd()), Identity::of_peer);
+        Async::adopt(Async::registration(&io, kind), identity, io)
     }
 }
 
@@ -210,19 +221,31 @@ impl<T: AsSocket> Async<T> {
     ///
     /// As [`new`](Async::new).
     pub fn new_nonblocking(io: T) -> io::Result<Async<T>> {
-        Async::new_nonblocking_of_kind(io, Kind::Other)
+        Async::register(Async::registration(&io, Kind::Other), io)
     }
 
-    pub(super) fn new_nonblocking_of_kind(io: T, kind: Kind) -> io::Result<Async<T>> {
+    fn registration(io: &T, kind: Kind) -> Registration {
         // SAFETY: the socket belongs to `io`, which lives in the same value as the
         // registration and is given away or dropped only after that was ended.
-        let registration = unsafe { Registration::new(io.as_socket(), kind) };
-        Async::register(registration, io)
+        unsafe { Registration::new(io.as_socket(), kind) }
+    }
+
+    /// Wraps what this crate has just made, and puts its socket into non-blocking mode. Its first
+    /// wait registers it.
+    pub(super) fn made(io: T, kind: Kind) -> io::Result<Async<T>> {
+        set_nonblocking(io.as_socket())?;
+        Async::made_nonblocking(io, kind)
+    }
+
+    /// The same for one that is in non-blocking mode.
+    pub(super) fn made_nonblocking(io: T, kind: Kind) -> io::Result<Async<T>> {
+        let identity = Identity::of(io.as_socket());
+        Async::adopt(Async::registration(&io, kind), identity, io)
     }
 
     /// Wraps what a listener has accepted.
-    pub(super) fn accepted<L>(io: T, _: &Async<L>) -> io::Result<Async<T>> {
-        Async::new(io)
+    pub(super) fn accepted<L>(io: T, _: &Async<L>, _: Option<SocketAddr>) -> io::Result<Async<T>> {
+        Async::made(io, Kind::Other)
     }
 }
 
@@ -231,11 +254,21 @@ impl<T> Async<T> {
     pub(crate) fn register(registration: Registration, io: T) -> io::Result<Async<T>> {
         let source = driver::reactor()?.register(&driver::current_shard()?, registration)?;
         #[cfg(feature = "tracing")]
-        tracing::trace!(?registration, shard = source.shard().index(), "source registered");
+        tracing::trace!(?registration, place = ?source.place(), "source registered");
         Ok(Async { source, io: Some(io) })
     }
 
-    pub(crate) fn source(&self) -> &Source {
+    /// Wraps what this crate has just made. Its first wait registers it.
+    pub(crate) fn adopt(
+        registration: Registration,
+        identity: Identity,
+        io: T,
+    ) -> io::Result<Async<T>> {
+        let source = driver::reactor()?.adopt(registration, identity);
+        Ok(Async { source, io: Some(io) })
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
@@ -393,7 +426,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_event(Interest::Read, cx)
+        self.source.poll_event(driver::current_shard, Interest::Read, cx)
     }
 
     /// Polls for an event that makes the source writable, as
@@ -412,7 +445,7 @@ impl<T> Async<T> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_event(Interest::Write, cx)
+        self.source.poll_event(driver::current_shard, Interest::Write, cx)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sockets that are made by this crate, and non-blocking mode.
 
 use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::{self, AddressFamily, Protocol, SocketFlags, SocketType};
@@ -14,6 +15,32 @@ pub(super) type OwnedSocket = std::os::windows::io::OwnedSocket;
 type BorrowedSocket<'a> = std::os::fd::BorrowedFd<'a>;
 #[cfg(windows)]
 type BorrowedSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
+/// Accepts a connection, which is non-blocking and not inherited by children.
+#[cfg(async_wheel_socket_flags)]
+pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, peer) = rustix::io::retry_on_intr(|| net::acceptfrom_with(listener, flags))?;
+    no_sigpipe(&socket)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    // The system gives one with each connection; on some, not with one that has failed already.
+    let peer = peer.ok_or(io::ErrorKind::ConnectionAborted)?;
+    Ok((socket.into(), peer))
+}
+
+#[cfg(all(unix, not(async_wheel_socket_flags)))]
+pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    use std::os::fd::AsFd;
+    let (stream, peer) = listener.accept()?;
+    set_nonblocking(stream.as_fd())?;
+    Ok((stream, peer))
+}
+
+/// It is made non-blocking later.
+#[cfg(windows)]
+pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    listener.accept()
+}
 
 /// Makes a non-blocking stream socket, which children do not inherit, and begins to connect it.
 pub(super) fn connect(

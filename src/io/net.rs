@@ -7,7 +7,7 @@ use futures_core::Stream;
 use futures_lite::stream;
 use rustix::net::{AddressFamily, ipproto};
 
-use super::connect::connect;
+use super::connect::{accept, connect};
 use super::{Async, ready::Wait};
 use crate::reactor::{Interest, Waiter};
 use crate::sys::Kind;
@@ -29,7 +29,7 @@ impl Async<TcpListener> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpListener>> {
-        Async::new(TcpListener::bind(addr.into())?)
+        Async::made(TcpListener::bind(addr.into())?, Kind::Tcp)
     }
 
     /// Waits for somebody to connect.
@@ -51,8 +51,8 @@ impl Async<TcpListener> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn accept(&self) -> io::Result<(Async<TcpStream>, SocketAddr)> {
-        let (stream, addr) = self.own_op(Interest::Read, |io| io.accept()).await?;
-        Ok((Async::accepted(stream, self)?, addr))
+        let (stream, addr) = self.own_op(Interest::Read, accept).await?;
+        Ok((Async::accepted(stream, self, Some(addr))?, addr))
     }
 
     /// A stream, without an end, of those who connect.
@@ -111,7 +111,7 @@ impl Async<TcpStream> {
         let addr = addr.into();
         let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = connect(&addr, family, Some(ipproto::TCP))?;
-        let stream = Async::new_nonblocking_of_kind(TcpStream::from(socket), Kind::Tcp)?;
+        let stream = Async::made_nonblocking(TcpStream::from(socket), Kind::Tcp)?;
         stream.connected().await?;
         match stream.get_ref().take_error()? {
             None => Ok(stream),
@@ -175,7 +175,7 @@ impl Async<UdpSocket> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<UdpSocket>> {
-        Async::new(UdpSocket::bind(addr.into())?)
+        Async::made(UdpSocket::bind(addr.into())?, Kind::Udp)
     }
 
     /// Receives a datagram: how many bytes, and from whom. What the buffer has no room for is

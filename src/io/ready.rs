@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Async;
+use crate::driver::current_shard;
 use crate::reactor::{Interest, Waiter};
 
 /// A wait for a direction of a source, through whatever leads to it.
@@ -34,7 +35,7 @@ impl<H: Borrow<Async<T>>, T> Future for Wait<H, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Wait { handle, interest, waiter, .. } = &mut *self;
-        (*handle).borrow().source().poll_waiter(*interest, waiter, cx)
+        (*handle).borrow().source().poll_waiter(current_shard, *interest, waiter, cx)
     }
 }
 

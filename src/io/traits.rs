@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Async, IoSafe, is_system_io};
+use crate::driver::current_shard;
 use crate::reactor::{Interest, Source};
 use crate::sys::Socket;
 
@@ -20,9 +21,9 @@ macro_rules! wait {
     ($io:ident, $interest:ident, $cx:ident, $before:ident) => {{
         let source = $io.source();
         ready!(if is_system_io::<T>() {
-            source.poll_after_would_block(Interest::$interest, $before, $cx)
+            source.poll_after_would_block(current_shard, Interest::$interest, $before, $cx)
         } else {
-            source.poll_event(Interest::$interest, $cx)
+            source.poll_event(current_shard, Interest::$interest, $cx)
         })?;
     }};
 }

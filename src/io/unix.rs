@@ -1,6 +1,7 @@
 //! Unix domain sockets.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use futures_lite::stream;
 use rustix::net::{AddressFamily, SocketAddrUnix};
 
 use super::Async;
-use super::connect::connect;
+use super::connect::{connect, set_nonblocking};
 use crate::reactor::Interest;
 use crate::sys::Kind;
 
@@ -30,7 +31,7 @@ impl Async<UnixListener> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixListener>> {
-        Async::new_of_kind(UnixListener::bind(path)?, Kind::UnixStream)
+        Async::made(UnixListener::bind(path)?, Kind::UnixStream)
     }
 
     /// Waits for somebody to connect.
@@ -52,7 +53,8 @@ impl Async<UnixListener> {
     /// ```
     pub async fn accept(&self) -> io::Result<(Async<UnixStream>, SocketAddr)> {
         let (stream, addr) = self.own_op(Interest::Read, |io| io.accept()).await?;
-        Ok((Async::accepted(stream, self)?, addr))
+        set_nonblocking(stream.as_fd())?;
+        Ok((Async::accepted(stream, self, None)?, addr))
     }
 
     /// A stream, without an end, of those who connect.
@@ -110,7 +112,7 @@ impl Async<UnixStream> {
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixStream>> {
         let address = address(path.as_ref())?;
         let socket = connect(&address, AddressFamily::UNIX, None)?;
-        let stream = Async::new_nonblocking_of_kind(UnixStream::from(socket), Kind::UnixStream)?;
+        let stream = Async::made_nonblocking(UnixStream::from(socket), Kind::UnixStream)?;
         stream.connected().await?;
         // A socket that failed to connect can be writable too; it has no peer then.
         stream.get_ref().peer_addr()?;
@@ -134,7 +136,7 @@ impl Async<UnixStream> {
     /// ```
     pub fn pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> {
         let (left, right) = UnixStream::pair()?;
-        let wrap = |end| Async::new_of_kind(end, Kind::UnixStream);
+        let wrap = |end| Async::made(end, Kind::UnixStream);
         Ok((wrap(left)?, wrap(right)?))
     }
 }
@@ -164,7 +166,7 @@ impl Async<UnixDatagram> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixDatagram>> {
-        Async::new_of_kind(UnixDatagram::bind(path)?, Kind::UnixDatagram)
+        Async::made(UnixDatagram::bind(path)?, Kind::UnixDatagram)
     }
 
     /// Makes a socket without an address of its own.
@@ -183,7 +185,7 @@ impl Async<UnixDatagram> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn unbound() -> io::Result<Async<UnixDatagram>> {
-        Async::new_of_kind(UnixDatagram::unbound()?, Kind::UnixDatagram)
+        Async::made(UnixDatagram::unbound()?, Kind::UnixDatagram)
     }
 
     /// Makes two sockets that are connected with each other.
@@ -203,7 +205,7 @@ impl Async<UnixDatagram> {
     /// ```
     pub fn pair() -> io::Result<(Async<UnixDatagram>, Async<UnixDatagram>)> {
         let (left, right) = UnixDatagram::pair()?;
-        let wrap = |end| Async::new_of_kind(end, Kind::UnixDatagram);
+        let wrap = |end| Async::made(end, Kind::UnixDatagram);
         Ok((wrap(left)?, wrap(right)?))
     }
 

@@ -18,13 +18,13 @@ use std::sync::Arc;
 
 use crate::handoff::Unparker;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Polls, Registration};
+use crate::sys::{Identity, NESTED, Poller, Polls, Registration};
 
 use registry::Registry;
 
 pub(crate) use batch::Batch;
 pub(crate) use shard::Shard;
-pub(crate) use source::{Interest, Source, Waiter};
+pub(crate) use source::{Interest, Place, Source, Waiter};
 
 /// The set of shards.
 #[derive(Debug)]
@@ -102,6 +102,11 @@ impl Reactor {
         registration: Registration,
     ) -> io::Result<Arc<Source>> {
         self.registry.register(shard, registration)
+    }
+
+    /// Makes a source of what the system has just made. Its first wait registers it.
+    pub(crate) fn adopt(&self, registration: Registration, identity: Identity) -> Arc<Source> {
+        self.registry.adopt(registration, identity)
     }
 
     /// Ends a source's registration.

@@ -12,9 +12,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::table::give_back;
-use super::{Shard, Source};
+use super::{Place, Shard, Source};
 use crate::sync::{Mutex, Ref, catch_panic};
-use crate::sys::{Raw, Registration};
+use crate::sys::{Identity, Raw, Registration};
 
 /// Parts with a lock each, so that threads that open and close connections meet rarely. A
 /// power of two.
@@ -47,7 +47,8 @@ impl Registry {
             return Ok(source);
         };
         let mut wakers = Vec::new();
-        let source = Shard::register_successor(predecessor, registration, &mut wakers)?;
+        let source = Arc::new(Source::new(registration, Identity::UNKNOWN));
+        while !Shard::register_successor(shard, predecessor, &source, &mut wakers)? {}
         let predecessor = part.insert(raw, source.clone());
         drop(part);
         // Those who wait for it get an error. A panic of one concerns no other.
@@ -56,19 +57,42 @@ impl Registry {
         Ok(source)
     }
 
+    /// Notes a source that its first wait will register, of what the system has just given a
+    /// number: whoever was known by that is stale.
+    pub(super) fn adopt(&self, registration: Registration, identity: Identity) -> Arc<Source> {
+        let source = Arc::new(Source::new(registration, identity));
+        let Some(raw) = source.registration().raw() else {
+            return source;
+        };
+        let mut wakers = Vec::new();
+        let mut part = self.parts[raw % PARTS].lock();
+        let predecessor = part.insert(raw, source.clone());
+        if let Some(Place { shard, key }) = predecessor.as_ref().and_then(|p| p.end(&mut wakers)) {
+            shard.forget(key);
+        }
+        drop(part);
+        wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
+        drop(predecessor);
+        source
+    }
+
     pub(super) fn deregister(&self, source: &Source) -> io::Result<()> {
-        if source.shard().is_from_parent() {
+        if source.is_from_parent() {
             // The registration is the parent's, who may still need it.
             return Ok(());
         }
+        let leave = || match source.leave_place() {
+            Some(Place { shard, key }) => shard.deregister(source, key),
+            None => Ok(()),
+        };
         let Some(raw) = source.registration().raw() else {
-            return source.shard().deregister(source);
+            return leave();
         };
         let mut part = self.parts[raw % PARTS].lock();
         if part.get(&raw).is_some_and(|known| std::ptr::eq(&**known, source)) {
             let known = part.remove(&raw);
             give_back(&mut part);
-            let result = source.shard().deregister(source);
+            let result = leave();
             drop(part);
             drop(known);
             return result;
@@ -91,6 +115,12 @@ mod tests {
         crate::sync::share(Shard::new(index, poller, unparker))
     }
 
+    /// The index of a source's shard, and its key there.
+    fn place(source: &Source) -> (usize, usize) {
+        let Place { shard, key } = source.place().unwrap();
+        (shard.index(), key)
+    }
+
     /// Keys are counted by each shard for itself.
     #[test]
     fn stale_source_does_not_own_equal_key() {
@@ -100,13 +130,14 @@ mod tests {
         let (first, second) = (shard(0), shard(1));
         let registry = Registry::new();
         let stale = registry.register(&first, registration).unwrap();
+        let stale_key = place(&stale).1;
         // As if the descriptor had been closed: the poller does not know it any more.
         registration.delete(first.poller()).unwrap();
         let successor = registry.register(&second, registration).unwrap();
-        assert_eq!(successor.shard().index(), 0, "where the number was");
+        assert_eq!(place(&successor).0, 0, "where the number was");
         registry.deregister(&successor).unwrap();
         let third = registry.register(&second, registration).unwrap();
-        assert_eq!((third.shard().index(), third.key()), (1, stale.key()));
+        assert_eq!(place(&third), (1, stale_key));
         registry.deregister(&stale).unwrap();
         for shard in [&first, &second] {
             let again = registry.register(shard, registration).unwrap_err();

@@ -155,18 +155,28 @@ impl Poller {
     /// Sets the edge-triggered interest in a descriptor that is registered. Unlike `polling`,
     /// which has no word for it, this asks to be told when the peer has shut down its side.
     pub(crate) fn set_edges(&self, fd: BorrowedFd<'_>, interest: polling::Event) -> io::Result<()> {
-        use epoll::EventFlags as Flags;
-        let mut flags = Flags::ET | Flags::HUP | Flags::ERR;
-        flags.set(Flags::IN | Flags::PRI | Flags::RDHUP, interest.readable);
-        flags.set(Flags::OUT, interest.writable);
-        let key = epoll::EventData::new_u64(interest.key as u64);
+        let (key, flags) = edges(interest);
         Ok(epoll::modify(&self.inner, fd, key, flags)?)
+    }
+
+    /// Registers a descriptor with such interest.
+    pub(crate) fn add_edges(&self, fd: BorrowedFd<'_>, interest: polling::Event) -> io::Result<()> {
+        let (key, flags) = edges(interest);
+        Ok(epoll::add(&self.inner, fd, key, flags)?)
     }
 
     fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
         let list = events.portable.insert(polling::Events::new());
         self.inner.wait(list, until.timeout()).map(drop)
     }
+}
+
+fn edges(interest: polling::Event) -> (epoll::EventData, epoll::EventFlags) {
+    use epoll::EventFlags as Flags;
+    let mut flags = Flags::ET | Flags::HUP | Flags::ERR;
+    flags.set(Flags::IN | Flags::PRI | Flags::RDHUP, interest.readable);
+    flags.set(Flags::OUT, interest.writable);
+    (epoll::EventData::new_u64(interest.key as u64), flags)
 }
 
 impl AsFd for Poller {

@@ -9,6 +9,7 @@
 #[cfg(async_wheel_epoll)]
 mod epoll;
 mod fork;
+mod identity;
 mod kind;
 #[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 mod pages;
@@ -30,6 +31,7 @@ pub(crate) use crate::wheel::Heap as Pages;
 #[cfg(async_wheel_epoll)]
 pub(crate) use epoll::{Events, Poller};
 pub(crate) use fork::{count_forks, fork_generation};
+pub(crate) use identity::Identity;
 pub(crate) use kind::Kind;
 #[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 pub(crate) use pages::Pages;

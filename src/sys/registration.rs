@@ -8,7 +8,7 @@ use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
 use polling::{Event, PollMode};
 
-use super::{Kind, Poller, Socket, Waitable};
+use super::{Identity, Kind, Poller, Socket, Waitable};
 
 /// What tells one registered thing from another in the whole process, where the system lets
 /// it be registered with several pollers.
@@ -55,6 +55,25 @@ impl Registration {
         }
     }
 
+    /// Returns `true` if it can be taken from one poller to another and no event is lost. A signal
+    /// or a process has a poller's event once.
+    pub(crate) fn can_move(&self) -> bool {
+        matches!(self, Registration::Socket(..))
+    }
+
+    /// Returns `true` if the descriptor's number is, or may be, that of the file that had this
+    /// identity.
+    pub(crate) fn is_still(&self, identity: &Identity) -> bool {
+        #[cfg(unix)]
+        if let Registration::Socket(socket, _) = *self {
+            // SAFETY: open until `delete` was called, by the contract of `new`. If somebody broke
+            // that, the system says that there is nothing, or tells of another file.
+            let socket = unsafe { Borrowed::borrow_raw(socket) };
+            return identity.is_of(socket);
+        }
+        *identity == Identity::UNKNOWN
+    }
+
     /// Returns `true` if interest stays registered after an event, and events are edges.
     pub(crate) fn keeps_interest(&self) -> bool {
         super::EDGE && matches!(self, Registration::Socket(..))
@@ -98,15 +117,22 @@ impl Registration {
         if self.keeps_interest() { PollMode::Edge } else { PollMode::Oneshot }
     }
 
-    /// Registers with no interest.
-    pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
-        let (poller, interest) = (poller.inner(), Event::none(key));
+    /// Registers, armed for reading, for writing, for both or for nothing.
+    pub(crate) fn add(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [readable, writable] = armed;
+        let interest = Event::new(key, readable, writable);
         match *self {
-            // SAFETY: open until `delete` was called, by the contract of `new`.
-            Registration::Socket(socket, _) => unsafe {
-                poller.add_with_mode(socket, interest, self.mode())
-            },
-            Registration::Waitable(waitable) => waitable.add(poller, interest),
+            Registration::Socket(socket, _) => {
+                #[cfg(async_wheel_epoll)]
+                if self.keeps_interest() {
+                    // SAFETY: open until `delete` was called, by the contract of `new`.
+                    let socket = unsafe { Borrowed::borrow_raw(socket) };
+                    return poller.add_edges(socket, interest);
+                }
+                // SAFETY: as above.
+                unsafe { poller.inner().add_with_mode(socket, interest, self.mode()) }
+            }
+            Registration::Waitable(waitable) => waitable.add(poller.inner(), interest),
         }
     }
 

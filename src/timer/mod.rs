@@ -337,6 +337,17 @@ impl Timer {
         }
     }
 
+    /// As [`arm`](Timer::arm), after the last deadline has come. If the task is on another thread
+    /// by now, the timer goes to the shard of that one.
+    fn arm_again(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        if let (Some(entry), Ok(here)) = (self.entry(), driver::current_shard()) {
+            if !std::ptr::eq(&*entry.shard, &*here) {
+                self.disarm();
+            }
+        }
+        self.arm(deadline, cx);
+    }
+
     /// Ensures that the task is woken when the deadline, in wheel time, has come.
     fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
         if let Some(Entry { shard, key }) = self.entry() {
@@ -444,7 +455,7 @@ impl Stream for Timer {
                 } else {
                     self.period.restart()
                 }
-                self.arm(clock::wheel_time(next), cx);
+                self.arm_again(clock::wheel_time(next), cx);
             }
             None => self.disarm(),
         }

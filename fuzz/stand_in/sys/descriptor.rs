@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
 use super::poller::{Inner, Poller};
-use super::{Event, Registration};
+use super::{Event, Identity, Registration};
 
 pub(crate) type Raw = usize;
 
@@ -77,6 +77,10 @@ pub(crate) fn set(number: usize, file: Option<Rc<File>>) {
 impl File {
     pub(crate) fn new() -> Rc<File> {
         Rc::new(File::default())
+    }
+
+    pub(crate) fn identity(self: &Rc<File>) -> Identity {
+        Identity(Rc::as_ptr(self) as usize)
     }
 
     pub(crate) fn is_readable(&self) -> bool {
@@ -189,16 +193,25 @@ impl Registration {
         None
     }
 
-    pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
+    pub(crate) fn is_still(&self, identity: &Identity) -> bool {
+        let file = file(self.number);
+        *identity == Identity::UNKNOWN || file.is_some_and(|file| file.identity() == *identity)
+    }
+
+    pub(crate) fn add(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
         let Registration { number, edge } = *self;
+        let [read, write] = armed;
         let file = self.file()?;
         let mut registrations = file.registrations.borrow_mut();
         if registrations.iter().any(|known| known.is(poller.inner(), number)) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let (read, write, queued) = (false, false, false);
         let poller = poller.inner().clone();
-        registrations.push(Registered { poller, number, key, edge, read, write, queued });
+        let mut registered = Registered { poller, number, key, edge, read, write, queued: false };
+        if read && file.is_readable() || write && file.is_writable() {
+            registered.queue(&file);
+        }
+        registrations.push(registered);
         Ok(())
     }
 
@@ -229,6 +242,16 @@ impl Registration {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         file(self.number).ok_or_else(bad_descriptor)
+    }
+}
+
+impl Identity {
+    pub(crate) fn of(_: BorrowedFd<'_>) -> Identity {
+        unreachable!("there are no descriptors of the system's")
+    }
+
+    pub(crate) fn of_peer(_: std::net::SocketAddr) -> Identity {
+        unreachable!("there are no sockets of the system's")
     }
 }
 

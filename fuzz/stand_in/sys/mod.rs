@@ -9,7 +9,7 @@ mod shared;
 
 pub(crate) use descriptor::{Descriptor, File, Kind, Raw, Socket};
 pub(crate) use poller::Poller;
-pub(crate) use registration::Registration;
+pub(crate) use registration::{Identity, Registration};
 pub(crate) use shared::*;
 
 pub(crate) const NESTED: bool = true;

@@ -3,6 +3,7 @@
 mod composition;
 mod fallback;
 mod handoff;
+mod moves;
 mod one_poller;
 mod parker;
 mod registry;
@@ -95,6 +96,7 @@ fn nested() -> Vec<Model> {
             handed_to_another_task_while_it_fires 4 TIMER,
             dropped_while_it_fires 4 TIMER,
             ticks_while_it_fires 4 TIMER,
+            ticks_in_another_shard_while_it_fires 4 TIMER,
             made_while_the_driver_falls_asleep 4 EARLIER;
         registry:
             two_shards_register 5 NUMBER,
@@ -109,6 +111,21 @@ fn nested() -> Vec<Model> {
             two_pollers_get_ready 4 ALONE,
             rest_is_rest 3 SPIN,
             a_busy_thread_takes_turns 1 ALONE;
+        moves:
+            an_event_of_both_who_read 3 READY,
+            events_of_both_directions 2 READY,
+            an_event_at_a_sleeping_driver 2 READY,
+            an_event_at_an_awake_driver 2 READY,
+            an_event_while_a_move_is_refused 2 READY,
+            two_threads_move_it_to_and_fro 2 READY,
+            a_duplicate_against_a_move 3 NUMBER,
+            a_number_taken_over_against_a_move 2 NUMBER,
+            a_number_used_again_where_it_was 3 NUMBER,
+            a_first_wait_against_an_event 3 READY,
+            two_first_waits 3 READY,
+            a_first_wait_that_is_refused 3 READY,
+            a_duplicate_against_a_first_wait 3 NUMBER,
+            a_number_given_anew_against_a_wait 3 NUMBER;
         sources:
             a_waker_registered_against_an_event 5 READY,
             a_waker_replaced_against_an_event 4 READY,

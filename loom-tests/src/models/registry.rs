@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use crate::reactor::{Batch, Interest, Shard, Source};
+use crate::reactor::{Batch, Interest, Place, Shard, Source};
 use crate::stage::{Stage, Task};
 use crate::sync::Ref;
 use crate::sys::{Pipe, Registration};
@@ -23,20 +23,22 @@ fn stage() -> (Stage, [Ref<Shard>; 2]) {
 /// Asserts that the source can be registered with this shard, and that an event is noticed there.
 fn is_free(stage: &Stage, shard: &Ref<Shard>, pipe: &Arc<Pipe>) {
     let source = stage.reactor.register(shard, Registration(pipe.clone())).unwrap();
-    assert_eq!(source.shard().index(), shard.index());
+    assert_eq!(source.place().unwrap().shard.index(), shard.index());
     hears(&source, pipe);
     stage.reactor.deregister(&source).unwrap();
 }
 
 /// Asserts that an event of the source is noticed where it is registered.
-fn hears(source: &Source, pipe: &Arc<Pipe>) {
+fn hears(source: &Arc<Source>, pipe: &Arc<Pipe>) {
+    let shard = source.place().unwrap().shard;
+    let here = || Ok(shard.clone());
     let task = Task::new();
     let waker = task.waker();
     let cx = &mut Context::from_waker(&waker);
-    assert!(source.poll_event(Interest::Read, cx).is_pending());
+    assert!(source.poll_event(here, Interest::Read, cx).is_pending());
     pipe.arrive();
-    source.shard().run_round_if_vacant(&mut Batch::new());
-    assert!(source.poll_event(Interest::Read, cx).is_ready());
+    shard.run_round_if_vacant(&mut Batch::new());
+    assert!(source.poll_event(here, Interest::Read, cx).is_ready());
     assert!(pipe.read());
 }
 
@@ -94,11 +96,13 @@ pub(super) fn a_key_of_another_shard() {
         stage.reactor.register(shard, Registration(pipe.clone())).unwrap()
     };
     let stale = register(&shards[0], &pipes[0]);
+    let stale_key = stale.place().unwrap().key;
     // The number has another owner, which is gone again.
     let second = register(&shards[1], &pipes[1]);
     stage.reactor.deregister(&second).unwrap();
     let third = register(&shards[1], &pipes[2]);
-    assert_eq!((stale.key(), third.shard().index()), (third.key(), 1));
+    let Place { shard, key } = third.place().unwrap();
+    assert_eq!((key, shard.index()), (stale_key, 1));
     let closer = spawn("closer", {
         let reactor = stage.reactor.clone();
         move || drop(reactor.deregister(&stale))

@@ -247,13 +247,12 @@ pub(super) fn a_number_taken_over_against_a_wait() {
     let (stale, number) = a_number_taken_over(&stage, true);
     let pipe = Pipe::taking_over(true, &number);
     let waits = spawn("waits", {
-        let source = stale.source.clone();
+        let stale = stale.clone();
         move || {
             let task = Task::new();
             let waker = task.waker();
-            let cx = &mut Context::from_waker(&waker);
             loop {
-                match source.poll_event(Interest::Read, cx) {
+                match stale.poll_event(&waker) {
                     Poll::Pending => assert_eq!(task.wait(), 0),
                     Poll::Ready(ended) => {
                         assert!(ended.is_err());

@@ -127,6 +127,35 @@ pub(super) fn ticks_while_it_fires() {
     end(stage, timer);
 }
 
+/// A tick is taken by a thread of another shard while the waker of the one before is still out with
+/// the driver: the timer moves there, and the task hears of the next, though it does not poll
+/// before.
+pub(super) fn ticks_in_another_shard_while_it_fires() {
+    let mut stage = Stage::without_fallback();
+    let shards = [stage.reactor.assign(), stage.reactor.assign()];
+    let placed = place_in(shards[0].clone());
+    let task = Task::new();
+    let mut timer = Timer::interval_at(instant(5), std::time::Duration::from_nanos(5));
+    let waker = task.waker();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(Pin::new(&mut timer).poll_next(cx).is_pending());
+    drop(placed);
+    let _placed = place_in(shards[1].clone());
+    set_now(5);
+    let round = spawn_round(&shards[0]);
+    assert_eq!(Pin::new(&mut timer).poll_next(cx), Poll::Ready(Some(instant(5))));
+    round.join();
+    let entries = || shards.each_ref().map(|shard| shard.timer_count());
+    assert_eq!(entries(), [0, 1]);
+    stage.start_fallback();
+    while task.wait() < 10 {}
+    assert_eq!(Pin::new(&mut timer).poll_next(cx), Poll::Ready(Some(instant(10))));
+    assert_eq!(entries(), [0, 1]);
+    drop(timer);
+    assert_eq!(entries(), [0, 0]);
+    stage.end();
+}
+
 /// A timer that is cleared before it is due wakes nobody.
 pub(super) fn cleared_before_it_fires() {
     let (mut stage, _placed) = stage();

@@ -6,7 +6,7 @@ mod poller;
 #[path = "../../shared/sys.rs"]
 mod shared;
 
-pub(crate) use pipe::{Number, Pipe, Raw, Registration};
+pub(crate) use pipe::{Identity, Number, Pipe, Raw, Registration};
 pub(crate) use poller::Poller;
 pub(crate) use shared::*;
 

@@ -33,16 +33,19 @@ pub(crate) struct Pipe {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     data: usize,
     room: usize,
     /// Whether nothing will come after the data.
     ended: bool,
-    home: Option<Home>,
+    /// Where it is registered: with one poller, and for the time of a move with two.
+    homes: Vec<Home>,
+    /// Whether the next registration with another poller is refused.
+    refuses: bool,
 }
 
-/// Where it is registered.
+/// A registration.
 #[derive(Debug)]
 struct Home {
     poller: Arc<Inner>,
@@ -51,6 +54,12 @@ struct Home {
     write: bool,
     /// Whether it is on the poller's list.
     queued: bool,
+}
+
+impl Home {
+    fn is_of(&self, poller: &Arc<Inner>) -> bool {
+        Arc::ptr_eq(&self.poller, poller)
+    }
 }
 
 impl Pipe {
@@ -78,7 +87,7 @@ impl Pipe {
             tag: Tag::new(Location::caller()),
             edge,
             number,
-            state: Mutex::quiet(State { data: 0, room: 0, ended: false, home: None }),
+            state: Mutex::quiet(State { homes: Vec::new(), ..State::default() }),
         });
         if let Some(number) = &pipe.number {
             *number.1.lock().unwrap() = Arc::downgrade(&pipe);
@@ -106,9 +115,7 @@ impl Pipe {
             Interest::Read => home.read,
             Interest::Write => home.write,
         };
-        if state.home.as_ref().is_some_and(wanted) {
-            self.queue(&mut state);
-        }
+        self.queue(&mut state, wanted);
     }
 
     /// Data arrives.
@@ -167,24 +174,34 @@ impl Pipe {
 
     /// Ends the registration past the library, as closing the last descriptor of a file does.
     pub(crate) fn close(&self) {
-        self.state.lock().home = None;
+        self.state.lock().homes.clear();
     }
 
-    fn queue(self: &Arc<Pipe>, state: &mut State) {
-        if let Some(home) = &mut state.home {
-            if !home.queued {
-                home.queued = true;
-                home.poller.queue(self, home.key);
-            }
+    /// The next poller that it is to be registered with has no memory left.
+    pub(crate) fn refuse(&self) {
+        self.state.lock().refuses = true;
+    }
+
+    /// Puts it on the lists of those pollers that have it and are not told yet.
+    fn queue(self: &Arc<Pipe>, state: &mut State, wanted: impl Fn(&Home) -> bool) {
+        for home in state.homes.iter_mut().filter(|home| !home.queued && wanted(home)) {
+            home.queued = true;
+            home.poller.queue(self, home.key);
         }
     }
 
+    /// The same, if it is ready for what they want to hear of.
+    fn queue_if_ready(self: &Arc<Pipe>, state: &mut State) {
+        let (data, room) = (state.data > 0 || state.ended, state.room > 0);
+        self.queue(state, |home| home.read && data || home.write && room);
+    }
+
     /// For the poller, which has this on its list: what it is ready for.
-    pub(super) fn report(&self, key: usize) -> Option<Event> {
+    pub(super) fn report(&self, poller: &Arc<Inner>, key: usize) -> Option<Event> {
         let mut state = self.state.lock();
         let ended = state.ended;
         let (data, room) = (state.data > 0 || ended, state.room > 0);
-        let home = state.home.as_mut().filter(|home| home.key == key)?;
+        let home = state.homes.iter_mut().find(|home| home.is_of(poller) && home.key == key)?;
         home.queued = false;
         let (readable, writable) = (home.read && data, home.write && room);
         if !readable && !writable {
@@ -195,6 +212,14 @@ impl Pipe {
         }
         Some(Event { key, readable, writable, exceptional: ended })
     }
+}
+
+/// A pipe says itself whether a number is still its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity;
+
+impl Identity {
+    pub(crate) const UNKNOWN: Identity = Identity;
 }
 
 /// See `src/sys/registration.rs`.
@@ -229,21 +254,34 @@ impl Registration {
         self.0.edge
     }
 
+    pub(crate) fn can_move(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn is_still(&self, _: &Identity) -> bool {
+        Arc::ptr_eq(&self.named(), &self.0)
+    }
+
     /// As with epoll, each poller knows of its own registrations only: that nobody registers
-    /// one with a second is what the registry is for.
+    /// one with a second and leaves it there is what the registry is for.
     #[track_caller]
-    pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
+    pub(crate) fn add(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [read, write] = armed;
         let pipe = self.named();
         let mut state = pipe.state.lock();
-        if let Some(home) = &state.home {
-            let same = Arc::ptr_eq(&home.poller, poller.inner());
-            assert!(same, "a source is registered with two pollers at once");
+        if std::mem::take(&mut state.refuses) {
+            pipe.note(|| "register: refused".to_owned());
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        if state.homes.iter().any(|home| home.is_of(poller.inner())) {
             pipe.note(|| "register: is registered already".to_owned());
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        pipe.note(|| format!("register, key {key}"));
+        assert!(state.homes.len() < 2, "a source is registered with three pollers at once");
+        pipe.note(|| format!("register, key {key}, read {read}, write {write}"));
         let poller = poller.inner().clone();
-        state.home = Some(Home { poller, key, read: false, write: false, queued: false });
+        state.homes.push(Home { poller, key, read, write, queued: false });
+        pipe.queue_if_ready(&mut state);
         Ok(())
     }
 
@@ -252,17 +290,17 @@ impl Registration {
         let [readable, writable] = armed;
         let pipe = self.named();
         let mut state = pipe.state.lock();
-        let ready = (readable && (state.data > 0 || state.ended)) || (writable && state.room > 0);
-        let Some(home) = &mut state.home else { return Err(io::ErrorKind::NotFound.into()) };
+        assert!(state.homes.len() < 2, "a source stays registered with two pollers");
+        let Some(home) = state.homes.first_mut() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         assert!(
-            home.key == key && Arc::ptr_eq(&home.poller, poller.inner()),
+            home.key == key && home.is_of(poller.inner()),
             "a source changes the registration of another",
         );
         (home.read, home.write) = (readable, writable);
-        pipe.note(|| format!("arm, read {readable}, write {writable}, ready {ready}"));
-        if ready {
-            pipe.queue(&mut state);
-        }
+        pipe.note(|| format!("arm, read {readable}, write {writable}"));
+        pipe.queue_if_ready(&mut state);
         Ok(())
     }
 
@@ -271,8 +309,8 @@ impl Registration {
         let pipe = self.named();
         let mut state = pipe.state.lock();
         pipe.note(|| "deregister".to_owned());
-        let home = state.home.take();
-        let ours = home.is_some_and(|home| Arc::ptr_eq(&home.poller, poller.inner()));
-        if ours { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+        let place = state.homes.iter().position(|home| home.is_of(poller.inner()));
+        let _ = state.homes.remove(place.ok_or(io::ErrorKind::NotFound)?);
+        Ok(())
     }
 }

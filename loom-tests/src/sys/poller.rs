@@ -86,7 +86,7 @@ impl Polls for Poller {
             over |= notified;
             let ready = std::mem::take(&mut state.ready);
             drop(state);
-            events.0.extend(ready.into_iter().filter_map(Ready::report));
+            events.0.extend(ready.into_iter().filter_map(|ready| ready.report(&self.0)));
             trace::step(at, Some(self.0.tag), || {
                 let told = if notified { "notified, " } else { "" };
                 let what = |event: &Event| {
@@ -192,9 +192,9 @@ impl Inner {
 }
 
 impl Ready {
-    fn report(self) -> Option<Event> {
+    fn report(self, poller: &Arc<Inner>) -> Option<Event> {
         match self {
-            Ready::Pipe { pipe, key } => pipe.report(key),
+            Ready::Pipe { pipe, key } => pipe.report(poller, key),
             Ready::Poller { child, key } => child.report().then_some(Event {
                 key,
                 readable: true,

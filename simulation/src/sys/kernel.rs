@@ -21,7 +21,10 @@ pub(crate) struct File {
     pub(crate) room: usize,
     /// Whether interest stays registered and is reported in edges.
     pub(crate) edge: bool,
-    pub(super) home: Option<Home>,
+    /// Where it is registered: with one poller, and for the time of a move with two.
+    pub(super) homes: Vec<Home>,
+    /// Events in each direction that were reported.
+    pub(super) reported: [usize; 2],
 }
 
 impl File {
@@ -70,8 +73,6 @@ pub(super) struct PollerState {
     pub(super) gone: Vec<usize>,
     /// What is registered here, by key.
     pub(super) here: HashMap<usize, usize>,
-    /// For each key, the events in each direction that were reported.
-    pub(super) reported: HashMap<usize, [usize; 2]>,
     /// Whether others are registered here.
     pub(super) is_root: bool,
 }
@@ -135,7 +136,7 @@ pub(crate) fn close(number: usize, id: usize) {
             return;
         }
         let file = kernel.files.remove(&number);
-        if let Some(Home { poller, key, .. }) = file.and_then(|file| file.home) {
+        for Home { poller, key, .. } in file.into_iter().flat_map(|file| file.homes) {
             kernel.forget(poller, key);
         }
         kernel.free.push(number);
@@ -174,8 +175,8 @@ pub(crate) fn happen(number: usize, id: usize, happening: Happening) {
             Happening::End => file.ended = true,
         }
         let reads = !matches!(happening, Happening::Room(_));
-        let wanted = file.home.is_some_and(|home| if reads { home.read } else { home.write });
-        wanted.then(|| kernel.queue(number))
+        let wanted = |home: &Home| if reads { home.read } else { home.write };
+        Some(kernel.queue_where(number, wanted))
     });
     up.into_iter().flatten().for_each(|sleeper| sleeper.wake());
 }
@@ -187,14 +188,26 @@ impl Kernel {
         poller.gone.push(key);
     }
 
-    /// Puts a file on the list of its poller; whom to wake.
+    /// Puts a file that is ready for something on the lists of the pollers that want to know of
+    /// that; whom to wake.
     pub(super) fn queue(&mut self, number: usize) -> Vec<Sleeper> {
-        let home = self.files.get_mut(&number).and_then(|file| file.home.as_mut());
-        let Some(home) = home.filter(|home| !home.queued) else { return Vec::new() };
-        home.queued = true;
-        let poller = home.poller;
-        self.pollers[poller].ready.push(Ready::File(number));
-        self.tell(poller)
+        let Some(file) = self.files.get(&number) else { return Vec::new() };
+        let (readable, writable) = (file.is_readable(), file.room > 0);
+        self.queue_where(number, |home| home.read && readable || home.write && writable)
+    }
+
+    fn queue_where(&mut self, number: usize, wanted: impl Fn(&Home) -> bool) -> Vec<Sleeper> {
+        let Some(file) = self.files.get_mut(&number) else { return Vec::new() };
+        let mut pollers = Vec::new();
+        for home in file.homes.iter_mut().filter(|home| !home.queued && wanted(home)) {
+            home.queued = true;
+            pollers.push(home.poller);
+        }
+        let tell = |poller: usize| {
+            self.pollers[poller].ready.push(Ready::File(number));
+            self.tell(poller)
+        };
+        pollers.into_iter().flat_map(tell).collect()
     }
 
     /// A poller has something to report; whom to wake.

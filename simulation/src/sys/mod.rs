@@ -9,7 +9,7 @@ mod shared;
 
 pub(crate) use kernel::{Happening, close, end, file, happen, open};
 pub(crate) use poller::Poller;
-pub(crate) use registration::{Raw, Registration, reported};
+pub(crate) use registration::{Identity, Raw, Registration, reported};
 pub(crate) use shared::*;
 
 pub(crate) const NESTED: bool = true;

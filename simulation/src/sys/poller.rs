@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::kernel::{self, Kernel, Link, PollerState, Ready};
+use super::kernel::{self, Home, Kernel, Link, PollerState, Ready};
 use super::{Event, Events, Polls, Until};
 use crate::check::{self, Property};
 use crate::plan::Fault;
@@ -29,7 +29,6 @@ impl Polls for Poller {
                 link: None,
                 gone: Vec::new(),
                 here: Default::default(),
-                reported: Default::default(),
                 is_root: false,
             });
             Ok(Poller(kernel.pollers.len() - 1))
@@ -183,17 +182,24 @@ impl Poller {
             if let Some(number) = spurious {
                 events.0.extend(kernel.spurious(self.0, number));
             }
-            let poller = &mut kernel.pollers[self.0];
+            let poller = &kernel.pollers[self.0];
+            let is_root = poller.is_root;
+            if !is_root {
+                // That of a key that is gone, which comes next, is no source's.
+                for event in &events.0 {
+                    let file = poller.here.get(&event.key);
+                    let Some(file) = file.and_then(|file| kernel.files.get_mut(file)) else {
+                        continue;
+                    };
+                    file.reported[0] += usize::from(event.readable);
+                    file.reported[1] += usize::from(event.writable);
+                }
+            }
             if let Some(number) = gone.filter(|_| !poller.gone.is_empty()) {
                 let key = poller.gone[number % poller.gone.len()];
                 events.0.push(Event { key, readable: true, writable: true, exceptional: false });
             }
-            if !poller.is_root {
-                for event in &events.0 {
-                    let counts = poller.reported.entry(event.key).or_default();
-                    counts[0] += usize::from(event.readable);
-                    counts[1] += usize::from(event.writable);
-                }
+            if !is_root {
                 world::with(|world| world.source_events += events.0.len() as u64);
             }
         });
@@ -213,16 +219,17 @@ impl Kernel {
             Ready::File(number) => {
                 let file = self.files.get_mut(&number)?;
                 let readable = file.is_readable();
-                let home = file.home.as_mut().filter(|home| home.poller == poller)?;
+                let (room, ended) = (file.room > 0, file.ended);
+                let home = file.homes.iter_mut().find(|home| home.poller == poller)?;
                 home.queued = false;
-                let (readable, writable) = (home.read && readable, home.write && file.room > 0);
+                let (readable, writable) = (home.read && readable, home.write && room);
                 if !readable && !writable {
                     return None;
                 }
                 if !file.edge {
                     (home.read, home.write) = (false, false);
                 }
-                let exceptional = readable && file.ended;
+                let exceptional = readable && ended;
                 Some(Event { key: home.key, readable, writable, exceptional })
             }
             Ready::Poller(index) => {
@@ -247,7 +254,8 @@ impl Kernel {
         keys.sort_unstable();
         let (key, file) = *keys.get(number % keys.len().max(1))?;
         let file = self.files.get_mut(&file)?;
-        let home = file.home.as_mut().filter(|home| home.key == key && home.poller == poller)?;
+        let is_it = |home: &&mut Home| home.key == key && home.poller == poller;
+        let home = file.homes.iter_mut().find(is_it)?;
         let (readable, writable) = (home.read, home.write);
         if !file.edge {
             (home.read, home.write) = (false, false);

@@ -13,31 +13,41 @@ use crate::world;
 
 pub(crate) type Raw = usize;
 
-pub(crate) use shared::Registration;
+pub(crate) use shared::{Identity, Registration};
 
 impl Registration {
-    pub(crate) fn add(&self, poller: &Poller, key: usize) -> io::Result<()> {
+    pub(crate) fn is_still(&self, identity: &Identity) -> bool {
+        world::switch();
+        let id = kernel::with(|kernel| kernel.files.get(&self.number).map(|file| file.id));
+        *identity == Identity::UNKNOWN || id == Some(identity.0)
+    }
+
+    pub(crate) fn add(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
+        let [read, write] = armed;
         world::switch();
         if world::inject(Fault::AddFails) {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        kernel::with(|kernel| {
+        let up = kernel::with(|kernel| -> io::Result<_> {
             let Some(file) = kernel.files.get_mut(&self.number) else {
                 return Err(io::ErrorKind::NotFound.into());
             };
-            if file.home.is_some_and(|home| home.poller == poller.0) {
+            if file.homes.iter().any(|home| home.poller == poller.0) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            if let Some(home) = file.home {
+            // With two, for the time of a move.
+            if file.homes.len() > 1 {
                 check::fail(Property::ASourceIsThere, || {
-                    format!("file {} is registered twice: {home:?}", self.number)
+                    format!("file {} is registered three times: {:?}", self.number, file.homes)
                 });
             }
-            let home = Home { poller: poller.0, key, read: false, write: false, queued: false };
-            file.home = Some(home);
+            file.homes.push(Home { poller: poller.0, key, read, write, queued: false });
+            let ready = (read && file.is_readable()) || (write && file.room > 0);
             kernel.pollers[poller.0].here.insert(key, self.number);
-            Ok(())
-        })
+            Ok(if ready { kernel.queue(self.number) } else { Vec::new() })
+        })?;
+        up.into_iter().for_each(|sleeper| sleeper.wake());
+        Ok(())
     }
 
     pub(crate) fn modify(&self, poller: &Poller, key: usize, armed: [bool; 2]) -> io::Result<()> {
@@ -49,14 +59,19 @@ impl Registration {
         let up = kernel::with(|kernel| {
             let file = kernel.files.get_mut(&self.number)?;
             let ready = (readable && file.is_readable()) || (writable && file.room > 0);
-            let home =
-                file.home.as_mut().filter(|home| (home.poller, home.key) == (poller.0, key))?;
+            let [home] = &mut file.homes[..] else { return None };
+            if (home.poller, home.key) != (poller.0, key) {
+                return None;
+            }
             (home.read, home.write) = (readable, writable);
             Some(if ready { kernel.queue(self.number) } else { Vec::new() })
         });
         let Some(up) = up else {
             check::fail(Property::ASourceIsThere, || {
-                format!("the interest of file {}, key {key}, which is not registered", self.number)
+                format!(
+                    "the interest of file {}, key {key}, which is not registered there only",
+                    self.number
+                )
             });
         };
         up.into_iter().for_each(|sleeper| sleeper.wake());
@@ -67,8 +82,8 @@ impl Registration {
         world::switch();
         let there = kernel::with(|kernel| {
             let file = kernel.files.get_mut(&self.number)?;
-            let home = file.home.filter(|home| home.poller == poller.0)?;
-            file.home = None;
+            let place = file.homes.iter().position(|home| home.poller == poller.0)?;
+            let home = file.homes.remove(place);
             kernel.forget(home.poller, home.key);
             Some(())
         });
@@ -81,7 +96,7 @@ impl Registration {
     }
 }
 
-/// The events that were reported for a source, in each direction.
-pub(crate) fn reported(poller: &Poller, key: usize) -> [usize; 2] {
-    kernel::with(|kernel| kernel.pollers[poller.0].reported.get(&key).copied().unwrap_or_default())
+/// The events that were reported for a file that is open, in each direction.
+pub(crate) fn reported(number: usize) -> [usize; 2] {
+    kernel::with(|kernel| kernel.files[&number].reported)
 }

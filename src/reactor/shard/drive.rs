@@ -118,8 +118,9 @@ impl Driving<'_, Shard> {
         let Batch { events, wakers, fired, more } = batch;
         let mut events = events.iter().peekable();
         if events.peek().is_some() {
-            let sources = self.shard().sources.lock();
-            events.for_each(|event| sources.on_event(event, wakers));
+            let index = self.shard().index;
+            let mut sources = self.shard().sources.lock();
+            events.for_each(|event| sources.on_event(index, event, wakers));
         }
         let mut timers = self.shard().timers.lock();
         timers.set_sleeper(Sleeper::Nobody);

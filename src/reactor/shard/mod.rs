@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::batch::Batch;
-use super::source::Source;
+use super::source::{Place, Source};
 use super::timers::{Fired, Sleeper, Timers, WakeTarget};
 use crate::handoff::{Busy, Driven, Driving, Succession, Unparker};
 use crate::sync::{Mutex, Ref};
-use crate::sys::{Poller, Polls, Registration, fork_generation};
+use crate::sys::{Identity, Poller, Polls, Registration, fork_generation};
 use crate::wheel::Key;
 
 mod drive;
@@ -181,49 +181,79 @@ impl Shard {
         shard: &Ref<Shard>,
         registration: Registration,
     ) -> io::Result<Arc<Source>> {
-        let source = shard.sources.lock().insert(shard, registration);
-        if let Err(error) = source.registration().add(&shard.poller, source.key()) {
-            shard.forget(&source);
+        let source = Arc::new(Source::new(registration, Identity::UNKNOWN));
+        let place = Shard::place(shard, &source);
+        if let Err(error) = source.registration().add(&shard.poller, place.key, [false; 2]) {
+            shard.forget(place.key);
             return Err(error);
         }
+        source.settle(place);
         Ok(source)
     }
 
-    /// Registers a source whose number another one was registered by, in the same shard. If the
-    /// system lets it, the other one is stale, and the wakers of those who wait for it go to
-    /// `wakers`.
+    /// Registers a source whose number another one was registered by: in the same shard, whose
+    /// poller judges whether the number has a new owner; or here, if that one is not registered
+    /// yet. If it has, the other one is stale, and the wakers of those who wait for it go to
+    /// `wakers`. `false`: the other one has moved in the meantime.
     pub(super) fn register_successor(
+        here: &Ref<Shard>,
         predecessor: &Source,
-        registration: Registration,
+        source: &Arc<Source>,
         wakers: &mut Vec<Waker>,
-    ) -> io::Result<Arc<Source>> {
-        let shard = predecessor.shard_ref();
-        let source = shard.sources.lock().insert(shard, registration);
-        let added =
-            predecessor.succeed(wakers, || source.registration().add(&shard.poller, source.key()));
-        if let Err(error) = added {
-            shard.forget(&source);
-            return Err(error);
+    ) -> io::Result<bool> {
+        let old = predecessor.place();
+        if old.is_none() && predecessor.has_its_number() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
-        shard.forget(predecessor);
-        Ok(source)
+        let shard = old.as_ref().map_or(here, |old| &old.shard);
+        let new = Shard::place(shard, source);
+        let succeeded = predecessor.succeed(old.as_ref(), wakers, || {
+            source.registration().add(&shard.poller, new.key, [false; 2])
+        });
+        if !matches!(succeeded, Ok(true)) {
+            shard.forget(new.key);
+            return succeeded;
+        }
+        source.settle(new);
+        if let Some(old) = old {
+            old.shard.forget(old.key);
+        }
+        Ok(true)
     }
 
-    /// Ends a source's registration.
-    pub(crate) fn deregister(&self, source: &Source) -> io::Result<()> {
-        self.forget(source);
+    /// Ends a source's registration, here, where it has a key.
+    pub(crate) fn deregister(&self, source: &Source, key: usize) -> io::Result<()> {
+        self.forget(key);
         source.registration().delete(&self.poller)
     }
 
+    /// Makes a place here for a source that is about to be registered.
+    pub(super) fn place(shard: &Ref<Shard>, source: &Arc<Source>) -> Place {
+        let key = shard.sources.lock().insert(source);
+        Place { shard: shard.clone(), key }
+    }
+
     /// Takes a source out of the table and leaves the poller as it is.
-    fn forget(&self, source: &Source) {
-        let removed = self.sources.lock().remove(source);
+    pub(super) fn forget(&self, key: usize) {
+        let removed = self.sources.lock().remove(key);
         drop(removed);
+    }
+
+    /// Counts a source that has moved here from another shard.
+    pub(super) fn note_migration(&self) {
+        let mut sources = self.sources.lock();
+        sources.migrations = sources.migrations.wrapping_add(1);
     }
 
     /// Returns how many sources are registered.
     pub(crate) fn source_count(&self) -> usize {
         self.sources.lock().len()
+    }
+
+    /// Returns how many events were dispatched, and how many sources have moved here, so far.
+    pub(crate) fn source_totals(&self) -> (usize, usize) {
+        let sources = self.sources.lock();
+        (sources.events, sources.migrations)
     }
 
     // Driving.

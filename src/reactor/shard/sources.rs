@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::Shard;
 use crate::reactor::Source;
 use crate::reactor::table::{CountedKeys, give_back};
-use crate::sync::Ref;
-use crate::sys::{Event, MAX_KEY, Registration};
+use crate::sys::{Event, MAX_KEY};
 
 /// The sources by their keys in the poller. No key is given twice, so that an event of a source
 /// that is gone reaches nobody. (Where addresses have 32 bits they are used again after four
@@ -17,14 +15,18 @@ use crate::sys::{Event, MAX_KEY, Registration};
 pub(super) struct Sources {
     table: HashMap<usize, Arc<Source>, CountedKeys>,
     next: usize,
+    /// Events that were dispatched so far.
+    pub(super) events: usize,
+    /// Sources that have moved here from another shard so far.
+    pub(super) migrations: usize,
 }
 
 impl Sources {
-    pub(super) fn insert(&mut self, shard: &Ref<Shard>, registration: Registration) -> Arc<Source> {
+    /// Gives a source a key.
+    pub(super) fn insert(&mut self, source: &Arc<Source>) -> usize {
         let key = self.vacant_key();
-        let source = Arc::new(Source::new(registration, shard.clone(), key));
         self.table.insert(key, source.clone());
-        source
+        key
     }
 
     fn vacant_key(&mut self) -> usize {
@@ -40,15 +42,17 @@ impl Sources {
     /// Takes a source out of the table. The caller drops it outside the lock: with it may go
     /// a waker.
     #[must_use]
-    pub(super) fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
-        let removed = self.table.remove(&source.key());
+    pub(super) fn remove(&mut self, key: usize) -> Option<Arc<Source>> {
+        let removed = self.table.remove(&key);
         give_back(&mut self.table);
         removed
     }
 
-    pub(super) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+    /// Dispatches an event of the poller of this shard, told by its index.
+    pub(super) fn on_event(&mut self, shard: usize, event: Event, wakers: &mut Vec<Waker>) {
+        self.events = self.events.wrapping_add(1);
         if let Some(source) = self.table.get(&event.key) {
-            source.on_event(event, wakers);
+            source.on_event(shard, event, wakers);
         }
     }
 

@@ -44,23 +44,32 @@ mod sources {
         Shard::register(shard, registration).unwrap()
     }
 
+    fn key(source: &Source) -> usize {
+        source.place().unwrap().key
+    }
+
     #[test]
     fn event_of_a_gone_source_reaches_nobody() {
         let shard = sync::share(shard());
         let (registration, _stream, _peer) = registration();
         let gone = register(&shard, registration);
-        shard.deregister(&gone).unwrap();
+        let gone_key = key(&gone);
+        shard.deregister(&gone, gone_key).unwrap();
         let successor = register(&shard, registration);
         let waker = Waker::noop();
-        let waits = successor.poll_event(Interest::Read, &mut Context::from_waker(waker));
+        let waits = successor.poll_event(
+            || Ok(shard.clone()),
+            Interest::Read,
+            &mut Context::from_waker(waker),
+        );
         assert!(waits.is_pending());
         let mut wakers = Vec::new();
-        for (key, woken) in [(gone.key(), 0), (successor.key(), 1)] {
+        for (key, woken) in [(gone_key, 0), (key(&successor), 1)] {
             let event = Event { key, readable: true, writable: false, exceptional: false };
-            shard.sources.lock().on_event(event, &mut wakers);
+            shard.sources.lock().on_event(0, event, &mut wakers);
             assert_eq!(wakers.len(), woken);
         }
-        shard.deregister(&successor).unwrap();
+        shard.deregister(&successor, key(&successor)).unwrap();
     }
 
     #[test]
@@ -73,7 +82,7 @@ mod sources {
             assert!(again.is_err());
         }
         assert_eq!(shard.source_count(), 1);
-        shard.deregister(&first).unwrap();
+        shard.deregister(&first, key(&first)).unwrap();
         assert_eq!(shard.source_count(), 0);
     }
 
@@ -81,11 +90,12 @@ mod sources {
     fn keys_start_again_below_those_of_the_poller() {
         let shard = sync::share(shard());
         let (registration, _stream, _peer) = registration();
+        let source = Arc::new(Source::new(registration, Identity::UNKNOWN));
         let mut sources = shard.sources.lock();
-        let mut key = || sources.insert(&shard, registration).key();
+        let mut key = || sources.insert(&source);
         assert_eq!((key(), key()), (0, 1));
         sources.set_next_key(MAX_KEY);
-        let mut key = || sources.insert(&shard, registration).key();
+        let mut key = || sources.insert(&source);
         // The first two are taken still.
         assert_eq!((key(), key()), (MAX_KEY, 2));
     }
@@ -94,14 +104,15 @@ mod sources {
     fn table_of_sources_shrinks_while_one_is_left() {
         let shard = sync::share(shard());
         let (registration, _stream, _peer) = registration();
+        let source = Arc::new(Source::new(registration, Identity::UNKNOWN));
         let mut sources = shard.sources.lock();
-        let all: Vec<_> = (0..20_000).map(|_| sources.insert(&shard, registration)).collect();
+        let all: Vec<_> = (0..20_000).map(|_| sources.insert(&source)).collect();
         assert!(sources.capacity() >= 20_000);
         let (last, gone) = all.split_last().unwrap();
-        for source in gone {
-            assert!(sources.remove(source).is_some());
+        for key in gone {
+            assert!(sources.remove(*key).is_some());
         }
         assert!(sources.capacity() <= 128, "{}", sources.capacity());
-        assert!(sources.remove(last).is_some());
+        assert!(sources.remove(*last).is_some());
     }
 }

@@ -30,25 +30,30 @@
 //! stale for good, and whatever it did with the poller it would do to the successor. So the
 //! registry registers a number under the lock of the source that had it before
 //! ([`Source::succeed`]), and a stale source, which its counters tell, never calls the poller.
+//!
+//! Where a source is registered says [`placement`].
 
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::Shard;
 use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic, is_same_task};
-use crate::sys::{Event, Polls, Registration};
+use crate::sys::{Event, Identity, Polls, Registration, fork_generation};
 
+mod direction;
+mod placement;
 mod short_read;
 mod waiters;
 
+use direction::{Direction, Replaced, UNCLAIMED};
+use placement::Placement;
 use short_read::ShortRead;
-use waiters::{WaiterKey, Waiters};
+use waiters::WaiterKey;
 
-/// How many events in a row may come that nobody waits for before a direction's interest is
-/// withdrawn. One such event is normal (it comes while the task is still busy with the last);
-/// a source that nobody reads must not wake a thread for each packet.
-const UNCLAIMED: u8 = 8;
+pub(crate) use direction::Interest;
+pub(crate) use placement::Place;
 
 /// The tick of a stale source, which events never reach.
 const STALE: usize = usize::MAX;
@@ -56,94 +61,41 @@ const STALE: usize = usize::MAX;
 /// The last tick; the next is zero. [`STALE`], and a value that [`ShortRead`] needs, are above it.
 const LAST_TICK: usize = usize::MAX - 2;
 
-/// A direction of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Read = 0,
-    Write = 1,
-}
-
-/// Something registered with a shard's poller.
+/// Something that is, or will be, registered with a shard's poller.
+#[derive(Debug)]
 pub(crate) struct Source {
     registration: Registration,
-    shard: Ref<Shard>,
-    /// The key in the shard's poller.
-    key: usize,
+    /// The fork generation of the process that made this.
+    generation: usize,
     /// The tick of each direction. Written under the lock.
     ticks: [AtomicUsize; 2],
     /// Whether there is nothing to read, as far as short reads tell.
     short_read: ShortRead,
-    state: Mutex<[Direction; 2]>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    placement: Placement,
+    directions: [Direction; 2],
 }
 
 // Its lock is never poisoned: what it guards is whole whenever user code runs.
 impl std::panic::RefUnwindSafe for Source {}
 
-/// Names the shard instead of showing all that it holds, this source included.
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source")
-            .field("registration", &self.registration)
-            .field("shard", &self.shard.index())
-            .field("key", &self.key)
-            .field("ticks", &self.ticks)
-            .field("short_read", &self.short_read)
-            .field("state", &self.state)
-            .finish()
-    }
-}
-
-/// The waker that another one took the place of: woken or dropped outside the lock.
-enum Replaced {
-    Nothing,
-    /// That of another task, which is woken.
-    Task(Waker),
-    /// An earlier one of the same waiter.
-    Waiter(Waker),
-}
-
-#[derive(Debug, Default)]
-struct Direction {
-    /// The task of the poll methods.
-    waker: Option<Waker>,
-    /// The tick when that task got `Pending`, until it gets `Ready`.
-    since: Option<usize>,
-    /// The futures that wait.
-    waiters: Waiters,
-    /// Whether interest in this direction is registered.
-    armed: bool,
-    /// See the module documentation.
-    edge_guaranteed: bool,
-    /// Events in a row that nobody waited for.
-    unclaimed: u8,
-}
-
-impl Direction {
-    fn is_waited_for(&self) -> bool {
-        self.waker.is_some() || !self.waiters.is_empty()
-    }
-
-    /// An event: moves all wakers to `wakers`.
-    fn claim(&mut self, wakers: &mut Vec<Waker>) {
-        let before = wakers.len();
-        wakers.extend(self.waker.take());
-        self.waiters.take_all(wakers);
-        self.edge_guaranteed = false;
-        self.unclaimed = if wakers.len() > before { 0 } else { self.unclaimed.saturating_add(1) };
-    }
-}
-
 impl Source {
-    pub(crate) fn new(registration: Registration, shard: Ref<Shard>, key: usize) -> Source {
-        let exceptions = registration.keeps_interest() && shard.poller().reports_exceptions();
-        let short_read = ShortRead::new(exceptions && registration.is_tcp());
+    /// A source that is not registered yet, and the identity of what has its number.
+    pub(crate) fn new(registration: Registration, identity: Identity) -> Source {
+        let short_reads = registration.keeps_interest() && registration.is_tcp();
         Source {
             registration,
-            shard,
-            key,
+            generation: fork_generation(),
             ticks: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            short_read,
-            state: Mutex::new([Direction::default(), Direction::default()]),
+            short_read: ShortRead::new(short_reads),
+            state: Mutex::new(State {
+                placement: Placement::new(identity),
+                directions: Default::default(),
+            }),
         }
     }
 
@@ -151,25 +103,24 @@ impl Source {
         &self.registration
     }
 
-    pub(crate) fn shard(&self) -> &Shard {
-        &self.shard
+    /// Returns where it is registered, if it is.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.state.lock().placement.place.clone()
     }
 
-    pub(super) fn shard_ref(&self) -> &Ref<Shard> {
-        &self.shard
-    }
-
-    pub(crate) fn key(&self) -> usize {
-        self.key
+    /// Returns `true` if this was made by the process that this one was forked from. Then its lock
+    /// and its registration are the parent's.
+    pub(crate) fn is_from_parent(&self) -> bool {
+        self.generation != fork_generation()
     }
 
     /// # Errors
     ///
-    /// In the child of a fork, if the source was registered by the parent.
+    /// In the child of a fork, if the source was made by the parent.
     fn check_not_from_parent(&self) -> io::Result<()> {
-        if self.shard.is_from_parent() {
+        if self.is_from_parent() {
             return Err(io::Error::other(
-                "the source was registered by the process that this one was forked from",
+                "the source was made by the process that this one was forked from",
             ));
         }
         Ok(())
@@ -203,8 +154,8 @@ impl Source {
     pub(crate) fn is_known_empty(&self, tick: usize) -> bool {
         // In the child of a fork the events are the parent's.
         self.short_read.since(tick)
-            && !self.shard.is_from_parent()
-            && self.state.lock()[Interest::Read as usize].armed
+            && !self.is_from_parent()
+            && self.state.lock().directions[Interest::Read as usize].armed
     }
 
     /// Notes a short read, which began at tick `before`.
@@ -215,31 +166,34 @@ impl Source {
     /// `poll_readable` and `poll_writable`: ready if there was an event since the last
     /// `Pending`.
     pub(crate) fn poll_event(
-        &self,
+        self: &Arc<Self>,
+        here: impl FnOnce() -> io::Result<Ref<Shard>>,
         interest: Interest,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll(interest, cx, None)
+        self.poll(here, interest, cx, None)
     }
 
     /// Waits after a system call of this crate's own on this descriptor that began at tick `before`
     /// and ended in `WouldBlock`. Ready if it is to be tried again at once.
     pub(crate) fn poll_after_would_block(
-        &self,
+        self: &Arc<Self>,
+        here: impl FnOnce() -> io::Result<Ref<Shard>>,
         interest: Interest,
         before: usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll(interest, cx, Some(before))
+        self.poll(here, interest, cx, Some(before))
     }
 
     fn poll(
-        &self,
+        self: &Arc<Self>,
+        here: impl FnOnce() -> io::Result<Ref<Shard>>,
         interest: Interest,
         cx: &mut Context<'_>,
         would_block: Option<usize>,
     ) -> Poll<io::Result<()>> {
-        self.wait(interest, cx, |direction, tick, waker, trusted| {
+        self.wait(here, interest, cx, |direction, tick, waker, trusted| {
             match would_block {
                 Some(before) if before != tick => return None,
                 Some(_) => direction.edge_guaranteed |= direction.armed && trusted,
@@ -261,11 +215,12 @@ impl Source {
         })
     }
 
-    /// Leaves the task's waker in a direction and ensures that an event comes. `enter` puts it
-    /// there, or returns `None` if there is nothing to wait for. It gets the tick, and whether
-    /// the system's `WouldBlock` is trusted.
+    /// Leaves the task's waker in a direction and ensures that an event comes. `here` is the shard
+    /// of the thread that waits. `enter` puts the waker there, or returns `None` if there is nothing
+    /// to wait for. It gets the tick, and whether the system's `WouldBlock` is trusted.
     fn wait(
-        &self,
+        self: &Arc<Self>,
+        here: impl FnOnce() -> io::Result<Ref<Shard>>,
         interest: Interest,
         cx: &mut Context<'_>,
         enter: impl FnOnce(&mut Direction, usize, &mut Option<Waker>, bool) -> Option<Replaced>,
@@ -274,21 +229,40 @@ impl Source {
         // is dropped after the lock.
         let mut waker = Some(cx.waker().clone());
         self.check_not_from_parent()?;
+        let here = here()?;
+        // What is left of them is given back after the lock.
+        let (mut reserved, mut stale_wakers) = (None, Vec::new());
         let mut state = self.state.lock();
+        state.placement.note_wait(&here);
+        if state.placement.belongs_in(&here) && self.can_be_moved(&state) {
+            // A shard's lock is taken before a source's.
+            drop(state);
+            reserved = Some(Reserved::new(self, here));
+            state = self.state.lock();
+        }
         let tick = self.begin(interest)?;
         let trusted = self.trusts(interest);
-        let direction = &mut state[interest as usize];
+        let direction = &mut state.directions[interest as usize];
         let Some(replaced) = enter(direction, tick, &mut waker, trusted) else {
+            drop(state);
             return Poll::Ready(Ok(()));
         };
-        let armed = self.arm(&mut state, interest);
+        let armed = match &mut reserved {
+            // Unless another thread was quicker.
+            Some(reserved) if state.placement.belongs_in(reserved.shard()) => {
+                self.move_to(&mut state, reserved, interest, &mut stale_wakers)
+            }
+            _ => self.arm(&mut state, interest),
+        };
         drop(state);
+        drop(reserved);
         match replaced {
             // Another task waited here: it can try and wait again.
             Replaced::Task(waker) => catch_panic(|| waker.wake()),
             Replaced::Waiter(waker) => drop(waker),
             Replaced::Nothing => {}
         }
+        stale_wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
         match armed {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -309,15 +283,34 @@ impl Source {
 
     /// Makes this source stale if `register` registers its number for a successor, which is done
     /// under this source's lock: so that it either had its say about the number before, or never
-    /// has again. The wakers of all who wait go to `wakers`.
+    /// has again. The wakers of all who wait go to `wakers`. `false`, and nothing is done, if it is
+    /// not in this place any more.
     pub(super) fn succeed(
         &self,
+        place: Option<&Place>,
         wakers: &mut Vec<Waker>,
         register: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut state = self.state.lock();
-        register()?;
-        for direction in state.iter_mut() {
+        let stays = match place {
+            Some(place) => state.placement.is_at(place.shard.index(), place.key),
+            None => state.placement.place.is_none(),
+        };
+        if stays {
+            register()?;
+            let _ = self.become_stale(&mut state, wakers);
+        }
+        Ok(stays)
+    }
+
+    /// The same, where the system has given the number to somebody else for certain. Returns
+    /// where it was registered.
+    pub(super) fn end(&self, wakers: &mut Vec<Waker>) -> Option<Place> {
+        self.become_stale(&mut self.state.lock(), wakers)
+    }
+
+    fn become_stale(&self, state: &mut State, wakers: &mut Vec<Waker>) -> Option<Place> {
+        for direction in state.directions.iter_mut() {
             direction.claim(wakers);
         }
         for tick in &self.ticks {
@@ -325,12 +318,30 @@ impl Source {
             // does not do that to the successor, unless it had begun before.
             tick.store(STALE, Ordering::Release);
         }
-        Ok(())
+        state.placement.settle(None)
+    }
+
+    /// Returns `true` if the descriptor's number is, or may be, still that of what this source was
+    /// made for. For one that is not registered, so that no poller can be asked.
+    pub(super) fn has_its_number(&self) -> bool {
+        self.tick(Interest::Read) != STALE
+            && self.registration.is_still(self.state.lock().placement.identity())
+    }
+
+    /// It was registered, and nobody has waited for it yet.
+    pub(super) fn settle(&self, place: Place) {
+        self.expect_reports_of(&place.shard);
+        let _ = self.state.lock().placement.settle(Some(place));
+    }
+
+    /// Ends its being registered, as far as this source goes. Returns where it was.
+    pub(super) fn leave_place(&self) -> Option<Place> {
+        self.state.lock().placement.settle(None)
     }
 
     /// Ensures that an event comes if the source is ready or becomes so.
-    fn arm(&self, state: &mut [Direction; 2], interest: Interest) -> io::Result<()> {
-        let direction = &mut state[interest as usize];
+    fn arm(&self, state: &mut State, interest: Interest) -> io::Result<()> {
+        let direction = &mut state.directions[interest as usize];
         direction.unclaimed = 0;
         if direction.armed && direction.edge_guaranteed {
             return Ok(());
@@ -338,27 +349,83 @@ impl Source {
         direction.armed = true;
         let armed = self.register(state);
         if armed.is_err() {
-            state[interest as usize].armed = false;
+            state.directions[interest as usize].armed = false;
         }
         armed
     }
 
+    fn can_be_moved(&self, state: &State) -> bool {
+        state.placement.place.is_none() || self.registration.can_move()
+    }
+
+    /// Ensures the same, in another place than so far. That goes into `reserved`, to be forgotten
+    /// by its shard. The wakers of a source that turns out to be stale go to `wakers`.
+    fn move_to(
+        &self,
+        state: &mut State,
+        reserved: &mut Reserved,
+        interest: Interest,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        let new = reserved.place.clone();
+        let shard = new.shard.clone();
+        let [read, write] = &state.directions;
+        let mut armed = [read.armed, write.armed];
+        armed[interest as usize] = true;
+        let added = self.registration.add(shard.poller(), new.key, armed);
+        let deleted = match (&added, &state.placement.place) {
+            (Ok(()), Some(old)) => self.registration.delete(old.shard.poller()),
+            _ => Ok(()),
+        };
+        match (added, deleted) {
+            (Ok(()), Ok(())) => {
+                self.expect_reports_of(&shard);
+                reserved.keep(state.placement.settle(Some(new)));
+                for (direction, armed) in state.directions.iter_mut().zip(armed) {
+                    direction.armed = armed;
+                    direction.edge_guaranteed = armed;
+                }
+                state.directions[interest as usize].unclaimed = 0;
+                Ok(())
+            }
+            // Its number is another file's, or nobody's.
+            (Ok(()), Err(_)) => {
+                let _ = self.registration.delete(shard.poller());
+                reserved.left = self.become_stale(state, wakers);
+                Err(stale())
+            }
+            (Err(error), _) => {
+                state.placement.stay();
+                if state.placement.place.is_none() { Err(error) } else { self.arm(state, interest) }
+            }
+        }
+    }
+
     /// Registers the interest that `armed` says, and has the poller look at the source.
-    fn register(&self, state: &mut [Direction; 2]) -> io::Result<()> {
-        let [read, write] = state;
-        let armed = [read.armed, write.armed];
-        self.registration.modify(self.shard.poller(), self.key, armed)?;
-        read.edge_guaranteed = read.armed;
-        write.edge_guaranteed = write.armed;
+    fn register(&self, state: &mut State) -> io::Result<()> {
+        let Some(Place { shard, key }) = &state.placement.place else { return Err(stale()) };
+        let armed = state.directions.each_ref().map(|direction| direction.armed);
+        self.registration.modify(shard.poller(), *key, armed)?;
+        for direction in &mut state.directions {
+            direction.edge_guaranteed = direction.armed;
+        }
         Ok(())
     }
 
-    /// What the poller reported. Moves the wakers to `wakers`; whoever collects them wakes
+    /// Counts on short reads only where the poller tells when they tell nothing.
+    fn expect_reports_of(&self, shard: &Shard) {
+        if !shard.poller().reports_exceptions() {
+            self.short_read.give_up();
+        }
+    }
+
+    /// What the poller of a shard, told by its index, reported. Moves the wakers to `wakers`; whoever collects them wakes
     /// them, whatever happens.
-    pub(crate) fn on_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+    pub(crate) fn on_event(&self, shard: usize, event: Event, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
-        if self.tick(Interest::Read) == STALE {
-            // It may be that its old file lives on elsewhere.
+        if !state.placement.is_at(shard, event.key) {
+            // It has moved, and is reported again there. Or it is stale, and its old file lives
+            // on elsewhere.
             return;
         }
         let keeps_interest = self.registration.keeps_interest();
@@ -374,32 +441,32 @@ impl Source {
                 // Ordering: Release, with the Acquire in `tick`. It does not race: it is written
                 // under the lock.
                 self.ticks[interest as usize].store(next, Ordering::Release);
-                state[interest as usize].claim(wakers);
+                state.directions[interest as usize].claim(wakers);
             }
         }
         if keeps_interest {
             // Also where the system refused to withdraw it before, so that events go on coming.
             let unclaimed = |direction: &Direction| direction.unclaimed >= UNCLAIMED;
-            if !state.iter().any(unclaimed) {
+            if !state.directions.iter().any(unclaimed) {
                 return;
             }
-            for direction in state.iter_mut().filter(|direction| unclaimed(direction)) {
+            for direction in state.directions.iter_mut().filter(|direction| unclaimed(direction)) {
                 direction.armed = false;
                 direction.unclaimed = 0;
             }
         } else {
             // The poller has forgotten all interest with the event.
-            for direction in state.iter_mut() {
+            for direction in &mut state.directions {
                 direction.armed = direction.is_waited_for();
                 direction.edge_guaranteed = false;
             }
-            if !state.iter().any(|direction| direction.armed) {
+            if !state.directions.iter().any(|direction| direction.armed) {
                 return;
             }
         }
         if self.register(&mut state).is_err() {
             // Whoever waits is woken, tries, and gets the error where it can be returned.
-            for direction in state.iter_mut() {
+            for direction in &mut state.directions {
                 direction.armed = false;
                 direction.claim(wakers);
             }
@@ -408,12 +475,13 @@ impl Source {
 
     /// Polls a future's wait.
     pub(crate) fn poll_waiter(
-        &self,
+        self: &Arc<Self>,
+        here: impl FnOnce() -> io::Result<Ref<Shard>>,
         interest: Interest,
         waiter: &mut Waiter,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.wait(interest, cx, |direction, tick, waker, trusted| {
+        self.wait(here, interest, cx, |direction, tick, waker, trusted| {
             if waiter.since.is_some_and(|since| since != tick) {
                 return None;
             }
@@ -430,14 +498,14 @@ impl Source {
     /// How long the list of waiting futures is, and for how many it has memory.
     #[cfg(all(test, unix))]
     pub(crate) fn waiting(&self, interest: Interest) -> (usize, usize) {
-        self.state.lock()[interest as usize].waiters.size()
+        self.state.lock().directions[interest as usize].waiters.size()
     }
 
     /// Ends a future's wait.
     pub(crate) fn remove_waiter(&self, interest: Interest, waiter: &mut Waiter) {
         let key = waiter.key.take();
-        if let Some(key) = key.filter(|_| !self.shard.is_from_parent()) {
-            let waker = self.state.lock()[interest as usize].waiters.remove(key);
+        if let Some(key) = key.filter(|_| !self.is_from_parent()) {
+            let waker = self.state.lock().directions[interest as usize].waiters.remove(key);
             drop(waker);
         }
     }
@@ -450,6 +518,44 @@ fn stale() -> io::Error {
         "the descriptor was closed or replaced while it was registered, and its number has been \
          registered anew",
     )
+}
+
+/// A place that a shard has given a source that is about to move there. If it does not, the shard
+/// gives it to nobody; if it does, the shard that it has left does so with the one there.
+struct Reserved {
+    place: Place,
+    is_taken: bool,
+    /// Where it was before.
+    left: Option<Place>,
+}
+
+impl Reserved {
+    fn new(source: &Arc<Source>, shard: Ref<Shard>) -> Reserved {
+        Reserved { place: Shard::place(&shard, source), is_taken: false, left: None }
+    }
+
+    fn shard(&self) -> &Shard {
+        &self.place.shard
+    }
+
+    /// The source has moved.
+    fn keep(&mut self, left: Option<Place>) {
+        self.is_taken = true;
+        self.left = left;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(left) = &self.left {
+            left.shard.forget(left.key);
+        }
+        if !self.is_taken {
+            self.place.shard.forget(self.place.key);
+        } else if self.left.is_some() {
+            self.place.shard.note_migration();
+        }
+    }
 }
 
 /// A future's wait for a direction of a source.
