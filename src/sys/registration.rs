@@ -66,10 +66,7 @@ impl Registration {
     pub(crate) fn is_still(&self, identity: &Identity) -> bool {
         #[cfg(unix)]
         if let Registration::Socket(socket, _) = *self {
-            // SAFETY: open until `delete` was called, by the contract of `new`. If somebody broke
-            // that, the system says that there is nothing, or tells of another file.
-            let socket = unsafe { Borrowed::borrow_raw(socket) };
-            return identity.is_of(socket);
+            return identity.is_of(self.borrow(socket));
         }
         *identity == Identity::UNKNOWN
     }
@@ -107,10 +104,16 @@ impl Registration {
     pub(crate) fn socket(&self) -> Option<Socket<'_>> {
         #[cfg(async_wheel_epoll)]
         if let Registration::Socket(socket, _) = *self {
-            // SAFETY: open until `delete` was called, by the contract of `new`.
-            return Some(Socket(unsafe { Borrowed::borrow_raw(socket) }));
+            return Some(Socket(self.borrow(socket)));
         }
         None
+    }
+
+    /// The descriptor or socket that is in here.
+    fn borrow(&self, socket: RawSocket) -> Borrowed<'_> {
+        // SAFETY: open until `delete` was called, by the contract of `new`. If somebody broke that,
+        // the system says that there is nothing, or speaks of another file.
+        unsafe { Borrowed::borrow_raw(socket) }
     }
 
     fn mode(&self) -> PollMode {
@@ -125,11 +128,9 @@ impl Registration {
             Registration::Socket(socket, _) => {
                 #[cfg(async_wheel_epoll)]
                 if self.keeps_interest() {
-                    // SAFETY: open until `delete` was called, by the contract of `new`.
-                    let socket = unsafe { Borrowed::borrow_raw(socket) };
-                    return poller.add_edges(socket, interest);
+                    return poller.add_edges(self.borrow(socket), interest);
                 }
-                // SAFETY: as above.
+                // SAFETY: open until `delete` was called, by the contract of `new`.
                 unsafe { poller.inner().add_with_mode(socket, interest, self.mode()) }
             }
             Registration::Waitable(waitable) => waitable.add(poller.inner(), interest),
@@ -143,8 +144,7 @@ impl Registration {
         let interest = Event::new(key, readable, writable);
         match *self {
             Registration::Socket(socket, _) => {
-                // SAFETY: open until `delete` was called, by the contract of `new`.
-                let socket = unsafe { Borrowed::borrow_raw(socket) };
+                let socket = self.borrow(socket);
                 #[cfg(async_wheel_epoll)]
                 if self.keeps_interest() {
                     return poller.set_edges(socket, interest);
@@ -159,11 +159,7 @@ impl Registration {
     pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
         let poller = poller.inner();
         match *self {
-            Registration::Socket(socket, _) => {
-                // SAFETY: open until now, by the contract of `new`.
-                let socket = unsafe { Borrowed::borrow_raw(socket) };
-                poller.delete(socket)
-            }
+            Registration::Socket(socket, _) => poller.delete(self.borrow(socket)),
             Registration::Waitable(waitable) => waitable.delete(poller),
         }
     }
