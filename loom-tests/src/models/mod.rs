@@ -117,6 +117,7 @@ fn nested() -> Vec<Model> {
             an_event_at_a_sleeping_driver 2 READY,
             an_event_at_an_awake_driver 2 READY,
             an_event_while_a_move_is_refused 2 READY,
+            a_first_move_that_is_refused 3 READY,
             two_threads_move_it_to_and_fro 2 READY,
             a_duplicate_against_a_move 3 NUMBER,
             a_number_taken_over_against_a_move 2 NUMBER,

@@ -21,6 +21,11 @@ fn two_shards() -> (Stage, [Ref<Shard>; 2]) {
     (stage, shards)
 }
 
+/// How many sources each shard knows.
+fn tables(shards: &[Ref<Shard>; 2]) -> [usize; 2] {
+    shards.each_ref().map(|shard| shard.source_count())
+}
+
 fn shard_of(io: &Io) -> Option<usize> {
     io.source.place().map(|place| place.shard.index())
 }
@@ -44,10 +49,19 @@ impl Wait {
 
     /// Waits, as a task does, until it is over: asserts that no time passes.
     fn is_over_in_time(mut self) {
-        while let Poll::Pending = self.poll() {
-            assert_eq!(self.task.wait(), 0);
-        }
+        let _ = self.ends();
+    }
+
+    /// The same, with the outcome.
+    fn ends(&mut self) -> std::io::Result<()> {
+        let ended = loop {
+            match self.poll() {
+                Poll::Pending => assert_eq!(self.task.wait(), 0),
+                Poll::Ready(ended) => break ended,
+            }
+        };
         self.io.source.remove_waiter(self.interest, &mut self.waiter);
+        ended
     }
 
     /// The same on a thread of its own.
@@ -94,6 +108,8 @@ fn moves_against_an_event(scene: Scene) -> (Stage, [Ref<Shard>; 2], Io) {
     }
     assert_eq!(reads.wait(), 0);
     mover.join();
+    let is_in = shard_of(&io).unwrap();
+    assert_eq!(tables(&shards), [usize::from(is_in == 0), usize::from(is_in == 1)]);
     (stage, shards, io)
 }
 
@@ -159,6 +175,20 @@ pub(super) fn an_event_while_a_move_is_refused() {
     stage.end_with([io]);
 }
 
+/// The new shard's poller refuses a source for which nobody has waited before, at any moment of an
+/// event: the first wait is for what comes where the source is.
+pub(super) fn a_first_move_that_is_refused() {
+    let (mut stage, shards) = two_shards();
+    stage.start_fallback();
+    let io = Io::of(&stage, &shards[0], Pipe::new(true)).unwrap();
+    io.pipe.refuse();
+    let arrives = io.spawn_arrival("arrives");
+    Wait::new(&io, &shards[1], Interest::Read).is_over_in_time();
+    arrives.join();
+    assert_eq!(shard_of(&io), Some(0));
+    stage.end_with([io]);
+}
+
 /// Two threads move a source to and fro between their shards, each for its own direction, and
 /// neither loses its event.
 pub(super) fn two_threads_move_it_to_and_fro() {
@@ -209,16 +239,7 @@ pub(super) fn a_number_taken_over_against_a_move() {
         scene_of(old.clone(), Interest::Write);
     stage.start_fallback();
     let pipe = Pipe::taking_over(true, &number);
-    let mover = spawn("mover", move || {
-        let ended = loop {
-            match moves.poll() {
-                Poll::Pending => assert_eq!(moves.task.wait(), 0),
-                Poll::Ready(ended) => break ended,
-            }
-        };
-        assert!(ended.is_err());
-        moves.io.source.remove_waiter(moves.interest, &mut moves.waiter);
-    });
+    let mover = spawn("mover", move || assert!(moves.ends().is_err()));
     let successor = Io::of(&stage, &shards[0], pipe).unwrap();
     let task = successor.pending_task();
     successor.pipe.arrive();
@@ -313,31 +334,23 @@ pub(super) fn a_duplicate_against_a_first_wait() {
     stage.end_with([io]);
 }
 
-/// The system gives a number to something new while a task waits for the source that had it, whose
-/// file lives on: that task gets an error, and the new one is registered by its own first wait.
+/// The system gives a number to something new while tasks wait for the source that had it, whose
+/// file lives on: they get an error, and the new one is registered by its own first wait.
 pub(super) fn a_number_given_anew_against_a_wait() {
     let (mut stage, shards) = two_shards();
     stage.start_fallback();
     let number = Number::new(3);
     let old = Pipe::taking_over(true, &number);
     let stale = Io::of(&stage, &shards[0], old.clone()).unwrap();
+    let mut before = Wait::new(&stale, &shards[0], Interest::Write);
+    assert!(before.poll().is_pending());
     let pipe = Pipe::taking_over(true, &number);
-    let waits = spawn("waits", {
-        let stale = stale.clone();
-        move || {
-            let task = Task::new();
-            let waker = task.waker();
-            let ended = loop {
-                match stale.poll_event(&waker) {
-                    Poll::Pending => assert_eq!(task.wait(), 0),
-                    Poll::Ready(ended) => break ended,
-                }
-            };
-            assert!(ended.is_err());
-        }
-    });
+    let mut wait = Wait::new(&stale, &shards[0], Interest::Read);
+    let waits = spawn("waits", move || assert!(wait.ends().is_err()));
     let new = Io::adopted(&stage, &shards[1], pipe);
+    assert!(before.ends().is_err());
     waits.join();
+    drop(before);
     let arrives = new.spawn_arrival("arrives");
     Wait::new(&new, &shards[1], Interest::Read).is_over_in_time();
     arrives.join();

@@ -293,6 +293,7 @@ pub(super) fn a_number_taken_over_against_an_event() {
     let successor = the_successor_goes_on(&stage, pipe);
     arrives.join();
     assert_eq!((reads.wait(), writes.wait()), (0, 0));
+    assert!(stale.source.begin(Interest::Read).is_err());
     stale.source.remove_waiter(Interest::Write, &mut waiter);
     stage.end_with([stale, successor]);
 }
