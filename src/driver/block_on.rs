@@ -12,8 +12,8 @@ use crate::handoff::Parker;
 
 /// Runs a future to its end on this thread, which drives timers and I/O while it waits.
 ///
-/// The thread gets a home shard (a poller and a timing wheel) for its life: timers and I/O
-/// that it sets up land there, and while its future has nothing to do, it sleeps in that
+/// The thread gets a home shard (a poller and a timing wheel) for its life: the timers and I/O
+/// that it waits for land there, and while its future has nothing to do, it sleeps in that
 /// poller. Several threads in `block_on` use several shards, up to the number of processors.
 /// A thread that computes for long is stood in for by a helper thread, `async-wheel`.
 ///

@@ -40,6 +40,17 @@ use crate::sys::{Identity, Kind, Registration};
 /// decryption in the kernel, a sockmap), read with [`read_with`](Async::read_with), which always
 /// tries.
 ///
+/// # Where it is registered
+///
+/// Events are noticed by the thread whose shard a source is registered with, which should be the
+/// one that its task runs on. So what this crate makes itself (accepted, connected, bound) is
+/// registered by its first wait, with the shard of the thread that waits; an error of the system
+/// to that comes out of the wait, and the next one tries again. What is wrapped by
+/// [`new`](Async::new) is registered at once, and moves at its first wait from another thread.
+/// Later a source moves when it has been waited for 16 times in a row from one other shard, at two
+/// system calls. [`diagnostics::shards`](crate::diagnostics::shards) counts the moves. Threads
+/// outside [`block_on`](crate::block_on) share the first shard.
+///
 /// # `WouldBlock`
 ///
 /// After an operation that would block, waiting costs no system call where it is certain that
@@ -74,8 +85,8 @@ use crate::sys::{Identity, Kind, Registration};
 ///
 /// # After a fork
 ///
-/// In the child of a `fork` without `exec`, a source that the parent registered is still the
-/// parent's: to wait for it is an error, and to drop it leaves the parent's registration alone.
+/// In the child of a `fork` without `exec`, a source that the parent made is still the parent's:
+/// to wait for it is an error, and to drop it leaves the parent's registration alone.
 /// [`into_inner`](Async::into_inner) and [`new`](Async::new) make it the child's own. Operations
 /// that need not wait work.
 ///

@@ -43,13 +43,17 @@ use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic, is_same_task};
 use crate::sys::{Event, Identity, Polls, Registration, fork_generation};
 
 mod direction;
+mod migration;
 mod placement;
 mod short_read;
+mod stale;
 mod waiters;
 
 use direction::{Direction, Replaced, UNCLAIMED};
+use migration::Reserved;
 use placement::Placement;
 use short_read::ShortRead;
+use stale::stale;
 use waiters::WaiterKey;
 
 pub(crate) use direction::Interest;
@@ -281,64 +285,6 @@ impl Source {
         }
     }
 
-    /// Makes this source stale if `register` registers its number for a successor, which is done
-    /// under this source's lock: so that it either had its say about the number before, or never
-    /// has again. The wakers of all who wait go to `wakers`. `false`, and nothing is done, if it is
-    /// not in this place any more.
-    pub(super) fn succeed(
-        &self,
-        place: Option<&Place>,
-        wakers: &mut Vec<Waker>,
-        register: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<bool> {
-        let mut state = self.state.lock();
-        let stays = match place {
-            Some(place) => state.placement.is_at(place.shard.index(), place.key),
-            None => state.placement.place.is_none(),
-        };
-        if stays {
-            register()?;
-            let _ = self.become_stale(&mut state, wakers);
-        }
-        Ok(stays)
-    }
-
-    /// The same, where the system has given the number to somebody else for certain. Returns
-    /// where it was registered.
-    pub(super) fn end(&self, wakers: &mut Vec<Waker>) -> Option<Place> {
-        self.become_stale(&mut self.state.lock(), wakers)
-    }
-
-    fn become_stale(&self, state: &mut State, wakers: &mut Vec<Waker>) -> Option<Place> {
-        for direction in state.directions.iter_mut() {
-            direction.claim(wakers);
-        }
-        for tick in &self.ticks {
-            // Ordering: Release, as in `on_event`; who reads it with Acquire before an operation
-            // does not do that to the successor, unless it had begun before.
-            tick.store(STALE, Ordering::Release);
-        }
-        state.placement.settle(None)
-    }
-
-    /// Returns `true` if the descriptor's number is, or may be, still that of what this source was
-    /// made for. For one that is not registered, so that no poller can be asked.
-    pub(super) fn has_its_number(&self) -> bool {
-        self.tick(Interest::Read) != STALE
-            && self.registration.is_still(self.state.lock().placement.identity())
-    }
-
-    /// It was registered, and nobody has waited for it yet.
-    pub(super) fn settle(&self, place: Place) {
-        self.expect_reports_of(&place.shard);
-        let _ = self.state.lock().placement.settle(Some(place));
-    }
-
-    /// Ends its being registered, as far as this source goes. Returns where it was.
-    pub(super) fn leave_place(&self) -> Option<Place> {
-        self.state.lock().placement.settle(None)
-    }
-
     /// Ensures that an event comes if the source is ready or becomes so.
     fn arm(&self, state: &mut State, interest: Interest) -> io::Result<()> {
         let direction = &mut state.directions[interest as usize];
@@ -352,53 +298,6 @@ impl Source {
             state.directions[interest as usize].armed = false;
         }
         armed
-    }
-
-    fn can_be_moved(&self, state: &State) -> bool {
-        state.placement.place.is_none() || self.registration.can_move()
-    }
-
-    /// Ensures the same, in another place than so far. That goes into `reserved`, to be forgotten
-    /// by its shard. The wakers of a source that turns out to be stale go to `wakers`.
-    fn move_to(
-        &self,
-        state: &mut State,
-        reserved: &mut Reserved,
-        interest: Interest,
-        wakers: &mut Vec<Waker>,
-    ) -> io::Result<()> {
-        let new = reserved.place.clone();
-        let shard = new.shard.clone();
-        let [read, write] = &state.directions;
-        let mut armed = [read.armed, write.armed];
-        armed[interest as usize] = true;
-        let added = self.registration.add(shard.poller(), new.key, armed);
-        let deleted = match (&added, &state.placement.place) {
-            (Ok(()), Some(old)) => self.registration.delete(old.shard.poller()),
-            _ => Ok(()),
-        };
-        match (added, deleted) {
-            (Ok(()), Ok(())) => {
-                self.expect_reports_of(&shard);
-                reserved.keep(state.placement.settle(Some(new)));
-                for (direction, armed) in state.directions.iter_mut().zip(armed) {
-                    direction.armed = armed;
-                    direction.edge_guaranteed = armed;
-                }
-                state.directions[interest as usize].unclaimed = 0;
-                Ok(())
-            }
-            // Its number is another file's, or nobody's.
-            (Ok(()), Err(_)) => {
-                let _ = self.registration.delete(shard.poller());
-                reserved.left = self.become_stale(state, wakers);
-                Err(stale())
-            }
-            (Err(error), _) => {
-                state.placement.stay();
-                if state.placement.place.is_none() { Err(error) } else { self.arm(state, interest) }
-            }
-        }
     }
 
     /// Registers the interest that `armed` says, and has the poller look at the source.
@@ -507,53 +406,6 @@ impl Source {
         if let Some(key) = key.filter(|_| !self.is_from_parent()) {
             let waker = self.state.lock().directions[interest as usize].waiters.remove(key);
             drop(waker);
-        }
-    }
-}
-
-#[cold]
-fn stale() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::NotFound,
-        "the descriptor was closed or replaced while it was registered, and its number has been \
-         registered anew",
-    )
-}
-
-/// A place that a shard has given a source that is about to move there. If it does not, the shard
-/// gives it to nobody; if it does, the shard that it has left does so with the one there.
-struct Reserved {
-    place: Place,
-    is_taken: bool,
-    /// Where it was before.
-    left: Option<Place>,
-}
-
-impl Reserved {
-    fn new(source: &Arc<Source>, shard: Ref<Shard>) -> Reserved {
-        Reserved { place: Shard::place(&shard, source), is_taken: false, left: None }
-    }
-
-    fn shard(&self) -> &Shard {
-        &self.place.shard
-    }
-
-    /// The source has moved.
-    fn keep(&mut self, left: Option<Place>) {
-        self.is_taken = true;
-        self.left = left;
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if let Some(left) = &self.left {
-            left.shard.forget(left.key);
-        }
-        if !self.is_taken {
-            self.place.shard.forget(self.place.key);
-        } else if self.left.is_some() {
-            self.place.shard.note_migration();
         }
     }
 }
