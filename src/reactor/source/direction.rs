@@ -47,6 +47,7 @@ impl Direction {
     }
 
     /// An event: moves all wakers to `wakers`.
+    #[inline]
     pub(super) fn claim(&mut self, wakers: &mut Vec<Waker>) {
         let before = wakers.len();
         wakers.extend(self.waker.take());

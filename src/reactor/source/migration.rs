@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::{Interest, Place, Source, State, stale};
 use crate::reactor::Shard;
-use crate::sync::Ref;
+use crate::sync::{MutexGuard, Ref, catch_panic};
 
 impl Source {
     /// It was registered, and nobody has waited for it yet.
@@ -25,9 +25,40 @@ impl Source {
         state.placement.place.is_none() || self.registration.can_move()
     }
 
-    /// Ensures that an event comes if the source is ready or becomes so, in another place than so far. That goes into `reserved`, to be forgotten
-    /// by its shard. The wakers of a source that turns out to be stale go to `wakers`.
-    pub(super) fn move_to(
+    /// Registers the source with a shard, or has it move there, for a wait that is about to begin.
+    /// Returns the state, and what its shards are to forget when that is not locked any more.
+    ///
+    /// # Errors
+    ///
+    /// If the source is not registered anywhere, and the poller refuses it; or if it turns out to
+    /// be stale.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn move_there(
+        self: &Arc<Self>,
+        shard: Ref<Shard>,
+        interest: Interest,
+    ) -> io::Result<(MutexGuard<'_, State>, Option<Reserved>)> {
+        // A shard's lock is taken before a source's.
+        let mut reserved = Reserved::new(self, shard);
+        let mut wakers = Vec::new();
+        let mut state = self.state.lock();
+        self.begin(interest)?;
+        // Unless another thread was quicker.
+        if state.placement.belongs_in(&reserved.place.shard) {
+            let moved = self.move_to(&mut state, &mut reserved, interest, &mut wakers);
+            if let Err(error) = moved {
+                drop(state);
+                drop(reserved);
+                wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
+                return Err(error);
+            }
+        }
+        Ok((state, Some(reserved)))
+    }
+
+    /// The wakers of a source that turns out to be stale go to `wakers`.
+    fn move_to(
         &self,
         state: &mut State,
         reserved: &mut Reserved,
@@ -35,37 +66,29 @@ impl Source {
         wakers: &mut Vec<Waker>,
     ) -> io::Result<()> {
         let new = reserved.place.clone();
-        let shard = new.shard.clone();
         let [read, write] = &state.directions;
         let mut armed = [read.armed, write.armed];
         armed[interest as usize] = true;
-        let added = self.registration.add(shard.poller(), new.key, armed);
-        let deleted = match (&added, &state.placement.place) {
-            (Ok(()), Some(old)) => self.registration.delete(old.shard.poller()),
-            _ => Ok(()),
-        };
-        match (added, deleted) {
-            (Ok(()), Ok(())) => {
-                self.expect_reports_of(&shard);
-                reserved.keep(state.placement.settle(Some(new)));
-                for (direction, armed) in state.directions.iter_mut().zip(armed) {
-                    direction.armed = armed;
-                    direction.edge_guaranteed = armed;
-                }
-                state.directions[interest as usize].unclaimed = 0;
-                Ok(())
-            }
-            // Its number is another file's, or nobody's.
-            (Ok(()), Err(_)) => {
-                let _ = self.registration.delete(shard.poller());
+        if let Err(error) = self.registration.add(new.shard.poller(), new.key, armed) {
+            state.placement.stay();
+            return if state.placement.place.is_some() { Ok(()) } else { Err(error) };
+        }
+        if let Some(old) = &state.placement.place {
+            if self.registration.delete(old.shard.poller()).is_err() {
+                // Its number is another file's, or nobody's.
+                let _ = self.registration.delete(new.shard.poller());
                 reserved.left = self.become_stale(state, wakers);
-                Err(stale())
-            }
-            (Err(error), _) => {
-                state.placement.stay();
-                if state.placement.place.is_none() { Err(error) } else { self.arm(state, interest) }
+                return Err(stale());
             }
         }
+        self.expect_reports_of(&new.shard);
+        for (direction, armed) in state.directions.iter_mut().zip(armed) {
+            direction.armed = armed;
+            direction.edge_guaranteed = armed;
+        }
+        reserved.is_taken = true;
+        reserved.left = state.placement.settle(Some(new));
+        Ok(())
     }
 }
 
@@ -79,18 +102,8 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
-    pub(super) fn new(source: &Arc<Source>, shard: Ref<Shard>) -> Reserved {
+    fn new(source: &Arc<Source>, shard: Ref<Shard>) -> Reserved {
         Reserved { place: Shard::place(&shard, source), is_taken: false, left: None }
-    }
-
-    pub(super) fn shard(&self) -> &Shard {
-        &self.place.shard
-    }
-
-    /// The source has moved.
-    fn keep(&mut self, left: Option<Place>) {
-        self.is_taken = true;
-        self.left = left;
     }
 }
 

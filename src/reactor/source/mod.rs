@@ -50,7 +50,6 @@ mod stale;
 mod waiters;
 
 use direction::{Direction, Replaced, UNCLAIMED};
-use migration::Reserved;
 use placement::Placement;
 use short_read::ShortRead;
 use stale::stale;
@@ -135,6 +134,7 @@ impl Source {
     /// # Errors
     ///
     /// If the source is stale: the operation would be done to a stranger's descriptor.
+    #[inline(always)]
     pub(crate) fn begin(&self, interest: Interest) -> io::Result<usize> {
         match self.tick(interest) {
             STALE => Err(stale()),
@@ -142,6 +142,7 @@ impl Source {
         }
     }
 
+    #[inline(always)]
     fn tick(&self, interest: Interest) -> usize {
         // Ordering: Acquire, with the Release in `on_event`: the operation that follows comes
         // after the event that was counted. If it were done before this look, it could find
@@ -222,6 +223,7 @@ impl Source {
     /// Leaves the task's waker in a direction and ensures that an event comes. `here` is the shard
     /// of the thread that waits. `enter` puts the waker there, or returns `None` if there is nothing
     /// to wait for. It gets the tick, and whether the system's `WouldBlock` is trusted.
+    #[inline(always)]
     fn wait(
         self: &Arc<Self>,
         here: impl FnOnce() -> io::Result<Ref<Shard>>,
@@ -234,30 +236,20 @@ impl Source {
         let mut waker = Some(cx.waker().clone());
         self.check_not_from_parent()?;
         let here = here()?;
-        // What is left of them is given back after the lock.
-        let (mut reserved, mut stale_wakers) = (None, Vec::new());
+        // Given back after the lock.
+        let mut reserved = None;
         let mut state = self.state.lock();
-        state.placement.note_wait(&here);
-        if state.placement.belongs_in(&here) && self.can_be_moved(&state) {
-            // A shard's lock is taken before a source's.
+        if state.placement.note_wait(&here) && self.can_be_moved(&state) {
             drop(state);
-            reserved = Some(Reserved::new(self, here));
-            state = self.state.lock();
+            (state, reserved) = self.move_there(here, interest)?;
         }
         let tick = self.begin(interest)?;
         let trusted = self.trusts(interest);
         let direction = &mut state.directions[interest as usize];
         let Some(replaced) = enter(direction, tick, &mut waker, trusted) else {
-            drop(state);
             return Poll::Ready(Ok(()));
         };
-        let armed = match &mut reserved {
-            // Unless another thread was quicker.
-            Some(reserved) if state.placement.belongs_in(reserved.shard()) => {
-                self.move_to(&mut state, reserved, interest, &mut stale_wakers)
-            }
-            _ => self.arm(&mut state, interest),
-        };
+        let armed = self.arm(&mut state, interest);
         drop(state);
         drop(reserved);
         match replaced {
@@ -266,7 +258,6 @@ impl Source {
             Replaced::Waiter(waker) => drop(waker),
             Replaced::Nothing => {}
         }
-        stale_wakers.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
         match armed {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -275,6 +266,7 @@ impl Source {
 
     /// Returns `true` if the system's `WouldBlock` proves that the source was not ready. Where
     /// urgent data was seen, a read says it for a signal that is pending, too.
+    #[inline(always)]
     fn trusts(&self, interest: Interest) -> bool {
         match interest {
             Interest::Read => {
@@ -286,12 +278,18 @@ impl Source {
     }
 
     /// Ensures that an event comes if the source is ready or becomes so.
+    #[inline(always)]
     fn arm(&self, state: &mut State, interest: Interest) -> io::Result<()> {
         let direction = &mut state.directions[interest as usize];
         direction.unclaimed = 0;
         if direction.armed && direction.edge_guaranteed {
             return Ok(());
         }
+        self.arm_anew(state, interest)
+    }
+
+    fn arm_anew(&self, state: &mut State, interest: Interest) -> io::Result<()> {
+        let direction = &mut state.directions[interest as usize];
         direction.armed = true;
         let armed = self.register(state);
         if armed.is_err() {

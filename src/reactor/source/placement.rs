@@ -77,11 +77,22 @@ impl Placement {
         self.place.as_ref().is_some_and(|place| place.key == key && place.shard.index() == index)
     }
 
-    /// Notes a wait from a shard.
-    pub(super) fn note_wait(&mut self, shard: &Shard) {
-        let is_elsewhere = self.place.as_ref().is_some_and(|place| !place.is_in(shard));
+    /// Notes a wait from a shard. Returns `true` if the source is to be registered there.
+    #[inline]
+    pub(super) fn note_wait(&mut self, shard: &Shard) -> bool {
+        if self.place.as_ref().is_some_and(|place| place.is_in(shard)) {
+            self.last = shard.index();
+            self.waits = 0;
+            return false;
+        }
+        self.note_wait_elsewhere(shard);
+        self.belongs_in(shard)
+    }
+
+    #[cold]
+    fn note_wait_elsewhere(&mut self, shard: &Shard) {
         self.waits = match self.last {
-            _ if !is_elsewhere => 0,
+            _ if self.place.is_none() => 0,
             NOBODY => MOVES_AFTER,
             last if last == shard.index() => self.waits.saturating_add(1),
             _ => 1,
@@ -130,20 +141,14 @@ mod tests {
         placement
     }
 
-    /// Whether a wait from a shard moves it.
-    fn moves(placement: &mut Placement, shard: &Shard) -> bool {
-        placement.note_wait(shard);
-        placement.belongs_in(shard)
-    }
-
     #[test]
     fn first_wait_decides() {
         let (home, other) = (shard(0), shard(1));
-        assert!(moves(&mut Placement::new(Identity::UNKNOWN), &home));
-        assert!(moves(&mut placed(&home), &other));
+        assert!(Placement::new(Identity::UNKNOWN).note_wait(&home));
+        assert!(placed(&home).note_wait(&other));
         let mut placement = placed(&home);
-        assert!(!moves(&mut placement, &home));
-        assert!(!moves(&mut placement, &other));
+        assert!(!placement.note_wait(&home));
+        assert!(!placement.note_wait(&other));
     }
 
     #[test]
@@ -151,7 +156,7 @@ mod tests {
         let [home, other, third] = [0, 1, 2].map(shard);
         let mut placement = placed(&home);
         let mut row = |shards: &[&Ref<Shard>], times: u8| {
-            (0..times).any(|_| shards.iter().any(|shard| moves(&mut placement, shard)))
+            (0..times).any(|_| shards.iter().any(|shard| placement.note_wait(shard)))
         };
         assert!(!row(&[&home], 1));
         assert!(!row(&[&home, &other], 100));
@@ -161,7 +166,7 @@ mod tests {
         assert!(row(&[&other], 1));
         // It could not, and tries again after as many.
         placement.stay();
-        let mut row = |times: u8| (0..times).any(|_| moves(&mut placement, &other));
+        let mut row = |times: u8| (0..times).any(|_| placement.note_wait(&other));
         assert!(!row(MOVES_AFTER - 1));
         assert!(row(1));
     }
