@@ -11,6 +11,8 @@ pub mod sockets;
 pub mod threads;
 mod time;
 mod wakes;
+#[cfg(target_os = "linux")]
+pub mod workers;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

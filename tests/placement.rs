@@ -1,0 +1,291 @@
+//! Which shard a source or a timer is in: that of the thread that waits for it.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::sync::Arc;
+use std::thread;
+
+use async_wheel::{Async, Timer, block_on, diagnostics};
+use common::{
+    MS, in_time,
+    sockets::{LOOPBACK, plain_tcp_pair, unix_pair},
+    watchdog,
+    workers::{Worker, migrations, pollers_of, sources, two_workers},
+};
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt, future};
+
+/// So many waits in a row from one other shard move a source.
+const MOVES_AFTER: usize = 16;
+
+/// A listener of this crate's, and its address.
+fn listen() -> (Arc<Async<TcpListener>>, SocketAddr) {
+    let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
+    let address = listener.get_ref().local_addr().unwrap();
+    (Arc::new(listener), address)
+}
+
+/// One thread accepts, another serves.
+#[test]
+fn accepted_connection_is_in_its_servers_shard() {
+    let _watchdog = watchdog();
+    let (_turn, acceptor, server) = two_workers();
+    let (listener, address) = listen();
+    let moved = migrations();
+    for byte in 0..20u8 {
+        let accept = listener.clone();
+        let mut client = TcpStream::connect(address).unwrap();
+        let accepted = acceptor.run(move || block_on(in_time("a client", accept.accept())));
+        let stream = Arc::new(accepted.unwrap().0);
+        assert!(pollers_of(&stream).is_empty(), "before its first wait");
+        server.wait_in_vain(&stream);
+        assert_eq!(pollers_of(&stream), [server.poller]);
+        client.write_all(&[byte]).unwrap();
+        let read = stream.clone();
+        let read = server.run(move || {
+            let mut read_byte = [0];
+            let read = block_on(in_time("a byte", (&*read).read(&mut read_byte)));
+            (read.unwrap(), read_byte)
+        });
+        assert_eq!(read, (1, [byte]));
+    }
+    assert_eq!(migrations(), moved, "it was registered where it is");
+}
+
+/// What it has to read is there, so that there is no wait.
+#[test]
+fn served_connection_without_wait_is_never_registered() {
+    let _watchdog = watchdog();
+    let (_turn, acceptor, server) = two_workers();
+    let (listener, address) = listen();
+    acceptor.wait_in_vain(&listener);
+    let before = sources();
+    for _ in 0..20 {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"a request").unwrap();
+        let accept = listener.clone();
+        let accepted = acceptor.run(move || block_on(in_time("a client", accept.accept())));
+        let (mut stream, _) = accepted.unwrap();
+        server.run(move || {
+            let mut request = [0; 9];
+            block_on(stream.read_exact(&mut request)).unwrap();
+            block_on(stream.write_all(b"an answer")).unwrap();
+            assert!(pollers_of(&stream).is_empty());
+            assert_eq!(sources(), before);
+        });
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "an answer");
+    }
+    assert_eq!(sources(), before);
+}
+
+/// Its first wait registers a source of this crate's making, there.
+#[track_caller]
+fn first_wait_registers<T: AsFd + Send + Sync + 'static>(worker: &Worker, made: Async<T>) {
+    let source = Arc::new(made);
+    assert!(pollers_of(&source).is_empty(), "before its first wait");
+    worker.wait_in_vain(&source);
+    assert_eq!(pollers_of(&source), [worker.poller]);
+}
+
+#[test]
+fn first_wait_registers_whatever_was_made() {
+    let _watchdog = watchdog();
+    let (_turn, maker, waiter) = two_workers();
+    let moved = migrations();
+    for worker in [&maker, &waiter] {
+        let (ours, theirs) = maker.run(|| Async::<UnixStream>::pair().unwrap());
+        first_wait_registers(worker, ours);
+        first_wait_registers(worker, theirs);
+        let (ours, _theirs) = maker.run(|| Async::<UnixDatagram>::pair().unwrap());
+        first_wait_registers(worker, ours);
+        first_wait_registers(worker, maker.run(|| Async::<UdpSocket>::bind(LOOPBACK).unwrap()));
+        first_wait_registers(worker, maker.run(|| Async::<TcpListener>::bind(LOOPBACK).unwrap()));
+    }
+    assert_eq!(migrations(), moved);
+}
+
+/// One thread wraps a source, another one is the first that waits for it.
+#[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "there is one shard")]
+fn wrapped_source_moves_at_its_first_wait() {
+    let _watchdog = watchdog();
+    let (_turn, home, other) = two_workers();
+    let moved = migrations();
+    let (source, mut peer) = home.run(unix_pair);
+    let source = Arc::new(source);
+    assert_eq!(pollers_of(&source), [home.poller]);
+    other.wait_in_vain(&source);
+    assert_eq!(pollers_of(&source), [other.poller]);
+    assert_eq!(migrations(), moved + 1);
+    peer.write_all(b"x").unwrap();
+    let read = source.clone();
+    other.run(move || block_on(in_time("it is readable", read.readable())).unwrap());
+
+    // The other way round it stays.
+    let (source, _peer) = home.run(unix_pair);
+    let source = Arc::new(source);
+    home.wait_in_vain(&source);
+    other.wait_in_vain(&source);
+    assert_eq!(pollers_of(&source), [home.poller]);
+    assert_eq!(migrations(), moved + 1);
+}
+
+/// A stolen task makes its sources be waited for by one thread after the other.
+#[test]
+fn source_waited_for_in_turns_stays() {
+    let _watchdog = watchdog();
+    let (_turn, home, other) = two_workers();
+    let (source, _peer) = home.run(unix_pair);
+    let source = Arc::new(source);
+    let moved = migrations();
+    for _ in 0..3 * MOVES_AFTER {
+        home.wait_in_vain(&source);
+        other.wait_in_vain(&source);
+    }
+    for _ in 0..3 {
+        home.wait_in_vain(&source);
+        (1..MOVES_AFTER).for_each(|_| other.wait_in_vain(&source));
+    }
+    assert_eq!(pollers_of(&source), [home.poller]);
+    assert_eq!(migrations(), moved);
+}
+
+#[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "there is one shard")]
+fn waits_in_a_row_move_source_once() {
+    let _watchdog = watchdog();
+    let (_turn, home, other) = two_workers();
+    let (source, mut peer) = home.run(|| Async::<UnixStream>::pair().unwrap());
+    let source = Arc::new(source);
+    home.wait_in_vain(&source);
+    let moved = migrations();
+    for (there, round) in [(&other, 1), (&home, 2), (&other, 3)] {
+        let here = pollers_of(&source);
+        (1..MOVES_AFTER).for_each(|_| there.wait_in_vain(&source));
+        assert_eq!(pollers_of(&source), here, "one more is missing");
+        there.wait_in_vain(&source);
+        assert_eq!(pollers_of(&source), [there.poller]);
+        (0..2 * MOVES_AFTER).for_each(|_| there.wait_in_vain(&source));
+        assert_eq!(migrations(), moved + round);
+    }
+    block_on(peer.write_all(b"x")).unwrap();
+    let read = source.clone();
+    home.run(move || block_on(in_time("it is readable", read.readable())).unwrap());
+}
+
+/// Threads that read and write, and draw the source into their shards meanwhile. What is written
+/// comes back from an echo.
+fn transfer_while_moving<T>(source: Async<T>, echo: impl Fn(&mut [u8]) + Send + 'static)
+where
+    T: AsFd + Send + Sync + 'static,
+    for<'a> &'a Async<T>: AsyncRead + AsyncWrite,
+{
+    const BYTES: usize = 1_000_000;
+    let (_turn, reader, writer) = two_workers();
+    let source = Arc::new(source);
+    let moved = migrations();
+    let echo = thread::spawn(move || {
+        let mut left = BYTES;
+        while left > 0 {
+            let mut bytes = vec![0; left.min(97)];
+            echo(&mut bytes);
+            left -= bytes.len();
+        }
+    });
+    let writes = source.clone();
+    let write = async move {
+        let mut sent = 0;
+        while sent < BYTES {
+            let until = BYTES.min(sent + 1 + sent % 1009);
+            let bytes: Vec<u8> = (sent..until).map(|at| (at % 251) as u8).collect();
+            (&*writes).write_all(&bytes).await.unwrap();
+            sent = until;
+            draw(&writes).await;
+        }
+    };
+    let read = async move {
+        let mut received = 0;
+        while received < BYTES {
+            let mut bytes = [0; 700];
+            let read = (&*source).read(&mut bytes).await.unwrap();
+            let expected = (received..received + read).map(|at| (at % 251) as u8);
+            assert!(expected.eq(bytes[..read].iter().copied()), "at {received}");
+            received += read;
+            draw(&source).await;
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| writer.run(|| block_on(in_time("all is written", write))));
+        reader.run(|| block_on(in_time("all is read", read)));
+    });
+    echo.join().unwrap();
+    if !cfg!(async_wheel_single_shard) {
+        assert!(migrations() > moved + 10, "{} migrations", migrations() - moved);
+    }
+}
+
+/// Waits so often that a source is drawn here, unless another thread waits in between.
+async fn draw<T>(source: &Async<T>) {
+    for _ in 0..MOVES_AFTER {
+        let _ = future::poll_once(source.readable()).await;
+    }
+}
+
+#[test]
+fn transfer_loses_nothing_while_its_source_moves() {
+    let _watchdog = watchdog();
+    let (ours, peer) = unix_pair();
+    rustix::net::sockopt::set_socket_send_buffer_size(&ours, 4096).unwrap();
+    rustix::net::sockopt::set_socket_send_buffer_size(&peer, 4096).unwrap();
+    transfer_while_moving(ours, move |bytes| {
+        (&peer).read_exact(bytes).unwrap();
+        (&peer).write_all(bytes).unwrap();
+    });
+    let (ours, peer) = plain_tcp_pair();
+    rustix::net::sockopt::set_socket_send_buffer_size(&ours, 4096).unwrap();
+    transfer_while_moving(Async::new(ours).unwrap(), move |bytes| {
+        (&peer).read_exact(bytes).unwrap();
+        (&peer).write_all(bytes).unwrap();
+    });
+}
+
+#[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "there is one shard")]
+fn interval_goes_where_it_is_polled() {
+    let _watchdog = watchdog();
+    let (_turn, home, other) = two_workers();
+    let timers = || -> Vec<usize> { diagnostics::shards().iter().map(|it| it.timers).collect() };
+    let before = timers();
+    let mut ticks = Timer::interval(MS);
+    let at = |worker: &Worker, mut ticks: Timer| {
+        worker.run(move || {
+            // The tick after next has an entry, where this thread is.
+            for _ in 0..3 {
+                block_on(in_time("a tick", ticks.next())).unwrap();
+            }
+            while block_on(future::poll_once(ticks.next())).is_some() {}
+            ticks
+        })
+    };
+    for _ in 0..5 {
+        ticks = at(&home, ticks);
+        let there = timers();
+        ticks = at(&other, ticks);
+        let elsewhere = timers();
+        let total = |timers: &[usize]| timers.iter().sum::<usize>();
+        assert_eq!(total(&there), total(&before) + 1);
+        assert_eq!(total(&elsewhere), total(&before) + 1);
+        let place =
+            |timers: &[usize]| timers.iter().zip(&before).position(|(now, before)| now > before);
+        assert_ne!(place(&there), place(&elsewhere), "{there:?} {elsewhere:?}");
+    }
+    drop(ticks);
+    assert_eq!(timers(), before);
+}
