@@ -7,6 +7,7 @@ mod common;
 
 use std::future::{pending, poll_fn};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -342,6 +343,86 @@ fn parents_source_is_an_error_in_child() {
         block_on(own.readable()).unwrap();
         assert_eq!((own.get_ref()).read(&mut [0; 8]).unwrap(), 2);
     });
+}
+
+/// The parent has made a source and never waited for it, so that no poller has it: it is the
+/// parent's all the same.
+#[test]
+fn unregistered_source_is_an_error_in_child() {
+    let _watchdog = watchdog();
+    let (source, mut peer) = Async::<UnixStream>::pair().unwrap();
+    let wakes = Wakes::new();
+    let mut peer_waits = peer.readable();
+    assert!(poll_with(&wakes.waker(), &mut peer_waits).is_pending());
+    for used in [false, true] {
+        in_child("a source that nobody has waited for", || {
+            if used {
+                everything_works();
+            }
+            // SAFETY: the child ends without dropping it a second time.
+            let mut source = unsafe { std::ptr::read(&source) };
+            for _ in 0..2 {
+                let errors = [
+                    block_on(source.readable()).unwrap_err(),
+                    future::block_on(source.writable()).unwrap_err(),
+                    block_on(poll_fn(|cx| source.poll_readable(cx))).unwrap_err(),
+                    block_on(source.read(&mut [0])).unwrap_err(),
+                ];
+                for error in errors {
+                    assert!(error.to_string().contains("forked from"), "{error}");
+                }
+            }
+            // An operation that need not wait is none of the reactor's.
+            assert_eq!(block_on(source.write_with(|mut it| it.write(b"x"))).unwrap(), 1);
+            // Its number is used again, by what is the child's.
+            let number = source.as_raw_fd();
+            drop(source);
+            let mut made = Vec::new();
+            while !made.iter().any(|it: &Async<UnixStream>| it.as_raw_fd() == number) {
+                let (ours, theirs) = Async::<UnixStream>::pair().unwrap();
+                made.extend([ours, theirs]);
+            }
+            for pair in made.chunks(2) {
+                assert!(block_on(future::poll_once(pair[0].readable())).is_none());
+                pair[1].get_ref().write_all(b"x").unwrap();
+                block_on(pair[0].readable()).unwrap();
+                block_on(pair[1].writable()).unwrap();
+            }
+        });
+    }
+    // In the parent they are what they were: one unregistered, one waited for.
+    wakes.wait_for(1);
+    assert!(poll_with(&wakes.waker(), &mut peer_waits).is_ready());
+    drop(peer_waits);
+    let mut heard = [0; 2];
+    block_on(peer.read_exact(&mut heard)).unwrap();
+    assert_eq!(&heard, b"xx", "one of each child");
+    let mut waits = source.readable();
+    assert!(poll_with(&wakes.waker(), &mut waits).is_pending());
+    peer.get_ref().write_all(b"x").unwrap();
+    wakes.wait_for(2);
+    assert!(poll_with(&wakes.waker(), &mut waits).is_ready());
+}
+
+/// A child takes an unregistered source out and wraps it anew: it is the child's own.
+#[test]
+fn unregistered_source_is_wrapped_anew_in_child() {
+    let _watchdog = watchdog();
+    let (source, peer) = Async::<UnixStream>::pair().unwrap();
+    in_child("a source that nobody has waited for", || {
+        // SAFETY: the child ends without dropping it a second time.
+        let source = unsafe { std::ptr::read(&source) };
+        let own = Async::new(source.into_inner().unwrap()).unwrap();
+        assert!(block_on(future::poll_once(own.readable())).is_none());
+        peer.get_ref().write_all(b"go").unwrap();
+        block_on(own.readable()).unwrap();
+        assert_eq!(own.get_ref().read(&mut [0; 8]).unwrap(), 2);
+    });
+    let wakes = Wakes::new();
+    let mut waits = source.readable();
+    assert!(poll_with(&wakes.waker(), &mut waits).is_pending(), "the child has read it");
+    peer.get_ref().write_all(b"x").unwrap();
+    wakes.wait_for(1);
 }
 
 /// A child drops, clears and uses what was the parent's: nothing is deregistered or lost in the
