@@ -104,7 +104,7 @@ fn waits_are_errors(source: &Async<UnixStream>, is: impl Fn(&std::io::Error) -> 
             future::block_on(in_time("an error", source.writable())).unwrap_err(),
             block_on(in_time("an error", std::future::poll_fn(|cx| source.poll_readable(cx))))
                 .unwrap_err(),
-            block_on(in_time("an error", { &*source }.read(&mut [0]))).unwrap_err(),
+            block_on(in_time("an error", { source }.read(&mut [0]))).unwrap_err(),
         ];
         assert!(errors.iter().all(&is), "{errors:?}");
     }
