@@ -14,10 +14,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
 use async_wheel::{Async, block_on};
 use common::{
-    Wakes, in_time, poll_with, process,
+    MS, Wakes, in_time, poll_with, process,
     sockets::{Borrowed, LOOPBACK},
     watchdog,
     workers::{Worker, pollers_of, registered, sources, two_workers},
@@ -292,4 +293,53 @@ fn move_leaves_stranger_with_the_number_alone() {
 fn move_leaves_stranger_alone_while_file_lives() {
     let _watchdog = watchdog();
     stranger_has_the_number(true);
+}
+
+/// The system knows no peer of a connection that was reset. It was taken for another file once.
+#[test]
+fn duplicate_of_reset_connection_is_refused() {
+    let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
+    let client = TcpStream::connect(listener.get_ref().local_addr().unwrap()).unwrap();
+    let (stream, _) = block_on(listener.accept()).unwrap();
+    rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+    drop(client);
+    thread::sleep(20 * MS);
+    let second = Async::new(stream.get_ref()).map(drop);
+    let waits = block_on(future::poll_once(stream.readable()));
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::AlreadyExists, "waits: {waits:?}");
+}
+
+/// The first wait of a source whose number is another file's by then registers that one. Its owner
+/// can wrap it nevertheless.
+#[test]
+fn first_wait_leaves_stranger_to_its_owner() {
+    let (source, _peer) = Async::<UnixStream>::pair().unwrap();
+    let (stranger, _strangers_peer) = UnixStream::pair().unwrap();
+    // SAFETY: the number is open, and is not closed here.
+    let number = unsafe { OwnedFd::from_raw_fd(source.as_raw_fd()) };
+    rustix::io::dup2(stranger.as_fd(), &mut ManuallyDrop::new(number)).unwrap();
+    let mut waits = source.readable();
+    assert!(block_on(future::poll_once(&mut waits)).is_none());
+    let _owned = Async::new(Borrowed(source.as_raw_fd())).unwrap();
+    let ended = block_on(in_time("the old source", waits));
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// The wait that is to move a closed source asks the poller, which knows.
+#[test]
+fn move_of_closed_source_is_an_error() {
+    process::alone(|| {
+        let (_turn, home, other) = two_workers();
+        let (source, _peer) = home.run(|| Async::<UnixStream>::pair().unwrap());
+        let source = Arc::new(source);
+        home.wait_in_vain(&source);
+        // SAFETY: a system call; the number is nobody's until the end of this process.
+        unsafe { libc::close(source.as_raw_fd()) };
+        let waits = source.clone();
+        let error =
+            other.run(move || (0..40).find_map(|_| block_on(future::poll_once(waits.readable()))));
+        // Its drop would close a number that is not its own.
+        std::mem::forget(source);
+        assert!(matches!(error, Some(Err(_))), "{error:?}");
+    });
 }

@@ -63,13 +63,23 @@ impl Identity {
         match self {
             Identity::Unknown => true,
             Identity::File(_) => Identity::of(io) == self,
-            Identity::Peer(_) => {
-                let peer = rustix::net::getpeername(io).ok().flatten();
-                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                peer.is_some_and(|peer| Identity::of_peer(peer) == self)
-            }
+            Identity::Peer(_) => match rustix::net::getpeername(io) {
+                Ok(peer) => {
+                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                    peer.is_some_and(|peer| Identity::of_peer(peer) == self)
+                }
+                Err(rustix::io::Errno::NOTCONN) => may_have_been_connected(io),
+                Err(_) => false,
+            },
         }
     }
+}
+
+/// Returns `true` if a socket without a peer may have had one: a connection that was reset.
+#[cfg(unix)]
+fn may_have_been_connected(io: Borrowed<'_>) -> bool {
+    use rustix::net::{SocketType, sockopt};
+    sockopt::socket_type(io) == Ok(SocketType::STREAM) && sockopt::socket_acceptconn(io) != Ok(true)
 }
 
 #[cfg(unix)]

@@ -207,8 +207,14 @@ impl Shard {
         }
         let shard = old.as_ref().map_or(here, |old| &old.shard);
         let new = Shard::place(shard, source);
-        let succeeded = predecessor.succeed(old.as_ref(), wakers, || {
-            source.registration().add(&shard.poller, new.key, [false; 2])
+        let add = || source.registration().add(&shard.poller, new.key, [false; 2]);
+        let succeeded = predecessor.succeed(old.as_ref(), wakers, |is_still| match add() {
+            // It has registered the number when that was not its own any more.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !is_still() => {
+                source.registration().delete(&shard.poller)?;
+                add()
+            }
+            result => result,
         });
         if !matches!(succeeded, Ok(true)) {
             shard.forget(new.key);

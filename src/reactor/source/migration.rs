@@ -70,8 +70,13 @@ impl Source {
         let mut armed = [read.armed, write.armed];
         armed[interest as usize] = true;
         if let Err(error) = self.registration.add(new.shard.poller(), new.key, armed) {
+            if state.placement.place.is_none() {
+                return Err(error);
+            }
+            // It stays. Whether it can be waited for at all, the old poller says once more.
             state.placement.stay();
-            return if state.placement.place.is_some() { Ok(()) } else { Err(error) };
+            state.directions[interest as usize].edge_guaranteed = false;
+            return Ok(());
         }
         if let Some(old) = &state.placement.place {
             if self.registration.delete(old.shard.poller()).is_err() {

@@ -9,13 +9,14 @@ use crate::sync::Ordering;
 impl Source {
     /// Makes this source stale if `register` registers its number for a successor, which is done
     /// under this source's lock: so that it either had its say about the number before, or never
-    /// has again. The wakers of all who wait go to `wakers`. `false`, and nothing is done, if it is
-    /// not in this place any more.
+    /// has again. `register` is told how to find out whether the number may still be this source's
+    /// own. The wakers of all who wait go to `wakers`. `false`, and nothing is done, if it is not in
+    /// this place any more.
     pub(in crate::reactor) fn succeed(
         &self,
         place: Option<&Place>,
         wakers: &mut Vec<Waker>,
-        register: impl FnOnce() -> io::Result<()>,
+        register: impl FnOnce(&dyn Fn() -> bool) -> io::Result<()>,
     ) -> io::Result<bool> {
         let mut state = self.state.lock();
         let stays = match place {
@@ -23,7 +24,7 @@ impl Source {
             None => state.placement.place.is_none(),
         };
         if stays {
-            register()?;
+            register(&|| self.registration.is_still(state.placement.identity()))?;
             let _ = self.become_stale(&mut state, wakers);
         }
         Ok(stays)
