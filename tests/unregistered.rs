@@ -20,7 +20,7 @@ use async_wheel::{Async, block_on};
 use common::{
     MS, Wakes, in_time, poll_with, process,
     sockets::{Borrowed, LOOPBACK},
-    watchdog,
+    turn, watchdog,
     workers::{Worker, pollers_of, registered, sources, two_workers},
 };
 use futures_lite::{AsyncReadExt, future};
@@ -298,6 +298,7 @@ fn move_leaves_stranger_alone_while_file_lives() {
 /// The system knows no peer of a connection that was reset. It was taken for another file once.
 #[test]
 fn duplicate_of_reset_connection_is_refused() {
+    let _turn = turn();
     let listener = Async::<TcpListener>::bind(LOOPBACK).unwrap();
     let client = TcpStream::connect(listener.get_ref().local_addr().unwrap()).unwrap();
     let (stream, _) = block_on(listener.accept()).unwrap();
@@ -313,6 +314,7 @@ fn duplicate_of_reset_connection_is_refused() {
 /// can wrap it nevertheless.
 #[test]
 fn first_wait_leaves_stranger_to_its_owner() {
+    let _turn = turn();
     let (source, _peer) = Async::<UnixStream>::pair().unwrap();
     let (stranger, _strangers_peer) = UnixStream::pair().unwrap();
     // SAFETY: the number is open, and is not closed here.
