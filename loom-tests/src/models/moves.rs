@@ -48,7 +48,7 @@ impl Wait {
     }
 
     /// Waits, as a task does, until it is over: asserts that no time passes.
-    fn is_over_in_time(mut self) {
+    fn end_in_time(mut self) {
         let _ = self.ends();
     }
 
@@ -67,7 +67,7 @@ impl Wait {
     /// The same on a thread of its own.
     #[track_caller]
     fn spawn(self, name: &'static str) -> Thread {
-        spawn(name, move || self.is_over_in_time())
+        spawn(name, move || self.end_in_time())
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn an_event_at_an_awake_driver() {
     let round = spawn_round(&scene.shards[0]);
     scene.stage.start_fallback();
     let Scene { stage, io, reads, moves, .. } = scene;
-    moves.is_over_in_time();
+    moves.end_in_time();
     assert_eq!(reads.wait(), 0);
     round.join();
     stage.end_with([io]);
@@ -183,7 +183,7 @@ pub(super) fn a_first_move_that_is_refused() {
     let io = Io::of(&stage, &shards[0], Pipe::new(true)).unwrap();
     io.pipe.refuse();
     let arrives = io.spawn_arrival("arrives");
-    Wait::new(&io, &shards[1], Interest::Read).is_over_in_time();
+    Wait::new(&io, &shards[1], Interest::Read).end_in_time();
     arrives.join();
     assert_eq!(shard_of(&io), Some(0));
     stage.end_with([io]);
@@ -202,7 +202,7 @@ pub(super) fn two_threads_move_it_to_and_fro() {
     }
     io.pipe.drain();
     io.pipe.arrive();
-    back.is_over_in_time();
+    back.end_in_time();
     mover.join();
     stage.end_with([io]);
 }
@@ -225,7 +225,7 @@ pub(super) fn a_duplicate_against_a_move() {
     duplicate.join();
     io.pipe.drain();
     io.pipe.arrive();
-    moves.is_over_in_time();
+    moves.end_in_time();
     assert_eq!(reads.wait(), 0);
     stage.end_with([io]);
 }
@@ -280,7 +280,7 @@ pub(super) fn a_first_wait_against_an_event() {
     stage.start_fallback();
     let io = Io::adopted(&stage, &shards[1], Pipe::numbered(true, 7));
     let arrives = io.spawn_arrival("arrives");
-    Wait::new(&io, &shards[1], Interest::Read).is_over_in_time();
+    Wait::new(&io, &shards[1], Interest::Read).end_in_time();
     assert_eq!(shard_of(&io), Some(1));
     arrives.join();
     stage.end_with([io]);
@@ -295,7 +295,7 @@ pub(super) fn two_first_waits() {
     io.pipe.drain();
     io.pipe.arrive();
     let other = Wait::new(&io, &shards[1], Interest::Write).spawn("other");
-    Wait::new(&io, &shards[0], Interest::Read).is_over_in_time();
+    Wait::new(&io, &shards[0], Interest::Read).end_in_time();
     other.join();
     stage.end_with([io]);
 }
@@ -312,7 +312,7 @@ pub(super) fn a_first_wait_that_is_refused() {
     assert!(matches!(wait.poll(), Poll::Ready(Err(_))));
     wait.io.source.remove_waiter(Interest::Read, &mut wait.waiter);
     wait.waiter = Waiter::new();
-    wait.is_over_in_time();
+    wait.end_in_time();
     arrives.join();
     stage.end_with([io]);
 }
@@ -329,7 +329,7 @@ pub(super) fn a_duplicate_against_a_first_wait() {
         move || assert!(reactor.register(&shard, Registration(pipe)).is_err())
     });
     io.pipe.arrive();
-    Wait::new(&io, &shards[0], Interest::Read).is_over_in_time();
+    Wait::new(&io, &shards[0], Interest::Read).end_in_time();
     duplicate.join();
     stage.end_with([io]);
 }
@@ -352,7 +352,7 @@ pub(super) fn a_number_given_anew_against_a_wait() {
     waits.join();
     drop(before);
     let arrives = new.spawn_arrival("arrives");
-    Wait::new(&new, &shards[1], Interest::Read).is_over_in_time();
+    Wait::new(&new, &shards[1], Interest::Read).end_in_time();
     arrives.join();
     old.close();
     stage.end_with([stale, new]);
