@@ -56,6 +56,8 @@ const BARS: &[Bars] = &[
         "µs a round trip; less is better", false),
     Bars::new(Chart::Echo, "echo.svg", "TCP echo with read timeouts",
         "thousands of round trips a second; more is better", false),
+    Bars::new(Chart::Served, "served.svg", "TCP echo server, its clients outside",
+        "thousands of round trips a second; more is better", false),
     Bars::new(Chart::Calls, "system-calls.svg", "System calls",
         "calls an operation; less is better", false),
 ];

@@ -9,10 +9,14 @@ use std::pin::Pin;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_executor::StaticExecutor;
+use async_executor::{LocalExecutor, StaticExecutor};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 
 use super::Runtime;
+
+thread_local! {
+    static LOCAL: LocalExecutor<'static> = const { LocalExecutor::new() };
+}
 
 macro_rules! like_async_io {
     ($(#[$meta:meta])* $runtime:ident, $library:ident, $executor:ident) => {
@@ -101,6 +105,14 @@ macro_rules! like_async_io {
 
             fn spawn(task: impl Future<Output = ()> + Send + 'static) {
                 $executor.spawn(task).detach();
+            }
+
+            fn run_local<T>(main: impl Future<Output = T>) -> T {
+                LOCAL.with(|executor| $library::block_on(executor.run(main)))
+            }
+
+            fn spawn_local(task: impl Future<Output = ()> + 'static) {
+                LOCAL.with(|executor| executor.spawn(task).detach());
             }
 
             fn in_parallel<T, F>(threads: usize, make: impl Fn(usize) -> F) -> Vec<T>

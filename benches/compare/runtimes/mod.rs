@@ -55,6 +55,10 @@ pub trait Runtime: 'static {
     fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T;
     /// Spawns a task within [`run`](Self::run).
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
+    /// Runs a future, and the tasks that it spawns with [`spawn_local`](Self::spawn_local), on this
+    /// thread.
+    fn run_local<T>(main: impl Future<Output = T>) -> T;
+    fn spawn_local(task: impl Future<Output = ()> + 'static);
     /// Runs so many futures at a time, each on a thread of its own.
     fn in_parallel<T, F>(threads: usize, make: impl Fn(usize) -> F) -> Vec<T>
     where

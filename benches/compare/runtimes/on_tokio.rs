@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net;
 use tokio::runtime::{Builder, Runtime as TokioRuntime};
+use tokio::task::{self, LocalSet};
 use tokio::time;
 
 use super::Runtime;
@@ -100,6 +101,14 @@ impl Runtime for Tokio {
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(task);
+    }
+
+    fn run_local<T>(main: impl Future<Output = T>) -> T {
+        LocalSet::new().block_on(&on_this_thread(), main)
+    }
+
+    fn spawn_local(task: impl Future<Output = ()> + 'static) {
+        task::spawn_local(task);
     }
 
     /// Tasks of one runtime: several runtimes would not be what programs do.

@@ -90,7 +90,7 @@ fn missing(plan: &Plan, samples: &Samples) -> Vec<String> {
     for row in ROWS {
         let wanted = plan.workloads.contains(&row.workload) && (plan.trace || !row.is_traced());
         for peer in Peer::ALL {
-            if wanted && row.workload.suits(peer) && samples.figure(row, peer).is_none() {
+            if wanted && row.is_of(peer) && samples.figure(row, peer).is_none() {
                 missing.push(format!("{} on {}", row.work, crate::name(&peer)));
             }
         }

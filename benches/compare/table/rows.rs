@@ -1,7 +1,7 @@
 //! The rows of the table: which figures are compared, and what they should come to.
 
 use super::goal::Goal::{self, AtLeast, AtMost, Below, NotAbove};
-use crate::workloads::Workload;
+use crate::workloads::{Peer, Workload};
 
 /// Rows of one unit that are drawn together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub enum Chart {
     Churn,
     RoundTrips,
     Echo,
+    Served,
     Calls,
     /// Not drawn: mostly nothing.
     Not,
@@ -29,6 +30,8 @@ pub struct Row {
     /// How many of the figure's units make one of `unit`.
     pub divisor: f64,
     pub chart: Chart,
+    /// The peers have no such figure.
+    alone: bool,
     /// For the figure by itself.
     pub own: Option<Goal>,
     pub async_io: Option<Goal>,
@@ -44,6 +47,7 @@ impl Row {
             unit: "",
             divisor: 1.0,
             chart: Chart::Not,
+            alone: false,
             own: None,
             async_io: None,
             tokio: None,
@@ -64,6 +68,10 @@ impl Row {
 
     const fn goal_against_async_io(self, goal: Goal) -> Row {
         Row { async_io: Some(goal), ..self }
+    }
+
+    const fn alone(self) -> Row {
+        Row { alone: true, ..self }
     }
 
     const fn own_goal(self, goal: Goal) -> Row {
@@ -155,6 +163,32 @@ pub const ROWS: &[Row] = &[
     )
     .unit("10³/s", Chart::Echo)
     .divided_by(1e3),
+    Row::new(Workload::AcceptEcho100, "per_s", "echo, one task accepts: 100 connections")
+        .unit("10³/s", Chart::Served)
+        .divided_by(1e3),
+    Row::new(Workload::AcceptEcho1000, "per_s", "echo, one task accepts: 1,000 connections")
+        .unit("10³/s", Chart::Served)
+        .divided_by(1e3),
+    Row::new(Workload::CoreEcho, "per_s", "echo, a listener for each thread: 1,000 connections")
+        .unit("10³/s", Chart::Served)
+        .divided_by(1e3),
+    Row::new(Workload::AcceptEcho100, "balance", "100 connections by shard, most to least")
+        .unit("times", Chart::Not)
+        .alone(),
+    Row::new(Workload::AcceptEcho1000, "balance", "1,000 connections by shard, most to least")
+        .unit("times", Chart::Not)
+        .alone(),
+    Row::new(Workload::AcceptEcho100, "moves", "moves between shards, 100 connections")
+        .unit("in 10³ events", Chart::Not)
+        .alone(),
+    Row::new(Workload::AcceptEcho1000, "moves", "moves between shards, 1,000 connections")
+        .unit("in 10³ events", Chart::Not)
+        .alone(),
+    Row::new(Workload::CoreEcho, "moves", "moves between shards, a listener for each thread")
+        .unit("in 10³ events", Chart::Not)
+        .alone(),
+    Row::new(Workload::Connection, "us", "connection: accept, echo once, close")
+        .unit("µs", Chart::RoundTrips),
     Row::new(Workload::Wake, "us", "wake between two block_on threads and back")
         .unit("µs", Chart::RoundTrips)
         .goal_against_async_io(AtMost(0.9)),
@@ -189,12 +223,21 @@ pub const ROWS: &[Row] = &[
     .own_goal(AtMost(1.0)),
     Row::new(Workload::RoundTrip, "calls_of_others", "system calls of other threads a round trip")
         .unit("", Chart::Calls),
+    Row::new(Workload::Connection, "calls", "system calls of a connection, the message is there")
+        .unit("", Chart::Calls),
+    Row::new(Workload::ConnectionWaits, "calls", "system calls of a connection, each read waits")
+        .unit("", Chart::Calls),
     Row::new(Workload::Quiet, "calls", "system calls to insert and cancel, not the earliest")
         .unit("", Chart::Calls)
         .own_goal(AtMost(0.0)),
 ];
 
 impl Row {
+    /// Whether a runtime has that figure.
+    pub fn is_of(&self, peer: Peer) -> bool {
+        self.workload.suits(peer) && (!self.alone || peer == Peer::AsyncWheel)
+    }
+
     /// Whether the figure is a rate.
     pub fn more_is_better(&self) -> bool {
         self.unit.ends_with("/s") || self.unit == "times"

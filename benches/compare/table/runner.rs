@@ -69,7 +69,7 @@ impl Plan {
             for &workload in &self.workloads {
                 let wanted = match traced {
                     true => self.trace && trace::counts(workload),
-                    false => workload != Workload::Quiet,
+                    false => !workload.only_counts(),
                 };
                 for &peer in &Peer::ALL {
                     if wanted && workload.suits(peer) {

@@ -22,7 +22,9 @@ const MEMORY: &[&str] = &["brk", "madvise", "mmap", "mprotect", "mremap", "munma
 
 /// Whether there are figures of that workload's calls.
 pub fn counts(workload: Workload) -> bool {
-    matches!(workload, Workload::RoundTrip | Workload::RoundTripTimeout | Workload::Quiet)
+    let also_timed =
+        matches!(workload, Workload::RoundTrip | Workload::RoundTripTimeout | Workload::Connection);
+    also_timed || workload.only_counts()
 }
 
 /// Why strace cannot be used, if it cannot.

@@ -1,17 +1,14 @@
 //! A TCP echo server and its clients in one process; each read of both has a timeout.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use nix::sys::socket::{Backlog, listen};
 
-use super::{Figures, LIMIT, Scale};
+use super::{Figures, LIMIT, MESSAGE, Scale, listener};
 use crate::runtimes::Runtime;
-
-const MESSAGE: [u8; 64] = [7; 64];
 
 /// How much a read can take.
 #[derive(Clone, Copy)]
@@ -40,12 +37,9 @@ pub fn run<R: Runtime>(
     threads: usize,
     room: Room,
 ) -> Result<Figures> {
-    let connections = if scale.0 < 1.0 { scale.count(connections) } else { connections };
+    let connections = scale.connections(connections);
     let window = scale.time(Duration::from_millis(1_500));
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    // All clients come at once.
-    listen(&listener, Backlog::new(4_095)?)?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener()?;
     R::run(threads, async move {
         R::spawn(serve::<R>(R::listener(listener)?, room));
         let counts: Counts = (0..connections).map(|_| AtomicU64::new(0)).collect();

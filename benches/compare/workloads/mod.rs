@@ -2,6 +2,8 @@
 //! over from another.
 
 mod churn;
+mod clients;
+mod connection;
 mod create;
 mod echo;
 mod fire;
@@ -12,12 +14,15 @@ mod memory;
 mod push;
 mod quiet;
 mod round_trip;
+mod served;
 mod wake;
 
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use nix::sys::socket::{Backlog, listen};
 
 use create::Due;
 use echo::Room;
@@ -78,6 +83,18 @@ pub enum Workload {
     /// TCP echo with read timeouts and buffers of 4 KiB: 100 connections, two threads
     #[value(name = "echo-ample-2")]
     EchoAmpleOn2,
+    /// TCP echo, one task accepts 100 connections for two threads; the clients are no part of it
+    #[value(name = "accept-echo-100")]
+    AcceptEcho100,
+    /// The same with 1,000 connections
+    #[value(name = "accept-echo-1000")]
+    AcceptEcho1000,
+    /// TCP echo, 1,000 connections, on two threads with a listener and an executor each
+    CoreEcho,
+    /// Accept, echo once, close, one connection after the other, the message there at once
+    Connection,
+    /// The same with a client that takes its time; to be counted by strace
+    ConnectionWaits,
     /// A wake passed between two threads in `block_on`; not with tokio
     Wake,
     /// One TCP connection between two threads that never enter the runtime; not with tokio
@@ -99,6 +116,11 @@ impl Workload {
     pub fn suits(self, peer: Peer) -> bool {
         peer != Peer::Tokio || !matches!(self, Workload::Wake | Workload::Fallback)
     }
+
+    /// Whether only its system calls are of interest.
+    pub fn only_counts(self) -> bool {
+        matches!(self, Workload::Quiet | Workload::ConnectionWaits)
+    }
 }
 
 /// How much is done: one is all of it.
@@ -108,6 +130,11 @@ pub struct Scale(pub f64);
 impl Scale {
     pub fn count(self, full: usize) -> usize {
         ((full as f64 * self.0) as usize).max(20)
+    }
+
+    /// As many connections as are asked for, or fewer.
+    pub fn connections(self, full: usize) -> usize {
+        if self.0 < 1.0 { self.count(full) } else { full }
     }
 
     pub fn time(self, full: Duration) -> Duration {
@@ -152,6 +179,11 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::Echo1000On2 => echo::run::<R>(scale, 1_000, 2, Room::Exact),
         Workload::EchoAmpleOn1 => echo::run::<R>(scale, 100, 1, Room::Ample),
         Workload::EchoAmpleOn2 => echo::run::<R>(scale, 100, 2, Room::Ample),
+        Workload::AcceptEcho100 => served::by_one_task::<R>(scale, 100),
+        Workload::AcceptEcho1000 => served::by_one_task::<R>(scale, 1_000),
+        Workload::CoreEcho => served::by_cores::<R>(scale, 1_000),
+        Workload::Connection => connection::run::<R>(scale, None),
+        Workload::ConnectionWaits => connection::run::<R>(scale, Some(connection::PAUSE)),
         Workload::Wake => wake::run::<R>(scale),
         Workload::Fallback => round_trip::through_fallback::<R>(scale),
         Workload::Lateness => lateness::run::<R>(scale),
@@ -162,6 +194,16 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
 
 /// The timeout of reads that never time out.
 const LIMIT: Duration = Duration::from_secs(30);
+
+const MESSAGE: [u8; 64] = [7; 64];
+
+/// A listener for clients that all come at once.
+fn listener() -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    listen(&listener, Backlog::new(4_095)?)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
 
 /// A time within the range, in nanoseconds' steps.
 fn random_between(random: &mut fastrand::Rng, from: Duration, to: Duration) -> Duration {

@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use futures_lite::future;
 
-use super::{Figures, Scale, mark};
+use super::{Figures, MESSAGE, Scale, listener, mark};
 use crate::runtimes::Runtime;
-
-const MESSAGE: [u8; 64] = [7; 64];
 
 /// How many round trips, and what limits each read.
 #[derive(Clone, Copy)]
@@ -51,8 +49,7 @@ fn between_threads(
     serve: impl FnOnce(TcpListener) -> Result<()> + Send + 'static,
     ask: impl FnOnce(SocketAddr) -> Result<Duration>,
 ) -> Result<Figures> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener()?;
     let server = thread::spawn(move || serve(listener));
     let time = ask(address)?;
     server.join().map_err(|_| anyhow!("the server panicked"))??;
