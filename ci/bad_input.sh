@@ -93,7 +93,7 @@ programs() {
   local target=${CARGO_TARGET_DIR:-target} name
   cargo build --quiet --locked --examples
   cargo build --quiet --release --locked -p compare -p counts
-  for name in heartbeats soak; do
+  for name in accept_loop heartbeats soak; do
     refuses "$target/debug/examples/$name" --no-such-option
     refuses "$target/debug/examples/$name" --seconds none
   done
