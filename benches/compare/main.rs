@@ -1,4 +1,5 @@
-//! Runs the workloads of a server full of timers on async-wheel, async-io and tokio.
+//! Runs the workloads of a server full of timers on async-wheel, async-io and tokio,
+//! and one of them on monoio.
 //!
 //! `compare run WORKLOAD RUNTIME` runs one workload once and prints its figures as one line of
 //! JSON. `compare table` runs all of them on all runtimes, each in a process of its own, by turns

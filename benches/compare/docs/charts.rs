@@ -76,6 +76,7 @@ const AROUND: u32 = 116;
 const FONT: &str = "sans-serif";
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
+const GREEN: RGBColor = RGBColor(0, 158, 115);
 const GREY: RGBColor = RGBColor(130, 130, 130);
 
 fn color(peer: Peer) -> RGBColor {
@@ -83,6 +84,7 @@ fn color(peer: Peer) -> RGBColor {
         Peer::AsyncWheel => BLUE,
         Peer::AsyncIo => ORANGE,
         Peer::Tokio => GREY,
+        Peer::Monoio => GREEN,
     }
 }
 
@@ -181,12 +183,16 @@ fn draw_bars(bars: &Bars, rows: &[&Row], samples: &Samples, path: &Path) -> Resu
 
     let area = SVGBackend::new(path, (WIDTH, AROUND + 62 * rows.len() as u32)).into_drawing_area();
     let mut plane = plane(&area, bars.title, bars.axis, rows, &scaling)?;
+    let takes_part = |peer: &Peer| rows.iter().any(|row| samples.figure(row, *peer).is_some());
+    let peers: Vec<Peer> = Peer::ALL.into_iter().filter(takes_part).collect();
+    let (step, middle) = (0.81 / peers.len() as f64, (peers.len() - 1) as f64 / 2.0);
     for (index, row) in rows.iter().enumerate() {
-        for (turn, peer) in Peer::ALL.into_iter().enumerate() {
+        for (turn, &peer) in peers.iter().enumerate() {
             let Some(figure) = samples.figure(row, peer) else { continue };
-            let y = (rows.len() - 1 - index) as f64 + 0.27 * (1.0 - turn as f64);
+            let y = (rows.len() - 1 - index) as f64 + step * (middle - turn as f64);
+            let half = step * 0.44;
             let (start, end) = (scaling.range.start, scaling.place(figure.median));
-            let bar = Rectangle::new([(start, y - 0.12), (end, y + 0.12)], color(peer).filled());
+            let bar = Rectangle::new([(start, y - half), (end, y + half)], color(peer).filled());
             let spread = [
                 (scaling.place(figure.least).max(start), y),
                 (scaling.place(figure.most).max(start), y),
@@ -199,7 +205,7 @@ fn draw_bars(bars: &Bars, rows: &[&Row], samples: &Samples, path: &Path) -> Resu
             plane.draw_series([label]).map_err(error)?;
         }
     }
-    legend(&area, &Peer::ALL)?;
+    legend(&area, &peers)?;
     area.present().map_err(error)
 }
 

@@ -9,7 +9,8 @@ use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 use serde::{Deserialize, Serialize};
 
 /// The crates whose versions matter.
-const CRATES: &[&str] = &["async-wheel", "async-io", "polling", "tokio", "mio", "async-executor"];
+const CRATES: &[&str] =
+    &["async-wheel", "async-io", "polling", "tokio", "mio", "monoio", "async-executor"];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Circumstances {
@@ -92,7 +93,8 @@ fn versions() -> Result<Vec<(String, String)>> {
     let lock = include_str!("../../../Cargo.lock");
     let lock: Lock = toml::from_str(lock).context("Cargo.lock")?;
     let version = |name: &&str| {
-        let package = lock.package.iter().find(|package| package.name == **name)?;
+        // Of several the newest, which is tokio's of `mio`.
+        let package = lock.package.iter().rfind(|package| package.name == **name)?;
         Some((package.name.clone(), package.version.clone()))
     };
     Ok(CRATES.iter().filter_map(version).collect())

@@ -1,9 +1,11 @@
-//! What a runtime must be able to do to take part, and the three that can.
+//! What a runtime must be able to do to take part, and the three that can. A fourth is
+//! there for one workload.
 //!
 //! A workload is written once, over this trait. What the runtimes do differently by nature is
 //! here: which executor a task runs on, and what a pending timer is.
 
 mod like_async_io;
+pub mod on_monoio;
 mod on_tokio;
 
 use std::future::Future;

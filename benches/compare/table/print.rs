@@ -35,10 +35,12 @@ pub fn table(samples: &Samples) -> (Table, Tally) {
         "async-wheel",
         "async-io",
         "tokio",
+        "monoio",
         "to async-io",
         "goal",
         "to tokio",
         "goal",
+        "to monoio",
     ]);
     for row in ROWS {
         let figures = Peer::ALL.map(|peer| samples.figure(row, peer));
@@ -46,8 +48,8 @@ pub fn table(samples: &Samples) -> (Table, Tally) {
             table.add_row(cells(samples, row, figures, &mut tally));
         }
     }
-    for column in 2..9 {
-        let column = table.column_mut(column).expect("there are nine");
+    for column in 2..11 {
+        let column = table.column_mut(column).expect("there are eleven");
         column.set_cell_alignment(CellAlignment::Right);
     }
     (table, tally)
@@ -56,7 +58,7 @@ pub fn table(samples: &Samples) -> (Table, Tally) {
 fn cells(
     samples: &Samples,
     row: &Row,
-    figures: [Option<Summary>; 3],
+    figures: [Option<Summary>; 4],
     tally: &mut Tally,
 ) -> Vec<String> {
     let [ours, ..] = figures;
@@ -71,7 +73,7 @@ fn cells(
         [(Peer::AsyncIo, row.async_io, figures[1]), (Peer::Tokio, row.tokio, figures[2])]
     {
         let ratio = samples.ratio(row, peer);
-        cells.push(ratio.map_or("-".to_owned(), spread));
+        cells.push(ratio_text(ratio));
         let (Some(goal), Some(ratio)) = (goal, ratio) else {
             cells.push(String::new());
             continue;
@@ -80,15 +82,19 @@ fn cells(
         let met = medians.is_some_and(|medians| goal.met(ratio.median, medians));
         cells.push(tally.judge(goal, met));
     }
+    // There are no goals against it.
+    cells.push(ratio_text(samples.ratio(row, Peer::Monoio)));
     cells
 }
 
 /// A ratio, and between what it was from run to run.
-fn spread(ratio: Summary) -> String {
-    if !ratio.median.is_finite() {
-        return "-".to_owned();
+fn ratio_text(ratio: Option<Summary>) -> String {
+    match ratio.filter(|ratio| ratio.median.is_finite()) {
+        Some(ratio) => {
+            format!("{} ({}..{})", short(ratio.median), short(ratio.least), short(ratio.most))
+        }
+        None => "-".to_owned(),
     }
-    format!("{} ({}..{})", short(ratio.median), short(ratio.least), short(ratio.most))
 }
 
 /// Three digits that count, or all before the point.

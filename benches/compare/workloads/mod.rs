@@ -35,6 +35,8 @@ pub enum Peer {
     AsyncWheel,
     AsyncIo,
     Tokio,
+    /// Only what is done on one thread each
+    Monoio,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -108,13 +110,17 @@ pub enum Workload {
 }
 
 impl Peer {
-    pub const ALL: [Peer; 3] = [Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio];
+    pub const ALL: [Peer; 4] = [Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio, Peer::Monoio];
 }
 
 impl Workload {
     /// Whether a runtime can do it.
     pub fn suits(self, peer: Peer) -> bool {
-        peer != Peer::Tokio || !matches!(self, Workload::Wake | Workload::Fallback)
+        match peer {
+            Peer::AsyncWheel | Peer::AsyncIo => true,
+            Peer::Tokio => !matches!(self, Workload::Wake | Workload::Fallback),
+            Peer::Monoio => self == Workload::CoreEcho,
+        }
     }
 
     /// Whether only its system calls are of interest.
@@ -151,6 +157,7 @@ pub fn run(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
         Peer::AsyncWheel => run_on::<AsyncWheel>(workload, scale),
         Peer::AsyncIo => run_on::<AsyncIo>(workload, scale),
         Peer::Tokio => run_on::<Tokio>(workload, scale),
+        Peer::Monoio => served::by_cores_of_monoio(scale, CORE_CONNECTIONS),
     }
 }
 
@@ -181,7 +188,7 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::EchoAmpleOn2 => echo::run::<R>(scale, 100, 2, Room::Ample),
         Workload::AcceptEcho100 => served::by_one_task::<R>(scale, 100),
         Workload::AcceptEcho1000 => served::by_one_task::<R>(scale, 1_000),
-        Workload::CoreEcho => served::by_cores::<R>(scale, 1_000),
+        Workload::CoreEcho => served::by_cores::<R>(scale, CORE_CONNECTIONS),
         Workload::Connection => connection::run::<R>(scale, None),
         Workload::ConnectionWaits => connection::run::<R>(scale, Some(connection::PAUSE)),
         Workload::Wake => wake::run::<R>(scale),
@@ -191,6 +198,9 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::Quiet => Ok(quiet::run::<R>(scale)),
     }
 }
+
+/// How many connections are served by threads with an executor each.
+const CORE_CONNECTIONS: usize = 1_000;
 
 /// The timeout of reads that never time out.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use async_wheel::diagnostics;
 
 use super::clients::Clients;
 use super::{Figures, MESSAGE, Scale, listener};
-use crate::runtimes::Runtime;
+use crate::runtimes::{Runtime, on_monoio};
 
 const THREADS: usize = 2;
 
@@ -24,11 +24,25 @@ pub fn by_one_task<R: Runtime>(scale: Scale, connections: usize) -> Result<Figur
 
 /// Each thread has a listener and tasks of its own.
 pub fn by_cores<R: Runtime>(scale: Scale, connections: usize) -> Result<Figures> {
+    by_threads(scale, connections, |listener| {
+        R::run_local(accept::<R>(listener, |stream| R::spawn_local(answer::<R>(stream))));
+    })
+}
+
+/// The same.
+pub fn by_cores_of_monoio(scale: Scale, connections: usize) -> Result<Figures> {
+    by_threads(scale, connections, |listener| on_monoio::serve(listener, MESSAGE.len()))
+}
+
+fn by_threads(
+    scale: Scale,
+    connections: usize,
+    serve: impl Fn(TcpListener) + Copy + Send + 'static,
+) -> Result<Figures> {
     let mut addresses = Vec::new();
     for _ in 0..THREADS {
         let (listener, address) = listener()?;
-        let spawn = |stream| R::spawn_local(answer::<R>(stream));
-        thread::spawn(move || R::run_local(accept::<R>(listener, spawn)));
+        thread::spawn(move || serve(listener));
         addresses.push(address);
     }
     figures(&addresses, scale, connections)
