@@ -172,6 +172,9 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::CoreEcho, "per_s", "echo, a listener for each thread: 1,000 connections")
         .unit("10³/s", Chart::Served)
         .divided_by(1e3),
+    Row::new(Workload::TokioWorkers, "per_s", "echo on 8 workers of tokio's: 1,000 connections")
+        .unit("10³/s", Chart::Served)
+        .divided_by(1e3),
     Row::new(Workload::AcceptEcho100, "balance", "100 connections by shard, most to least")
         .unit("times", Chart::Not)
         .alone(),

@@ -93,6 +93,8 @@ pub enum Workload {
     AcceptEcho1000,
     /// TCP echo, 1,000 connections, on two threads with a listener and an executor each
     CoreEcho,
+    /// TCP echo, 1,000 connections, by tasks on eight worker threads of tokio's, whatever the sockets
+    TokioWorkers,
     /// Accept, echo once, close, one connection after the other, the message there at once
     Connection,
     /// The same with a client that takes its time; to be counted by strace
@@ -189,6 +191,7 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::AcceptEcho100 => served::by_one_task::<R>(scale, 100),
         Workload::AcceptEcho1000 => served::by_one_task::<R>(scale, 1_000),
         Workload::CoreEcho => served::by_cores::<R>(scale, CORE_CONNECTIONS),
+        Workload::TokioWorkers => served::by_tokio_workers::<R>(scale, CORE_CONNECTIONS),
         Workload::Connection => connection::run::<R>(scale, None),
         Workload::ConnectionWaits => connection::run::<R>(scale, Some(connection::PAUSE)),
         Workload::Wake => wake::run::<R>(scale),

@@ -9,15 +9,26 @@ use async_wheel::diagnostics;
 
 use super::clients::Clients;
 use super::{Figures, MESSAGE, Scale, listener};
-use crate::runtimes::{Runtime, on_monoio};
+use crate::runtimes::{Runtime, Tokio, on_monoio};
 
 const THREADS: usize = 2;
+const TOKIO_WORKERS: usize = 8;
 
 /// The threads share the tasks, of which one accepts all connections.
 pub fn by_one_task<R: Runtime>(scale: Scale, connections: usize) -> Result<Figures> {
     let (listener, address) = listener()?;
     thread::spawn(|| {
         R::run(THREADS, accept::<R>(listener, |stream| R::spawn(answer::<R>(stream))))
+    });
+    figures(&[address], scale, connections)
+}
+
+/// The sockets are a runtime's, the tasks run on tokio's worker threads.
+pub fn by_tokio_workers<R: Runtime>(scale: Scale, connections: usize) -> Result<Figures> {
+    let (listener, address) = listener()?;
+    thread::spawn(|| {
+        let spawn = |stream| Tokio::spawn(answer::<R>(stream));
+        Tokio::run(TOKIO_WORKERS, accept::<R>(listener, spawn))
     });
     figures(&[address], scale, connections)
 }
