@@ -2,6 +2,7 @@
 //! fuzz targets.
 
 use super::Raw;
+use crate::sys::Mobility;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registration {
@@ -19,8 +20,8 @@ impl Identity {
 }
 
 impl Registration {
-    pub(crate) fn can_move(&self) -> bool {
-        true
+    pub(crate) fn mobility(&self) -> Mobility {
+        Mobility::Free
     }
 
     pub(crate) fn raw(&self) -> Option<Raw> {

@@ -4,7 +4,7 @@
 #[path = "../../src/sys/polls.rs"]
 mod polls;
 
-pub(crate) use polls::{Event, Polls, Until};
+pub(crate) use polls::{Event, Mobility, Polls, Until};
 
 /// Where timers' memory comes from concerns nothing that is checked here.
 pub(crate) use crate::wheel::Heap as Pages;

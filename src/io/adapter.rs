@@ -15,7 +15,7 @@ use super::is_system_io;
 use super::{Readable, ReadableOwned, Writable, WritableOwned};
 use crate::driver;
 use crate::reactor::{Interest, Source};
-use crate::sys::{Identity, Kind, Registration};
+use crate::sys::{Identity, Kind, NESTED, Registration};
 
 /// An I/O type that is waited for without blocking a thread.
 ///
@@ -46,10 +46,14 @@ use crate::sys::{Identity, Kind, Registration};
 /// one that its task runs on. So what this crate makes itself (accepted, connected, bound) is
 /// registered by its first wait, with the shard of the thread that waits; an error of the system
 /// to that comes out of the wait, and the next one tries again. What is wrapped by
-/// [`new`](Async::new) is registered at once, and moves at its first wait from another thread.
-/// Later a source moves when it has been waited for 16 times in a row from one other shard, at two
-/// system calls. [`diagnostics::shards`](crate::diagnostics::shards) counts the moves. Threads
-/// outside [`block_on`](crate::block_on) share the first shard.
+/// [`new`](Async::new) is registered at once, and moves at its first wait, if that is from another
+/// shard. Later a source moves when it has been waited for 16 times in a row from one other shard
+/// (each poll that is pending counts), at two system calls: an accepting task that waits for a
+/// connection before it hands it on keeps it for as long. Types of your own, of which this crate does
+/// not know how their drivers report, stay after their first wait.
+/// [`diagnostics::shards`](crate::diagnostics::shards) counts the moves. Threads outside
+/// [`block_on`](crate::block_on) share the first shard. Where there is one shard (Windows), all is
+/// registered at once.
 ///
 /// # `WouldBlock`
 ///
@@ -188,13 +192,14 @@ impl<T: AsFd> Async<T> {
     /// non-blocking mode. Its first wait registers it.
     pub(super) fn made(io: T, kind: Kind) -> io::Result<Async<T>> {
         set_nonblocking(io.as_fd())?;
-        Async::made_nonblocking(io, kind)
-    }
-
-    /// The same for one that is in non-blocking mode.
-    pub(super) fn made_nonblocking(io: T, kind: Kind) -> io::Result<Async<T>> {
         let identity = Identity::of(io.as_fd());
         Async::adopt(Async::registration(&io, kind), identity, io)
+    }
+
+    /// The same for a connection that has just been begun, in non-blocking mode. It is waited for at
+    /// once, so that it needs no identity.
+    pub(super) fn connecting(io: T, kind: Kind) -> io::Result<Async<T>> {
+        Async::adopt(Async::registration(&io, kind), Identity::UNKNOWN, io)
     }
 
     /// Wraps what a listener has accepted, in non-blocking mode. Where the listener's kind tells
@@ -245,13 +250,12 @@ impl<T: AsSocket> Async<T> {
     /// wait registers it.
     pub(super) fn made(io: T, kind: Kind) -> io::Result<Async<T>> {
         set_nonblocking(io.as_socket())?;
-        Async::made_nonblocking(io, kind)
+        Async::connecting(io, kind)
     }
 
-    /// The same for one that is in non-blocking mode.
-    pub(super) fn made_nonblocking(io: T, kind: Kind) -> io::Result<Async<T>> {
-        let identity = Identity::of(io.as_socket());
-        Async::adopt(Async::registration(&io, kind), identity, io)
+    /// The same for a connection that has just been begun, in non-blocking mode.
+    pub(super) fn connecting(io: T, kind: Kind) -> io::Result<Async<T>> {
+        Async::adopt(Async::registration(&io, kind), Identity::UNKNOWN, io)
     }
 
     /// Wraps what a listener has accepted.
@@ -269,12 +273,16 @@ impl<T> Async<T> {
         Ok(Async { source, io: Some(io) })
     }
 
-    /// Wraps what this crate has just made. Its first wait registers it.
+    /// Wraps what this crate has just made. Its first wait registers it, unless there is one shard
+    /// only, where there is nothing to decide.
     pub(crate) fn adopt(
         registration: Registration,
         identity: Identity,
         io: T,
     ) -> io::Result<Async<T>> {
+        if !NESTED {
+            return Async::register(registration, io);
+        }
         let source = driver::reactor()?.adopt(registration, identity);
         Ok(Async { source, io: Some(io) })
     }

@@ -22,9 +22,9 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (socket, peer) = rustix::io::retry_on_intr(|| net::acceptfrom_with(listener, flags))?;
     no_sigpipe(&socket)?;
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
     // The system gives one with each connection; on some, not with one that has failed already.
     let peer = peer.ok_or(io::ErrorKind::ConnectionAborted)?;
+    let peer = SocketAddr::try_from(peer).map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok((socket.into(), peer))
 }
 

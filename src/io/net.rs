@@ -111,7 +111,7 @@ impl Async<TcpStream> {
         let addr = addr.into();
         let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = connect(&addr, family, Some(ipproto::TCP))?;
-        let stream = Async::made_nonblocking(TcpStream::from(socket), Kind::Tcp)?;
+        let stream = Async::connecting(TcpStream::from(socket), Kind::Tcp)?;
         stream.connected().await?;
         match stream.get_ref().take_error()? {
             None => Ok(stream),

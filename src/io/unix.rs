@@ -112,7 +112,7 @@ impl Async<UnixStream> {
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixStream>> {
         let address = address(path.as_ref())?;
         let socket = connect(&address, AddressFamily::UNIX, None)?;
-        let stream = Async::made_nonblocking(UnixStream::from(socket), Kind::UnixStream)?;
+        let stream = Async::connecting(UnixStream::from(socket), Kind::UnixStream)?;
         stream.connected().await?;
         // A socket that failed to connect can be writable too; it has no peer then.
         stream.get_ref().peer_addr()?;

@@ -68,6 +68,8 @@ impl Registry {
         let mut part = self.parts[raw % PARTS].lock();
         let predecessor = part.insert(raw, source.clone());
         if let Some(Place { shard, key }) = predecessor.as_ref().and_then(|p| p.end(&mut wakers)) {
+            // Its last wait may have registered what has the number now.
+            let _ = source.registration().delete(shard.poller());
             shard.forget(key);
         }
         drop(part);

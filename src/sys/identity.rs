@@ -7,6 +7,7 @@
 
 #[cfg(unix)]
 use std::hash::{DefaultHasher, Hash, Hasher};
+#[cfg(unix)]
 use std::net::SocketAddr;
 
 #[cfg(unix)]
@@ -44,17 +45,10 @@ impl Identity {
         Identity::Unknown
     }
 
-    /// The identity of a connection to a peer.
+    /// The identity of a TCP connection to a peer.
+    #[cfg(unix)]
     pub(crate) fn of_peer(peer: SocketAddr) -> Identity {
-        #[cfg(unix)]
-        {
-            Identity::Peer(fingerprint(peer))
-        }
-        #[cfg(windows)]
-        {
-            let _ = peer;
-            Identity::Unknown
-        }
+        Identity::Peer(fingerprint(peer))
     }
 
     /// Returns `true` if this is, or may be, what a descriptor is open for.
@@ -63,23 +57,33 @@ impl Identity {
         match self {
             Identity::Unknown => true,
             Identity::File(_) => Identity::of(io) == self,
+            Identity::Peer(_) if !is_tcp_socket(io) => false,
             Identity::Peer(_) => match rustix::net::getpeername(io) {
                 Ok(peer) => {
-                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                    peer.is_some_and(|peer| Identity::of_peer(peer) == self)
+                    internet_address(peer).is_none_or(|peer| Identity::of_peer(peer) == self)
                 }
-                Err(rustix::io::Errno::NOTCONN) => may_have_been_connected(io),
-                Err(_) => false,
+                // A connection that was reset, and it has kept its port; or one that is not there
+                // yet, which is taken for such.
+                Err(_) => {
+                    let address = rustix::net::getsockname(io).ok();
+                    internet_address(address).is_some_and(|address| address.port() != 0)
+                }
             },
         }
     }
 }
 
-/// Returns `true` if a socket without a peer may have had one: a connection that was reset.
+/// Returns `true` if it can be an accepted TCP connection.
 #[cfg(unix)]
-fn may_have_been_connected(io: Borrowed<'_>) -> bool {
+fn is_tcp_socket(io: Borrowed<'_>) -> bool {
     use rustix::net::{SocketType, sockopt};
-    sockopt::socket_type(io) == Ok(SocketType::STREAM) && sockopt::socket_acceptconn(io) != Ok(true)
+    let address = rustix::net::getsockname(io).ok();
+    sockopt::socket_type(io) == Ok(SocketType::STREAM) && internet_address(address).is_some()
+}
+
+#[cfg(unix)]
+fn internet_address(address: Option<rustix::net::SocketAddrAny>) -> Option<SocketAddr> {
+    SocketAddr::try_from(address?).ok()
 }
 
 #[cfg(unix)]
@@ -117,7 +121,15 @@ mod tests {
         let identity = Identity::of_peer(peer);
         assert!(identity.is_of(one.as_fd()));
         assert!(!identity.is_of(other.as_fd()));
-        assert!(!identity.is_of(listener.as_fd()));
+        // It has no peer either, as one that was reset; but that has been told apart already by
+        // being another number.
+        assert!(identity.is_of(listener.as_fd()));
+        let fresh = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        );
+        assert!(!identity.is_of(fresh.unwrap().as_fd()));
         assert!(!identity.is_of(UnixStream::pair().unwrap().0.as_fd()));
     }
 }

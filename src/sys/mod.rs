@@ -35,7 +35,7 @@ pub(crate) use identity::Identity;
 pub(crate) use kind::Kind;
 #[cfg(all(async_wheel_epoll, not(async_wheel_heap)))]
 pub(crate) use pages::Pages;
-pub(crate) use polls::{Event, Polls, Until};
+pub(crate) use polls::{Event, Mobility, Polls, Until};
 #[cfg(not(async_wheel_epoll))]
 pub(crate) use portable::{Events, Poller};
 pub(crate) use registration::{Raw, Registration};

@@ -55,6 +55,18 @@ impl Until {
     }
 }
 
+/// When a source can be taken from one poller to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mobility {
+    /// Never.
+    #[allow(dead_code, reason = "on some systems all that can be registered can be moved")]
+    Fixed,
+    /// As long as nobody has waited for it.
+    UntilWait,
+    /// At any time: the new poller finds what the old one has reported in vain.
+    Free,
+}
+
 /// One source's readiness, as a poller reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {

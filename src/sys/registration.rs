@@ -8,7 +8,7 @@ use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
 use polling::{Event, PollMode};
 
-use super::{Identity, Kind, Poller, Socket, Waitable};
+use super::{Identity, Kind, Mobility, Poller, Socket, Waitable};
 
 /// What tells one registered thing from another in the whole process, where the system lets
 /// it be registered with several pollers.
@@ -55,10 +55,15 @@ impl Registration {
         }
     }
 
-    /// Returns `true` if it can be taken from one poller to another and no event is lost. A signal
-    /// or a process has a poller's event once.
-    pub(crate) fn can_move(&self) -> bool {
-        matches!(self, Registration::Socket(..))
+    /// Returns when it can be taken from one poller to another and no event is lost.
+    pub(crate) fn mobility(&self) -> Mobility {
+        match self {
+            // A signal or a process has an event once.
+            Registration::Waitable(_) => Mobility::Fixed,
+            // There are drivers that report to the first who asks.
+            Registration::Socket(_, Kind::Other) if cfg!(async_wheel_epoll) => Mobility::UntilWait,
+            Registration::Socket(..) => Mobility::Free,
+        }
     }
 
     /// Returns `true` if the descriptor's number is, or may be, that of the file that had this

@@ -102,6 +102,13 @@ struct Entry {
     key: Key,
 }
 
+impl Entry {
+    fn remove(self) {
+        let Entry { shard, key } = self;
+        shard.remove_timer(key);
+    }
+}
+
 impl Timer {
     /// A timer that never fires, until one of the setters gives it a deadline. Polling it before
     /// that leaves no waker: poll again after setting it.
@@ -340,12 +347,17 @@ impl Timer {
     /// As [`arm`](Timer::arm), after the last deadline has come. If the task is on another thread
     /// by now, the timer goes to the shard of that one.
     fn arm_again(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        let mut left = None;
         if let (Some(entry), Ok(here)) = (self.entry(), driver::current_shard()) {
             if !std::ptr::eq(&*entry.shard, &*here) {
-                self.disarm();
+                left = self.entry.take();
             }
         }
         self.arm(deadline, cx);
+        // Last, since a waker goes with it.
+        if let Some(left) = left {
+            left.remove();
+        }
     }
 
     /// Ensures that the task is woken when the deadline, in wheel time, has come.
@@ -400,8 +412,8 @@ impl Timer {
     /// Gives the entry up.
     fn disarm(&mut self) {
         let entry = self.entry.take().filter(|entry| !entry.shard.is_from_parent());
-        if let Some(Entry { shard, key }) = entry {
-            shard.remove_timer(key);
+        if let Some(entry) = entry {
+            entry.remove();
         }
     }
 }

@@ -126,6 +126,7 @@ fn nested() -> Vec<Model> {
             two_first_waits 3 READY,
             a_first_wait_that_is_refused 3 READY,
             a_duplicate_against_a_first_wait 3 NUMBER,
+            a_number_given_anew_against_a_first_wait 3 NUMBER,
             a_number_given_anew_against_a_wait 3 NUMBER;
         sources:
             a_waker_registered_against_an_event 5 READY,

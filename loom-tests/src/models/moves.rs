@@ -334,6 +334,26 @@ pub(super) fn a_duplicate_against_a_first_wait() {
     stage.end_with([io]);
 }
 
+/// The first wait for a source whose descriptor was closed, at any moment while the system gives its
+/// number to something new: the new one is registered by its own first wait all the same.
+pub(super) fn a_number_given_anew_against_a_first_wait() {
+    let (mut stage, shards) = two_shards();
+    stage.start_fallback();
+    let number = Number::new(3);
+    let closed = Io::adopted(&stage, &shards[0], Pipe::taking_over(true, &number));
+    let pipe = Pipe::taking_over(true, &number);
+    let mut wait = Wait::new(&closed, &shards[0], Interest::Read);
+    let waits = spawn("waits", move || drop(wait.ends()));
+    let new = Io::adopted(&stage, &shards[0], pipe);
+    let mut first = Wait::new(&new, &shards[0], Interest::Write);
+    assert!(first.poll().is_pending());
+    new.pipe.drain();
+    assert!(first.ends().is_ok());
+    drop(first);
+    waits.join();
+    stage.end_with([closed, new]);
+}
+
 /// The system gives a number to something new while tasks wait for the source that had it, whose
 /// file lives on: they get an error, and the new one is registered by its own first wait.
 pub(super) fn a_number_given_anew_against_a_wait() {

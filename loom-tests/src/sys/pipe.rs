@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 
 use super::poller::Inner;
-use super::{Event, Poller};
+use super::{Event, Mobility, Poller};
 use crate::reactor::Interest;
 use crate::sync::Mutex;
 use crate::trace::{self, Tag};
@@ -254,8 +254,8 @@ impl Registration {
         self.0.edge
     }
 
-    pub(crate) fn can_move(&self) -> bool {
-        true
+    pub(crate) fn mobility(&self) -> Mobility {
+        Mobility::Free
     }
 
     pub(crate) fn is_still(&self, _: &Identity) -> bool {

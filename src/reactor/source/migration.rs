@@ -20,11 +20,6 @@ impl Source {
         self.state.lock().placement.settle(None)
     }
 
-    /// Returns `true` if it may be registered elsewhere than it is.
-    pub(super) fn can_be_moved(&self, state: &State) -> bool {
-        state.placement.place.is_none() || self.registration.can_move()
-    }
-
     /// Registers the source with a shard, or has it move there, for a wait that is about to begin.
     /// Returns the state, and what its shards are to forget when that is not locked any more.
     ///

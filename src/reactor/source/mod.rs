@@ -239,7 +239,7 @@ impl Source {
         // Given back after the lock.
         let mut reserved = None;
         let mut state = self.state.lock();
-        if state.placement.note_wait(&here) && self.can_be_moved(&state) {
+        if state.placement.note_wait(&here, || self.registration.mobility()) {
             drop(state);
             (state, reserved) = self.move_there(here, interest)?;
         }

@@ -6,9 +6,10 @@
 //!
 //! - What this crate has made, an accepted connection for instance, is registered by its first
 //!   wait, in the shard of the thread that waits, together with its interest.
-//! - What was registered before that, by [`Async::new`](crate::Async::new), moves at its first wait
-//!   from another shard.
-//! - From then on a source moves after [`MOVES_AFTER`] waits in a row from one other shard.
+//! - What was registered before that, by [`Async::new`](crate::Async::new), moves at its first wait,
+//!   if that is from another shard.
+//! - From then on a source moves after [`MOVES_AFTER`] waits in a row from one other shard. Each poll
+//!   that finds it pending counts. Some kinds do not move any more ([`Mobility`]).
 //!
 //! A move is made under the source's lock: it is added to the new shard's poller, with the interest
 //! of all who wait, and then deleted from the old one's. The addition makes the new poller look at
@@ -18,7 +19,7 @@
 
 use crate::reactor::Shard;
 use crate::sync::Ref;
-use crate::sys::Identity;
+use crate::sys::{Identity, Mobility};
 
 /// After so many waits in a row from one other shard, a source moves there.
 ///
@@ -79,21 +80,22 @@ impl Placement {
 
     /// Notes a wait from a shard. Returns `true` if the source is to be registered there.
     #[inline]
-    pub(super) fn note_wait(&mut self, shard: &Shard) -> bool {
+    pub(super) fn note_wait(&mut self, shard: &Shard, mobility: impl FnOnce() -> Mobility) -> bool {
         if self.place.as_ref().is_some_and(|place| place.is_in(shard)) {
             self.last = shard.index();
             self.waits = 0;
             return false;
         }
-        self.note_wait_elsewhere(shard);
+        self.note_wait_elsewhere(shard, mobility());
         self.belongs_in(shard)
     }
 
     #[cold]
-    fn note_wait_elsewhere(&mut self, shard: &Shard) {
+    fn note_wait_elsewhere(&mut self, shard: &Shard, mobility: Mobility) {
         self.waits = match self.last {
-            _ if self.place.is_none() => 0,
+            _ if self.place.is_none() || mobility == Mobility::Fixed => 0,
             NOBODY => MOVES_AFTER,
+            _ if mobility == Mobility::UntilWait => 0,
             last if last == shard.index() => self.waits.saturating_add(1),
             _ => 1,
         };
@@ -141,14 +143,18 @@ mod tests {
         placement
     }
 
+    fn free() -> Mobility {
+        Mobility::Free
+    }
+
     #[test]
     fn first_wait_decides() {
         let (home, other) = (shard(0), shard(1));
-        assert!(Placement::new(Identity::UNKNOWN).note_wait(&home));
-        assert!(placed(&home).note_wait(&other));
+        assert!(Placement::new(Identity::UNKNOWN).note_wait(&home, free));
+        assert!(placed(&home).note_wait(&other, free));
         let mut placement = placed(&home);
-        assert!(!placement.note_wait(&home));
-        assert!(!placement.note_wait(&other));
+        assert!(!placement.note_wait(&home, free));
+        assert!(!placement.note_wait(&other, free));
     }
 
     #[test]
@@ -156,7 +162,7 @@ mod tests {
         let [home, other, third] = [0, 1, 2].map(shard);
         let mut placement = placed(&home);
         let mut row = |shards: &[&Ref<Shard>], times: u8| {
-            (0..times).any(|_| shards.iter().any(|shard| placement.note_wait(shard)))
+            (0..times).any(|_| shards.iter().any(|shard| placement.note_wait(shard, free)))
         };
         assert!(!row(&[&home], 1));
         assert!(!row(&[&home, &other], 100));
@@ -166,8 +172,21 @@ mod tests {
         assert!(row(&[&other], 1));
         // It could not, and tries again after as many.
         placement.stay();
-        let mut row = |times: u8| (0..times).any(|_| placement.note_wait(&other));
+        let mut row = |times: u8| (0..times).any(|_| placement.note_wait(&other, free));
         assert!(!row(MOVES_AFTER - 1));
         assert!(row(1));
+    }
+
+    #[test]
+    fn some_kinds_stay_where_they_are() {
+        let (home, other) = (shard(0), shard(1));
+        let waits_elsewhere = |placement: &mut Placement, mobility| {
+            (0..100).any(|_| placement.note_wait(&other, || mobility))
+        };
+        assert!(!waits_elsewhere(&mut placed(&home), Mobility::Fixed));
+        assert!(waits_elsewhere(&mut placed(&home), Mobility::UntilWait));
+        let mut placement = placed(&home);
+        assert!(!placement.note_wait(&home, free));
+        assert!(!waits_elsewhere(&mut placement, Mobility::UntilWait));
     }
 }
