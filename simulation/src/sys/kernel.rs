@@ -23,6 +23,7 @@ pub(crate) struct File {
     pub(crate) edge: bool,
     /// Where it is registered: with one poller, and for the time of a move with two.
     pub(super) homes: Vec<Home>,
+    pub(super) was_registered: bool,
     /// Events in each direction that were reported.
     pub(super) reported: [usize; 2],
 }

@@ -41,6 +41,7 @@ impl Registration {
                     format!("file {} is registered three times: {:?}", self.number, file.homes)
                 });
             }
+            file.was_registered = true;
             file.homes.push(Home { poller: poller.0, key, read, write, queued: false });
             let ready = (read && file.is_readable()) || (write && file.room > 0);
             kernel.pollers[poller.0].here.insert(key, self.number);
@@ -82,17 +83,20 @@ impl Registration {
         world::switch();
         let there = kernel::with(|kernel| {
             let file = kernel.files.get_mut(&self.number)?;
+            if !file.was_registered {
+                // It has the number of one that was closed, and that a poller may have had.
+                return Some(Err(io::ErrorKind::NotFound.into()));
+            }
             let place = file.homes.iter().position(|home| home.poller == poller.0)?;
             let home = file.homes.remove(place);
             kernel.forget(home.poller, home.key);
-            Some(())
+            Some(Ok(()))
         });
-        if there.is_none() {
+        there.unwrap_or_else(|| {
             check::fail(Property::ASourceIsThere, || {
                 format!("the end of file {}, which is not registered there", self.number)
-            });
-        }
-        Ok(())
+            })
+        })
     }
 }
 
