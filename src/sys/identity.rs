@@ -12,8 +12,6 @@ use std::net::SocketAddr;
 
 #[cfg(unix)]
 use std::os::fd::BorrowedFd as Borrowed;
-#[cfg(windows)]
-use std::os::windows::io::BorrowedSocket as Borrowed;
 
 /// What tells a file from others that have its number before or after it. Two that are equal may
 /// still be different files, if seldom.
@@ -38,11 +36,6 @@ impl Identity {
             Ok(stat) => Identity::File(fingerprint((stat.st_dev, stat.st_ino))),
             Err(_) => Identity::Unknown,
         }
-    }
-
-    #[cfg(windows)]
-    pub(crate) fn of(_: Borrowed<'_>) -> Identity {
-        Identity::Unknown
     }
 
     /// The identity of a TCP connection to a peer.
