@@ -339,8 +339,10 @@ fn dropped_sources_and_timers_leave_no_entry() {
     block_on(async {
         let Held { sources, timers } = held();
         let ((ours, _), (theirs, _)) = (udp(), udp());
-        // A socket that this crate has made is registered by its first wait.
-        assert_eq!(held(), Held { sources, timers });
+        // A socket that this crate has made is registered by its first wait, or at once where there
+        // is one shard.
+        let at_once = if cfg!(async_wheel_single_shard) { 2 } else { 0 };
+        assert_eq!(held(), Held { sources: sources + at_once, timers });
         for socket in [&ours, &theirs] {
             assert!(futures_lite::future::poll_once(socket.readable()).await.is_none());
         }

@@ -113,6 +113,7 @@ fn waits_are_errors(source: &Async<UnixStream>, is: impl Fn(&std::io::Error) -> 
 
 /// Closed before its first wait, and the number is nobody's.
 #[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "with one shard all is registered at once")]
 fn waits_for_closed_unregistered_source_are_errors() {
     // By itself: nobody else may get the number.
     process::alone(|| {
@@ -175,6 +176,7 @@ fn number_is_wrapped_anew<T: IntoRawFd + AsFd>(old: Async<T>) {
 }
 
 #[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "with one shard all is registered at once")]
 fn wrapped_number_of_unregistered_source_is_its_own() {
     let _watchdog = watchdog();
     let _turn = common::turn();
@@ -223,6 +225,7 @@ fn number_is_made_anew(is_waited_for: bool, is_accepted: bool) {
 }
 
 #[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "with one shard all is registered at once")]
 fn number_made_anew_is_the_new_sources() {
     // By itself: nobody else may get the number.
     process::alone(|| {
@@ -313,6 +316,7 @@ fn duplicate_of_reset_connection_is_refused() {
 /// The first wait of a source whose number is another file's by then registers that one. Its owner
 /// can wrap it nevertheless.
 #[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "with one shard all is registered at once")]
 fn first_wait_leaves_stranger_to_its_owner() {
     let _turn = turn();
     let (source, _peer) = Async::<UnixStream>::pair().unwrap();
@@ -329,6 +333,7 @@ fn first_wait_leaves_stranger_to_its_owner() {
 
 /// The wait that is to move a closed source asks the poller, which knows.
 #[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "with one shard all is registered at once")]
 fn move_of_closed_source_is_an_error() {
     process::alone(|| {
         let (_turn, home, other) = two_workers();
