@@ -206,8 +206,9 @@ type Wait = Pin<Box<dyn Future<Output = Result<usize>>>>;
 struct Side {
     /// Who waits in the poll methods.
     waiting: Option<Waiters>,
-    /// Events when a poll method last said `Pending`, unless `poll_event` was ready since.
-    pending: Option<usize>,
+    /// Events when a poll method last said `Pending`, unless `poll_event` was ready since. At least
+    /// so many, and at most: a task that was replaced by that poll may have acted in its wake.
+    pending: Option<(usize, usize)>,
     futures: [Option<(Wait, Waiters)>; FUTURES],
 }
 
@@ -238,6 +239,8 @@ struct World {
 thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::default());
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// How often a task has acted in its wake so far.
+    static ACTED: Cell<usize> = const { Cell::new(0) };
 }
 
 fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
@@ -417,15 +420,30 @@ impl Slot {
         self.elsewhere[direction as usize] + seen(place)[direction as usize]
     }
 
+    /// Returns how to find out, after a poll that begins now, how many events there had been at
+    /// least when it began to wait: all that there are then, unless a task that it replaced has
+    /// acted in its wake.
+    fn least_seen(&mut self, direction: Direction) -> impl Fn(usize) -> usize + use<> {
+        let (seen, acted) = (self.seen(direction), ACTED.get());
+        move |after| if ACTED.get() == acted { after } else { seen }
+    }
+
     /// What a poll of the poll methods has said.
-    fn polled(&mut self, direction: Direction, task: usize, result: Poll<bool>, before: usize) {
+    fn polled(
+        &mut self,
+        direction: Direction,
+        task: usize,
+        result: Poll<bool>,
+        before: usize,
+        least: impl Fn(usize) -> usize,
+    ) {
         let seen = self.seen(direction);
         let side = &mut self.sides[direction as usize];
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
                 let waiting = Waiters { task, since: before, seen, lies: false };
-                side.pending = Some(seen);
+                side.pending = Some((least(seen), seen));
                 if let Some(old) = side.waiting.replace(waiting) {
                     if old.task != task {
                         let last = with(|world| world.tasks[old.task].last_wake());
@@ -451,6 +469,7 @@ impl Slot {
         let waker = with(|world| world.tasks[task].clone()).waker(make);
         let cx = &mut Context::from_waker(&waker);
         let before = step();
+        let least = self.least_seen(direction);
         NEXT.set((between, manner == Manner::Liar));
         let io = self.io.clone();
         let operation = |descriptor: &Descriptor| descriptor.try_once(direction, bytes);
@@ -466,7 +485,7 @@ impl Slot {
             (_, Direction::Write) => Pin::new(&mut &*io).poll_write(cx, &vec![0; bytes]),
         };
         NEXT.set((Between::Nothing, false));
-        self.polled(direction, task, result.map(|result| result.is_ok()), before);
+        self.polled(direction, task, result.map(|result| result.is_ok()), before, least);
     }
 
     fn poll_event(&mut self, direction: Direction, task: usize, make: bool) {
@@ -474,6 +493,7 @@ impl Slot {
         let cx = &mut Context::from_waker(&waker);
         let before = step();
         let now = self.seen(direction);
+        let least = self.least_seen(direction);
         let pending = self.sides[direction as usize].pending;
         let result = match direction {
             Direction::Read => self.io.poll_readable(cx),
@@ -481,16 +501,19 @@ impl Slot {
         };
         match &result {
             Poll::Ready(Ok(())) => {
-                let since = pending.expect("ready without having been pending");
-                assert!(now > since, "ready without an event");
+                let (least, _) = pending.expect("ready without having been pending");
+                assert!(now > least, "ready without an event");
                 self.sides[direction as usize].pending = None;
             }
             Poll::Pending if !INSIDE.get() && !self.replaced => {
-                assert!(pending.is_none_or(|since| since == now), "an event is not told of");
+                assert!(
+                    pending.is_none_or(|(least, most)| least <= now && now <= most),
+                    "an event is not told of"
+                );
             }
             _ => {}
         }
-        self.polled(direction, task, result.map(|result| result.is_ok()), before);
+        self.polled(direction, task, result.map(|result| result.is_ok()), before, least);
     }
 
     fn poll_future(
@@ -509,6 +532,7 @@ impl Slot {
             None => (future(io, direction, manner), None),
         };
         let since = step();
+        let least = self.least_seen(direction);
         // A future that is there already is what it was made for.
         let lies = before.as_ref().map_or(manner == Some(Manner::Liar), |waiting| waiting.lies);
         NEXT.set((between, lies));
@@ -518,7 +542,7 @@ impl Slot {
         match result {
             Poll::Pending => {
                 assert!(!self.stale, "pending although the number has another owner");
-                let waiting = Waiters { task, since, seen, lies };
+                let waiting = Waiters { task, since, seen: least(seen), lies };
                 self.sides[direction as usize].futures[place] = Some((wait, waiting));
             }
             Poll::Ready(Ok(READY)) => {
@@ -599,6 +623,7 @@ fn settle() {
 
 fn woken(task: usize) {
     let Some(does) = with(|world| world.on_wake[task].take()) else { return };
+    ACTED.set(ACTED.get() + 1);
     let before = INSIDE.replace(true);
     does.happen();
     INSIDE.set(before);

@@ -331,7 +331,7 @@ impl Slot {
         let timer = Pin::new(&mut self.timer);
         let result = if future { timer.poll(cx).map(Some) } else { timer.poll_next(cx) };
         let refused = stage::refused() > refused;
-        if refused {
+        if refused && self.entry.is_none() {
             // It asks to be polled again at once.
             with(|world| world.allowed[task] += 1);
         }
@@ -351,7 +351,13 @@ impl Slot {
                 self.gave_way = false;
                 self.when = next;
                 match next {
-                    Some(next) => self.arm(next, task, refused),
+                    Some(next) => {
+                        if let Some(entry) = self.entry.as_mut().filter(|_| !refused) {
+                            // It goes where it is polled.
+                            entry.shard = stage::current();
+                        }
+                        self.arm(next, task, refused);
+                    }
                     None => self.entry = None,
                 }
             }

@@ -348,8 +348,9 @@ impl Timer {
     /// by now, the timer goes to the shard of that one.
     fn arm_again(&mut self, deadline: u64, cx: &mut Context<'_>) {
         let mut left = None;
-        if let (Some(entry), Ok(here)) = (self.entry(), driver::current_shard()) {
-            if !std::ptr::eq(&*entry.shard, &*here) {
+        if let Some(entry) = self.entry() {
+            let here = driver::current_shard();
+            if here.is_ok_and(|here| !std::ptr::eq(&*entry.shard, &*here)) {
                 left = self.entry.take();
             }
         }

@@ -198,7 +198,7 @@ impl Source {
         cx: &mut Context<'_>,
         would_block: Option<usize>,
     ) -> Poll<io::Result<()>> {
-        self.wait(here, interest, cx, |direction, tick, waker, trusted| {
+        let polled = self.wait(here, interest, cx, |direction, tick, waker, trusted| {
             match would_block {
                 Some(before) if before != tick => return None,
                 Some(_) => direction.edge_guaranteed |= direction.armed && trusted,
@@ -217,7 +217,12 @@ impl Source {
             let replaced =
                 if stays { None } else { mem::replace(&mut direction.waker, waker.take()) };
             Some(replaced.map_or(Replaced::Nothing, Replaced::Task))
-        })
+        });
+        if matches!(polled, Poll::Ready(Err(_))) && !self.is_from_parent() {
+            // The task was not told `Pending`.
+            self.state.lock().directions[interest as usize].since = None;
+        }
+        polled
     }
 
     /// Leaves the task's waker in a direction and ensures that an event comes. `here` is the shard
