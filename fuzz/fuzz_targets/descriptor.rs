@@ -228,6 +228,8 @@ struct World {
     slots: [Option<Slot>; SLOTS],
     tasks: Vec<Arc<Task>>,
     on_wake: [Option<OnWake>; TASKS],
+    /// Tasks whose place another one took, and since when they had waited there.
+    replaced: Vec<(usize, usize)>,
     /// Events that were reported, by shard and key and for each direction.
     seen: BTreeMap<(usize, usize), [usize; 2]>,
     reported: usize,
@@ -424,13 +426,20 @@ impl Slot {
                 side.pending = Some((least(seen), seen));
                 if let Some(old) = side.waiting.replace(waiting) {
                     if old.task != task {
-                        let last = with(|world| world.tasks[old.task].last_wake());
-                        assert!(last > old.since, "a task that was replaced is not told");
+                        // At once, or, if it is among those who are being woken, soon.
+                        with(|world| world.replaced.push((old.task, old.since)));
+                        if !INSIDE.get() {
+                            replaced_tasks_were_told();
+                        }
                     }
                 }
             }
-            // Who was told an error knows that it does not wait.
-            Poll::Ready(false) => (side.waiting, side.pending) = (None, None),
+            // Who was told an error knows that it does not wait. If it was the operation's, a wait
+            // of before may be left.
+            Poll::Ready(false) => {
+                side.waiting = None;
+                side.pending = side.pending.map(|_| (0, usize::MAX));
+            }
             Poll::Ready(true) => {}
         }
     }
@@ -596,7 +605,17 @@ fn settle() {
     while (0..SHARDS).any(|shard| stage::shard(shard).poller().has_events()) {
         (0..SHARDS).for_each(stage::rounds);
     }
+    replaced_tasks_were_told();
     with(|world| world.slots.iter().flatten().for_each(|slot| slot.check(&world.tasks)));
+}
+
+fn replaced_tasks_were_told() {
+    with(|world| {
+        for (task, since) in world.replaced.drain(..) {
+            let last = world.tasks[task].last_wake();
+            assert!(last > since, "a task that was replaced is not told");
+        }
+    });
 }
 
 fn woken(task: usize) {
