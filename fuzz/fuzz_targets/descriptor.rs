@@ -488,8 +488,8 @@ impl Slot {
         };
         match &result {
             Poll::Ready(Ok(())) => {
-                let (least, _) = pending.expect("ready without having been pending");
-                assert!(now > least, "ready without an event");
+                let (since, _) = pending.expect("ready without having been pending");
+                assert!(now > since, "ready without an event");
                 self.sides[direction as usize].pending = None;
             }
             Poll::Pending if !INSIDE.get() && !self.replaced => {
@@ -498,7 +498,9 @@ impl Slot {
                     "an event is not told of"
                 );
             }
-            _ => {}
+            // There is no operation whose error it could be.
+            Poll::Ready(Err(_)) => self.sides[direction as usize].pending = None,
+            Poll::Pending => {}
         }
         self.polled(direction, task, result.map(|result| result.is_ok()), before, least);
     }
