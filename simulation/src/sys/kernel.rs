@@ -22,6 +22,7 @@ pub(crate) struct File {
     /// Whether interest stays registered and is reported in edges.
     pub(crate) edge: bool,
     pub(super) home: Option<Home>,
+    pub(super) was_registered: bool,
 }
 
 impl File {

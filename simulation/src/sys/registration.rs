@@ -35,6 +35,7 @@ impl Registration {
             }
             let home = Home { poller: poller.0, key, read: false, write: false, queued: false };
             file.home = Some(home);
+            file.was_registered = true;
             kernel.pollers[poller.0].here.insert(key, self.number);
             Ok(())
         })
@@ -46,20 +47,24 @@ impl Registration {
         if world::inject(Fault::ModifyFails) {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let up = kernel::with(|kernel| {
+        let up = kernel::with(|kernel| -> Option<io::Result<_>> {
             let file = kernel.files.get_mut(&self.number)?;
+            if !file.was_registered {
+                // It has the number of one that was closed, whose source is not stale yet.
+                return Some(Err(io::ErrorKind::NotFound.into()));
+            }
             let ready = (readable && file.is_readable()) || (writable && file.room > 0);
             let home =
                 file.home.as_mut().filter(|home| (home.poller, home.key) == (poller.0, key))?;
             (home.read, home.write) = (readable, writable);
-            Some(if ready { kernel.queue(self.number) } else { Vec::new() })
+            Some(Ok(if ready { kernel.queue(self.number) } else { Vec::new() }))
         });
         let Some(up) = up else {
             check::fail(Property::ASourceIsThere, || {
                 format!("the interest of file {}, key {key}, which is not registered", self.number)
             });
         };
-        up.into_iter().for_each(|sleeper| sleeper.wake());
+        up?.into_iter().for_each(|sleeper| sleeper.wake());
         Ok(())
     }
 
