@@ -231,6 +231,8 @@ struct World {
     slots: [Option<Slot>; SLOTS],
     tasks: Vec<Arc<Task>>,
     on_wake: [Option<OnWake>; TASKS],
+    /// Tasks whose place another one took, and since when they had waited there.
+    replaced: Vec<(usize, usize)>,
     /// Events that were reported, by shard and key and for each direction.
     seen: BTreeMap<(usize, usize), [usize; 2]>,
     reported: usize,
@@ -446,13 +448,20 @@ impl Slot {
                 side.pending = Some((least(seen), seen));
                 if let Some(old) = side.waiting.replace(waiting) {
                     if old.task != task {
-                        let last = with(|world| world.tasks[old.task].last_wake());
-                        assert!(last > old.since, "a task that was replaced is not told");
+                        // At once, or, if it is among those who are being woken, soon.
+                        with(|world| world.replaced.push((old.task, old.since)));
+                        if !INSIDE.get() {
+                            replaced_tasks_were_told();
+                        }
                     }
                 }
             }
-            // Who was told an error knows that it does not wait.
-            Poll::Ready(false) => (side.waiting, side.pending) = (None, None),
+            // Who was told an error knows that it does not wait. If it was the operation's, a wait
+            // of before may be left.
+            Poll::Ready(false) => {
+                side.waiting = None;
+                side.pending = side.pending.map(|_| (0, usize::MAX));
+            }
             Poll::Ready(true) => {}
         }
     }
@@ -501,8 +510,8 @@ impl Slot {
         };
         match &result {
             Poll::Ready(Ok(())) => {
-                let (least, _) = pending.expect("ready without having been pending");
-                assert!(now > least, "ready without an event");
+                let (since, _) = pending.expect("ready without having been pending");
+                assert!(now > since, "ready without an event");
                 self.sides[direction as usize].pending = None;
             }
             Poll::Pending if !INSIDE.get() && !self.replaced => {
@@ -511,7 +520,9 @@ impl Slot {
                     "an event is not told of"
                 );
             }
-            _ => {}
+            // There is no operation whose error it could be.
+            Poll::Ready(Err(_)) => self.sides[direction as usize].pending = None,
+            Poll::Pending => {}
         }
         self.polled(direction, task, result.map(|result| result.is_ok()), before, least);
     }
@@ -618,7 +629,17 @@ fn settle() {
     while (0..SHARDS).any(|shard| stage::shard(shard).poller().has_events()) {
         (0..SHARDS).for_each(stage::rounds);
     }
+    replaced_tasks_were_told();
     with(|world| world.slots.iter().flatten().for_each(|slot| slot.check(&world.tasks)));
+}
+
+fn replaced_tasks_were_told() {
+    with(|world| {
+        for (task, since) in world.replaced.drain(..) {
+            let last = world.tasks[task].last_wake();
+            assert!(last > since, "a task that was replaced is not told");
+        }
+    });
 }
 
 fn woken(task: usize) {

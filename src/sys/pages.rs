@@ -41,9 +41,9 @@ unsafe impl Allocator for Pages {
             return Global.allocate(layout);
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;
+        let (anywhere, flags) = (ptr::null_mut(), MapFlags::PRIVATE);
         // SAFETY: a new private mapping, wherever there is room for it.
-        let start =
-            unsafe { mmap_anonymous(ptr::null_mut(), layout.size(), access, MapFlags::PRIVATE) };
+        let start = unsafe { mmap_anonymous(anywhere, layout.size(), access, flags) };
         let start = NonNull::new(start.map_err(|_| AllocError)?.cast()).ok_or(AllocError)?;
         Ok(NonNull::slice_from_raw_parts(start, layout.size()))
     }

@@ -14,7 +14,7 @@ use super::slot::SlotId;
 const CHUNK: usize = 10;
 
 /// Chunks in a block.
-pub(super) const BLOCK: usize = 1024;
+const BLOCK: usize = 1024;
 
 /// A list index is a chunk's number, shifted by this, plus the number in the chunk.
 const LIST_INDEX_BITS: u32 = 4;

@@ -57,15 +57,19 @@ impl Registration {
         if world::inject(Fault::ModifyFails) {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let up = kernel::with(|kernel| {
+        let up = kernel::with(|kernel| -> Option<io::Result<_>> {
             let file = kernel.files.get_mut(&self.number)?;
+            if !file.was_registered {
+                // It has the number of one that was closed, whose source is not stale yet.
+                return Some(Err(io::ErrorKind::NotFound.into()));
+            }
             let ready = (readable && file.is_readable()) || (writable && file.room > 0);
             let [home] = &mut file.homes[..] else { return None };
             if (home.poller, home.key) != (poller.0, key) {
                 return None;
             }
             (home.read, home.write) = (readable, writable);
-            Some(if ready { kernel.queue(self.number) } else { Vec::new() })
+            Some(Ok(if ready { kernel.queue(self.number) } else { Vec::new() }))
         });
         let Some(up) = up else {
             check::fail(Property::ASourceIsThere, || {
@@ -75,7 +79,7 @@ impl Registration {
                 )
             });
         };
-        up.into_iter().for_each(|sleeper| sleeper.wake());
+        up?.into_iter().for_each(|sleeper| sleeper.wake());
         Ok(())
     }
 
