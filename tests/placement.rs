@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use async_wheel::{Async, Timer, block_on, diagnostics};
 use common::{
@@ -290,5 +291,32 @@ fn interval_goes_where_it_is_polled() {
         assert_ne!(place(&there), place(&elsewhere), "{there:?} {elsewhere:?}");
     }
     drop(ticks);
+    assert_eq!(timers(), before);
+}
+
+#[test]
+#[cfg_attr(async_wheel_single_shard, ignore = "there is one shard")]
+fn postponed_timer_goes_where_it_is_polled() {
+    let _watchdog = watchdog();
+    let (_turn, home, other) = two_workers();
+    let timers = || -> Vec<usize> { diagnostics::shards().iter().map(|it| it.timers).collect() };
+    let before = timers();
+    let place = || timers().iter().zip(&before).position(|(now, before)| now > before);
+    let poll = |worker: &Worker, mut timer: Timer| {
+        worker.run(move || {
+            timer.set_after(100 * MS);
+            assert!(block_on(future::poll_once(&mut timer)).is_none());
+            timer
+        })
+    };
+    let mut timer = poll(&home, Timer::never());
+    let there = place();
+    timer = poll(&other, timer);
+    let elsewhere = place();
+    assert!(there.is_some() && elsewhere.is_some() && there != elsewhere);
+    let set = Instant::now();
+    timer.set_after(5 * MS);
+    assert_eq!(place(), elsewhere, "it is not polled");
+    assert!(block_on(in_time("the timer", timer)) >= set + 5 * MS);
     assert_eq!(timers(), before);
 }

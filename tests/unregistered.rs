@@ -337,16 +337,18 @@ fn first_wait_leaves_stranger_to_its_owner() {
 fn move_of_closed_source_is_an_error() {
     process::alone(|| {
         let (_turn, home, other) = two_workers();
-        let (source, _peer) = home.run(|| Async::<UnixStream>::pair().unwrap());
+        let (source, peer) = home.run(|| Async::<UnixStream>::pair().unwrap());
         let source = Arc::new(source);
         home.wait_in_vain(&source);
-        // SAFETY: a system call; the number is nobody's until the end of this process.
+        // SAFETY: a system call; the number is nobody's until it is taken again below.
         unsafe { libc::close(source.as_raw_fd()) };
         let waits = source.clone();
         let error =
             other.run(move || (0..40).find_map(|_| block_on(future::poll_once(waits.readable()))));
-        // Its drop would close a number that is not its own.
-        std::mem::forget(source);
+        // For its drop to close.
+        // SAFETY: it is the source's again from here on, which owns it.
+        let number = unsafe { OwnedFd::from_raw_fd(source.as_raw_fd()) };
+        rustix::io::dup2(peer.as_fd(), &mut ManuallyDrop::new(number)).unwrap();
         assert!(matches!(error, Some(Err(_))), "{error:?}");
     });
 }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use super::table::give_back;
+use super::table::{Numbers, give_back};
 use super::{Place, Shard, Source};
 use crate::sync::{Mutex, Ref, catch_panic};
 use crate::sys::{Identity, Raw, Registration};
@@ -23,12 +23,12 @@ const PARTS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Registry {
     /// The source that each number was registered for last, until that ends.
-    parts: [Mutex<HashMap<Raw, Arc<Source>>>; PARTS],
+    parts: [Mutex<HashMap<Raw, Arc<Source>, Numbers>>; PARTS],
 }
 
 impl Registry {
     pub(super) fn new() -> Registry {
-        Registry { parts: std::array::from_fn(|_| Mutex::new(HashMap::new())) }
+        Registry { parts: std::array::from_fn(|_| Mutex::new(HashMap::default())) }
     }
 
     pub(super) fn register(

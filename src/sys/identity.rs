@@ -31,9 +31,11 @@ impl Identity {
 
     /// The identity of an open descriptor. Takes a system call.
     #[cfg(unix)]
+    #[allow(clippy::unnecessary_cast, reason = "the numbers have other types on other systems")]
     pub(crate) fn of(io: Borrowed<'_>) -> Identity {
         match rustix::fs::fstat(io) {
-            Ok(stat) => Identity::File(fingerprint((stat.st_dev, stat.st_ino))),
+            // A device's inodes are numbered from the lowest on.
+            Ok(stat) => Identity::File((stat.st_dev as u64).rotate_right(16) ^ stat.st_ino as u64),
             Err(_) => Identity::Unknown,
         }
     }
@@ -41,7 +43,9 @@ impl Identity {
     /// The identity of a TCP connection to a peer.
     #[cfg(unix)]
     pub(crate) fn of_peer(peer: SocketAddr) -> Identity {
-        Identity::Peer(fingerprint(peer))
+        let mut hasher = DefaultHasher::new();
+        peer.hash(&mut hasher);
+        Identity::Peer(hasher.finish())
     }
 
     /// Returns `true` if this is, or may be, what a descriptor is open for.
@@ -77,13 +81,6 @@ fn is_tcp_socket(io: Borrowed<'_>) -> bool {
 #[cfg(unix)]
 fn internet_address(address: Option<rustix::net::SocketAddrAny>) -> Option<SocketAddr> {
     SocketAddr::try_from(address?).ok()
-}
-
-#[cfg(unix)]
-fn fingerprint(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(all(test, unix))]

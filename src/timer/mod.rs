@@ -105,7 +105,9 @@ struct Entry {
 impl Entry {
     fn remove(self) {
         let Entry { shard, key } = self;
-        shard.remove_timer(key);
+        if !shard.is_from_parent() {
+            shard.remove_timer(key);
+        }
     }
 }
 
@@ -344,29 +346,18 @@ impl Timer {
         }
     }
 
-    /// As [`arm`](Timer::arm), after the last deadline has come. If the task is on another thread
-    /// by now, the timer goes to the shard of that one.
-    fn arm_again(&mut self, deadline: u64, cx: &mut Context<'_>) {
-        let mut left = None;
-        if let Some(entry) = self.entry() {
-            let here = driver::current_shard();
-            if here.is_ok_and(|here| !std::ptr::eq(&*entry.shard, &*here)) {
-                left = self.entry.take();
-            }
-        }
-        self.arm(deadline, cx);
-        // Last, since a waker goes with it.
-        if let Some(left) = left {
-            left.remove();
-        }
-    }
-
-    /// Ensures that the task is woken when the deadline, in wheel time, has come.
+    /// Ensures that the task is woken when the deadline, in wheel time, has come. If the task is on
+    /// another thread by now, the timer goes to the shard of that one.
     fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        let mut left = None;
         if let Some(Entry { shard, key }) = self.entry() {
-            shard.refresh_timer(*key, deadline, cx.waker());
-            return;
+            let moves = |here: Ref<Shard>| !std::ptr::eq(&**shard, &*here);
+            if !driver::current_shard().is_ok_and(moves) {
+                return shard.refresh_timer(*key, deadline, cx.waker());
+            }
+            left = self.entry.take();
         }
+        // The task's code, which might fork.
         let waker = cx.waker().clone();
         match driver::current_shard() {
             Ok(shard) => {
@@ -377,6 +368,10 @@ impl Timer {
                 sync::pause();
                 waker.wake();
             }
+        }
+        // Last, since a waker goes with it.
+        if let Some(left) = left {
+            left.remove();
         }
     }
 
@@ -412,8 +407,7 @@ impl Timer {
 
     /// Gives the entry up.
     fn disarm(&mut self) {
-        let entry = self.entry.take().filter(|entry| !entry.shard.is_from_parent());
-        if let Some(entry) = entry {
+        if let Some(entry) = self.entry.take() {
             entry.remove();
         }
     }
@@ -468,7 +462,7 @@ impl Stream for Timer {
                 } else {
                     self.period.restart()
                 }
-                self.arm_again(clock::wheel_time(next), cx);
+                self.arm(clock::wheel_time(next), cx);
             }
             None => self.disarm(),
         }

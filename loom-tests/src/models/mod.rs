@@ -97,6 +97,7 @@ fn nested() -> Vec<Model> {
             dropped_while_it_fires 4 TIMER,
             ticks_while_it_fires 4 TIMER,
             ticks_in_another_shard_while_it_fires 4 TIMER,
+            polled_in_another_shard_while_it_fires 4 TIMER,
             made_while_the_driver_falls_asleep 4 EARLIER;
         registry:
             two_shards_register 5 NUMBER,

@@ -156,6 +156,27 @@ pub(super) fn ticks_in_another_shard_while_it_fires() {
     stage.end();
 }
 
+/// A timer is postponed and polled by a thread of another shard while its driver takes it for due:
+/// it moves there, and is not early, and not late.
+pub(super) fn polled_in_another_shard_while_it_fires() {
+    let mut stage = Stage::without_fallback();
+    let shards = [stage.reactor.assign(), stage.reactor.assign()];
+    let placed = place_in(shards[0].clone());
+    let task = Task::new();
+    let mut timer = due_at_5(&task);
+    drop(placed);
+    let _placed = place_in(shards[1].clone());
+    let round = spawn_round(&shards[0]);
+    timer.set_at(instant(10));
+    assert_eq!(poll(&mut timer, &task), None);
+    round.join();
+    assert_eq!(shards.each_ref().map(|shard| shard.timer_count()), [0, 1]);
+    stage.start_fallback();
+    fires_at(&mut timer, &task, 10);
+    assert_eq!(shards.each_ref().map(|shard| shard.timer_count()), [0, 0]);
+    stage.end();
+}
+
 /// A timer that is cleared before it is due wakes nobody.
 pub(super) fn cleared_before_it_fires() {
     let (mut stage, _placed) = stage();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::reactor::Source;
-use crate::reactor::table::{CountedKeys, give_back};
+use crate::reactor::table::{Numbers, give_back};
 use crate::sys::{Event, MAX_KEY};
 
 /// The sources by their keys in the poller. No key is given twice, so that an event of a source
@@ -13,7 +13,7 @@ use crate::sys::{Event, MAX_KEY};
 /// billion registrations.)
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    table: HashMap<usize, Arc<Source>, CountedKeys>,
+    table: HashMap<usize, Arc<Source>, Numbers>,
     next: usize,
     /// Events that were dispatched so far.
     pub(super) events: usize,
