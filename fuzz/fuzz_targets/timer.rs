@@ -313,14 +313,15 @@ impl Slot {
         self.check();
     }
 
-    /// The next poll is expected to leave this task's waker behind, for this deadline.
+    /// The poll is expected to leave this task's waker behind, for this deadline, where it is.
     fn arm(&mut self, deadline: Instant, task: usize, refused: bool) {
         let deadline = Some(clock::wheel_time(deadline));
-        self.entry = match self.entry {
+        let place = match self.entry {
             None if refused => None,
-            None => Some(Entry { shard: stage::current(), deadline, task, owed: None }),
-            Some(Entry { shard, .. }) => Some(Entry { shard, deadline, task, owed: None }),
+            Some(Entry { shard, .. }) if refused => Some(shard),
+            _ => Some(stage::current()),
         };
+        self.entry = place.map(|shard| Entry { shard, deadline, task, owed: None });
     }
 
     fn poll(&mut self, task: usize, future: bool, make: bool) -> bool {
@@ -351,13 +352,7 @@ impl Slot {
                 self.gave_way = false;
                 self.when = next;
                 match next {
-                    Some(next) => {
-                        if let Some(entry) = self.entry.as_mut().filter(|_| !refused) {
-                            // It goes where it is polled.
-                            entry.shard = stage::current();
-                        }
-                        self.arm(next, task, refused);
-                    }
+                    Some(next) => self.arm(next, task, refused),
                     None => self.entry = None,
                 }
             }
