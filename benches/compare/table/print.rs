@@ -41,6 +41,7 @@ pub fn table(samples: &Samples) -> (Table, Tally) {
         "to tokio",
         "goal",
         "to monoio",
+        "goal",
     ]);
     for row in ROWS {
         let figures = Peer::ALL.map(|peer| samples.figure(row, peer));
@@ -48,8 +49,8 @@ pub fn table(samples: &Samples) -> (Table, Tally) {
             table.add_row(cells(samples, row, figures, &mut tally));
         }
     }
-    for column in 2..11 {
-        let column = table.column_mut(column).expect("there are eleven");
+    for column in 2..12 {
+        let column = table.column_mut(column).expect("there are twelve");
         column.set_cell_alignment(CellAlignment::Right);
     }
     (table, tally)
@@ -69,9 +70,11 @@ fn cells(
         let judgement = tally.judge(goal, goal.met_by(ours.median));
         cells[2] = format!("{} ({judgement})", cells[2]);
     }
-    for (peer, goal, theirs) in
-        [(Peer::AsyncIo, row.async_io, figures[1]), (Peer::Tokio, row.tokio, figures[2])]
-    {
+    for (peer, goal, theirs) in [
+        (Peer::AsyncIo, row.async_io, figures[1]),
+        (Peer::Tokio, row.tokio, figures[2]),
+        (Peer::Monoio, row.monoio, figures[3]),
+    ] {
         let ratio = samples.ratio(row, peer);
         cells.push(ratio_text(ratio));
         let (Some(goal), Some(ratio)) = (goal, ratio) else {
@@ -82,8 +85,6 @@ fn cells(
         let met = medians.is_some_and(|medians| goal.met(ratio.median, medians));
         cells.push(tally.judge(goal, met));
     }
-    // There are no goals against it.
-    cells.push(ratio_text(samples.ratio(row, Peer::Monoio)));
     cells
 }
 

@@ -36,6 +36,7 @@ pub struct Row {
     pub own: Option<Goal>,
     pub async_io: Option<Goal>,
     pub tokio: Option<Goal>,
+    pub monoio: Option<Goal>,
 }
 
 impl Row {
@@ -51,6 +52,7 @@ impl Row {
             own: None,
             async_io: None,
             tokio: None,
+            monoio: None,
         }
     }
 
@@ -68,6 +70,10 @@ impl Row {
 
     const fn goal_against_async_io(self, goal: Goal) -> Row {
         Row { async_io: Some(goal), ..self }
+    }
+
+    const fn goals_of_cores(self, async_io: Goal, monoio: Goal) -> Row {
+        Row { async_io: Some(async_io), monoio: Some(monoio), ..self }
     }
 
     const fn alone(self) -> Row {
@@ -165,31 +171,39 @@ pub const ROWS: &[Row] = &[
     .divided_by(1e3),
     Row::new(Workload::AcceptEcho100, "per_s", "echo, one task accepts: 100 connections")
         .unit("10³/s", Chart::Served)
-        .divided_by(1e3),
+        .divided_by(1e3)
+        .goals(AtLeast(1.3), AtLeast(1.05)),
     Row::new(Workload::AcceptEcho1000, "per_s", "echo, one task accepts: 1,000 connections")
         .unit("10³/s", Chart::Served)
-        .divided_by(1e3),
+        .divided_by(1e3)
+        .goals(AtLeast(1.3), AtLeast(1.05)),
     Row::new(Workload::CoreEcho, "per_s", "echo, a listener for each thread: 1,000 connections")
         .unit("10³/s", Chart::Served)
-        .divided_by(1e3),
+        .divided_by(1e3)
+        .goals_of_cores(AtLeast(1.3), AtLeast(1.05)),
     Row::new(Workload::TokioWorkers, "per_s", "echo on 8 workers of tokio's: 1,000 connections")
         .unit("10³/s", Chart::Served)
         .divided_by(1e3),
     Row::new(Workload::AcceptEcho100, "balance", "100 connections by shard, most to least")
         .unit("times", Chart::Not)
-        .alone(),
+        .alone()
+        .own_goal(AtMost(1.3)),
     Row::new(Workload::AcceptEcho1000, "balance", "1,000 connections by shard, most to least")
         .unit("times", Chart::Not)
-        .alone(),
+        .alone()
+        .own_goal(AtMost(1.3)),
     Row::new(Workload::AcceptEcho100, "moves", "moves between shards, 100 connections")
         .unit("in 10³ events", Chart::Not)
-        .alone(),
+        .alone()
+        .own_goal(AtMost(1.0)),
     Row::new(Workload::AcceptEcho1000, "moves", "moves between shards, 1,000 connections")
         .unit("in 10³ events", Chart::Not)
-        .alone(),
+        .alone()
+        .own_goal(AtMost(1.0)),
     Row::new(Workload::CoreEcho, "moves", "moves between shards, a listener for each thread")
         .unit("in 10³ events", Chart::Not)
-        .alone(),
+        .alone()
+        .own_goal(AtMost(1.0)),
     Row::new(Workload::Connection, "us", "connection: accept, echo once, close")
         .unit("µs", Chart::RoundTrips),
     Row::new(Workload::Wake, "us", "wake between two block_on threads and back")
