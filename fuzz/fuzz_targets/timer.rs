@@ -18,6 +18,7 @@ mod stand_in;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,7 +30,7 @@ use futures_lite::Stream;
 use stand_in::stage::SHARDS;
 use stand_in::{clock, driver, stage, sync, sys, tasks};
 use tasks::{Task, step};
-use timer::Timer;
+use timer::{MissedTicks, Timer};
 
 /// Timers of a program.
 const SLOTS: usize = 6;
@@ -128,6 +129,12 @@ enum Operation {
         task: u8,
         times: u8,
     },
+    /// Says what is wanted of a timer.
+    Ask {
+        slot: u8,
+        missed: u8,
+        slack: Option<Span>,
+    },
     Drop {
         slot: u8,
     },
@@ -200,6 +207,9 @@ struct Slot {
     timer: Timer,
     when: Option<Instant>,
     period: Option<Duration>,
+    missed: MissedTicks,
+    /// In nanoseconds.
+    slack: Option<u64>,
     entry: Option<Entry>,
     /// Ticks in a row, since it was set, was polled before it was due, or gave way.
     row: u32,
@@ -213,6 +223,8 @@ struct Slot {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     shard: usize,
+    /// The timer's when it was polled.
+    slack: Option<u64>,
     /// When its task is to be woken, unless that is over or was taken back.
     deadline: Option<u64>,
     task: usize,
@@ -241,10 +253,15 @@ fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(f)
 }
 
-/// A period that takes longer than wheel time, less 104 days, means that there is no next tick.
+/// A period of more than 146 years means that there is no next tick.
 fn period(span: Span) -> Option<Duration> {
     let period = span.duration();
-    (period.as_nanos() < u128::from(u64::MAX) - 1025 * UNCOUNTED).then_some(period)
+    (period.as_nanos() < (1 << 62) - 1).then_some(period)
+}
+
+/// A period of more than 312 days leaves no room for what is asked.
+fn leaves_room(period: Option<Duration>) -> bool {
+    period.is_none_or(|period| period.as_nanos() < (1 << 56) - 1 - 5_120 * UNCOUNTED)
 }
 
 impl Slot {
@@ -270,7 +287,17 @@ impl Slot {
         };
         // An interval that cannot be counted to is a timer that never fires, without a period.
         let period = when.and(period);
-        let slot = Slot { timer, when, period, entry: None, row: 0, lagging: 0, gave_way: false };
+        let slot = Slot {
+            timer,
+            when,
+            period,
+            missed: MissedTicks::Burst,
+            slack: None,
+            entry: None,
+            row: 0,
+            lagging: 0,
+            gave_way: false,
+        };
         slot.check();
         slot
     }
@@ -305,6 +332,9 @@ impl Slot {
                 self.period = period(span);
             }
         }
+        if !leaves_room(self.period) {
+            (self.missed, self.slack) = (MissedTicks::Burst, None);
+        }
         (self.row, self.lagging, self.gave_way) = (0, 0, false);
         // Whoever polled last is woken at the new time.
         if let Some(entry) = &mut self.entry {
@@ -313,15 +343,52 @@ impl Slot {
         self.check();
     }
 
+    fn ask(&mut self, missed: u8, slack: Option<Span>) {
+        let missed =
+            [MissedTicks::Burst, MissedTicks::Skip, MissedTicks::Delay][usize::from(missed % 3)];
+        self.timer.set_missed_ticks(missed);
+        if let Some(slack) = slack {
+            let timer = mem::replace(&mut self.timer, Timer::never());
+            self.timer = timer.with_slack(slack.duration());
+        }
+        if leaves_room(self.period) {
+            self.missed = missed;
+            let given = self.timer.slack();
+            if let Some(slack) = slack {
+                // One process cannot have as many as it is asked for here.
+                assert!(given.is_some_and(|given| given <= slack.duration()));
+            }
+            self.slack = given.map(clock::saturating_nanos);
+        }
+        self.check();
+    }
+
+    /// When the next tick is due if the one of `when` is taken now.
+    fn next(&self, when: Instant) -> Option<Instant> {
+        let (now, period) = (clock::now(), self.period?);
+        let next = when.checked_add(period);
+        match self.missed {
+            MissedTicks::Skip if next.is_some_and(|next| next <= now) => {
+                let late = (now - when).as_nanos();
+                let Some(missed) = late.checked_div(period.as_nanos()) else { return Some(now) };
+                let nanos = (missed + 1) * period.as_nanos();
+                let seconds = (nanos / 1_000_000_000) as u64;
+                when.checked_add(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
+            }
+            MissedTicks::Delay => now.checked_add(period),
+            _ => next,
+        }
+    }
+
     /// The poll is expected to leave this task's waker behind, for this deadline, where it is.
     fn arm(&mut self, deadline: Instant, task: usize, refused: bool) {
         let deadline = Some(clock::wheel_time(deadline));
         let place = match self.entry {
             None if refused => None,
-            Some(Entry { shard, .. }) if refused => Some(shard),
-            _ => Some(stage::current()),
+            Some(Entry { shard, slack, .. }) if refused => Some((shard, slack)),
+            _ => Some((stage::current(), self.slack)),
         };
-        self.entry = place.map(|shard| Entry { shard, deadline, task, owed: None });
+        self.entry = place.map(|(shard, slack)| Entry { shard, slack, deadline, task, owed: None });
     }
 
     fn poll(&mut self, task: usize, future: bool, make: bool) -> bool {
@@ -340,7 +407,7 @@ impl Slot {
             assert!(result.is_pending(), "a timer without a deadline has fired");
             return false;
         };
-        let next = self.period.and_then(|period| when.checked_add(period));
+        let next = self.next(when);
         let lags = next.is_some_and(|next| next <= now);
         match result {
             Poll::Ready(fired) => {
@@ -414,8 +481,12 @@ fn falls_asleep(shard: usize, until: u64) {
         for entry in world.slots.iter().flatten().filter_map(|slot| slot.entry.as_ref()) {
             let armed = entry.deadline.filter(|&deadline| deadline < NEVER);
             if let Some(deadline) = armed.filter(|_| entry.shard == shard) {
-                let late = until.saturating_sub(deadline.max(now));
-                assert!(late <= DELAY, "asleep for {late} ns beyond a deadline");
+                let latest = match entry.slack {
+                    Some(slack) => deadline.saturating_add(slack).max(now),
+                    None => deadline.max(now) + DELAY,
+                };
+                let late = until.saturating_sub(latest);
+                assert_eq!(late, 0, "asleep for {late} ns too long");
             }
         }
     });
@@ -513,6 +584,7 @@ fn perform(operation: Operation) {
                 sleep(stage::current());
             }
         }
+        Operation::Ask { slot, missed, slack } => at(slot, |slot| slot.ask(missed, slack)),
         Operation::Drop { slot } => put(slot, None),
         Operation::Pass(span) => pass(span),
         Operation::Round { shard } => {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Unparker;
-use crate::reactor::{Batch, Interest, Reactor, Shard, Source, Waiter};
+use crate::reactor::{Batch, Interest, Reactor, Shard, Slack, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{Identity, NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread, spawn};
@@ -109,7 +109,7 @@ pub(crate) fn spawn_insert(
 ) -> Thread {
     let shard = shard.clone();
     spawn(name, move || {
-        shard.insert_timer(deadline, waker);
+        shard.insert_timer(deadline, Slack::UNSET, waker);
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fallback::Fallback;
 use crate::clock::{NEVER, manual};
-use crate::reactor::{Batch, Reactor, Shard};
+use crate::reactor::{Batch, Reactor, Shard, Slack};
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls};
 
@@ -57,7 +57,7 @@ impl Bench {
     /// A timer, and the count of its wakes.
     fn timer(&self, deadline: u64) -> Arc<Count> {
         let count = Arc::new(Count::default());
-        self.shard.insert_timer(deadline, Waker::from(count.clone()));
+        self.shard.insert_timer(deadline, Slack::UNSET, Waker::from(count.clone()));
         count
     }
 
@@ -170,8 +170,8 @@ fn thirty_years_of_daily_beats_all_fire() {
     const DAY: u64 = 24 * HOUR;
     let mut bench = Bench::new();
     let (beat, idle) = (Arc::new(Count::default()), Arc::new(Count::default()));
-    let daily = bench.shard.insert_timer(DAY, Waker::from(beat.clone()));
-    let timeout = bench.shard.insert_timer(2 * DAY, Waker::from(idle.clone()));
+    let daily = bench.shard.insert_timer(DAY, Slack::UNSET, Waker::from(beat.clone()));
+    let timeout = bench.shard.insert_timer(2 * DAY, Slack::UNSET, Waker::from(idle.clone()));
     for day in 1..=30 * 365 {
         manual::set(day * DAY - 1);
         bench.round();

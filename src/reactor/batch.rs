@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::handoff::Unparker;
-    use crate::reactor::timers::Timers;
+    use crate::reactor::timers::{Slack, Timers};
     use crate::sys::{Poller, Polls};
 
     /// A crowd that waited for one source must not cost memory ever after.
@@ -116,7 +116,7 @@ mod tests {
         assert!(!batch.is_idle());
         batch.wakers.clear();
         let mut timers = Timers::new();
-        let _ = timers.insert(0, Waker::noop().clone());
+        let _ = timers.insert(0, Slack::UNSET, Waker::noop().clone());
         batch.more = timers.fire(1, &mut batch.fired);
         assert!(!batch.is_idle() && !batch.has_more());
     }
@@ -155,7 +155,7 @@ mod tests {
         let mut batch = Batch::new();
         let waker = |at_wake| Waker::from(Arc::new(Panics { woken: woken.clone(), at_wake }));
         for at_wake in [false, true, false] {
-            let key = shard.insert_timer(0, waker(at_wake));
+            let key = shard.insert_timer(0, Slack::UNSET, waker(at_wake));
             let _ = shard.with_timers(|timers| timers.fire(u64::MAX - 1, &mut batch.fired));
             shard.remove_timer(key);
             batch.wakers.push(waker(at_wake));

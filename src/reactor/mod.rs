@@ -25,6 +25,7 @@ use registry::Registry;
 pub(crate) use batch::Batch;
 pub(crate) use shard::Shard;
 pub(crate) use source::{Interest, Place, Source, Waiter};
+pub(crate) use timers::{Slack, TimerKey};
 
 /// The set of shards.
 #[derive(Debug)]

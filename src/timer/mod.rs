@@ -6,6 +6,8 @@
 //! cannot fire early, whatever the wheel does.
 
 mod gave_way;
+mod missed;
+mod options;
 mod period;
 
 use std::fmt;
@@ -20,9 +22,11 @@ use self::gave_way::Moment;
 use self::period::{Period, TickState};
 use crate::clock;
 use crate::driver;
-use crate::reactor::Shard;
+use crate::reactor::{Shard, TimerKey};
 use crate::sync::{self, Ref};
-use crate::wheel::Key;
+
+pub use self::missed::MissedTicks;
+pub(crate) use self::options::{default_slack, set_default_slack};
 
 /// A future or stream that tells when its time has come.
 ///
@@ -36,12 +40,14 @@ use crate::wheel::Key;
 ///
 /// How late a timer is depends on how fast the system wakes a thread. Only where timers fire
 /// at a rate of tens of thousands a second are they coalesced, each being delayed by at most 0.2
-/// ms; that saves most of the processor time.
+/// ms; that saves most of the processor time. A [slack](Timer::with_slack) lets them be coalesced
+/// more, or not at all.
 ///
 /// # Missed ticks
 ///
 /// An interval keeps its grid: each tick is one period after the one before. Ticks that were
-/// missed, because nobody polled, are made up for one after another without waiting.
+/// missed, because nobody polled, are made up for one after another without waiting, unless
+/// [`with_missed_ticks`](Timer::with_missed_ticks) says otherwise.
 ///
 /// A period of zero is allowed, and one too short to keep up with: there is always a tick to make
 /// up for. An interval therefore gives way now and then, so that a task that takes its ticks in a
@@ -90,7 +96,7 @@ use crate::wheel::Key;
 pub struct Timer {
     /// When it is due next. `None`: never.
     when: Option<Instant>,
-    /// From one tick to the next, and how many were yielded in a row.
+    /// From one tick to the next, and how many were yielded in a row; missed ticks and slack.
     period: Period,
     /// Where its entry is, from the first poll that had to wait until it has fired for the
     /// last time. The entry keeps the waker, also while the timer has no deadline.
@@ -99,7 +105,7 @@ pub struct Timer {
 
 struct Entry {
     shard: Ref<Shard>,
-    key: Key,
+    key: TimerKey,
 }
 
 impl Entry {
@@ -323,7 +329,7 @@ impl Timer {
     /// # });
     /// ```
     pub fn set_interval_at(&mut self, start: Instant, period: Duration) {
-        self.period = Period::new(period);
+        self.period = self.period.with_period(period);
         self.set_at(start);
     }
 
@@ -347,21 +353,32 @@ impl Timer {
     }
 
     /// Ensures that the task is woken when the deadline, in wheel time, has come. If the task is on
-    /// another thread by now, the timer goes to the shard of that one.
+    /// another thread by now, the timer goes to the shard of that one; if its slack was changed, to
+    /// those of that slack.
     fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
-        let mut left = None;
+        let plain = self.is_plain();
         if let Some(Entry { shard, key }) = self.entry() {
-            let moves = |here: Ref<Shard>| !std::ptr::eq(&**shard, &*here);
-            if !driver::current_shard().is_ok_and(moves) {
-                return shard.refresh_timer(*key, deadline, cx.waker());
+            let (shard, key) = (shard.clone(), *key);
+            let same_slack =
+                if plain { !key.has_slack() } else { key.slack() == self.slack_in_force() };
+            let moves = |here: Ref<Shard>| !std::ptr::eq(&*shard, &*here);
+            if same_slack && !driver::current_shard().is_ok_and(moves) {
+                return shard.refresh_timer(key, deadline, cx.waker());
             }
-            left = self.entry.take();
         }
+        self.place(deadline, cx);
+    }
+
+    /// Makes an entry here, in place of the one that there may be.
+    #[inline(never)]
+    fn place(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        let left = self.entry.take();
+        let slack = self.slack_in_force();
         // The task's code, which might fork.
         let waker = cx.waker().clone();
         match driver::current_shard() {
             Ok(shard) => {
-                let key = shard.insert_timer(deadline, waker);
+                let key = shard.insert_timer(deadline, slack, waker);
                 self.entry = Some(Entry { shard, key });
             }
             Err(_) => {
@@ -443,7 +460,8 @@ impl Stream for Timer {
             self.arm(deadline, cx);
             return Poll::Pending;
         };
-        let next = self.period.get().and_then(|period| when.checked_add(period));
+        let period = self.period.get();
+        let next = period.and_then(|period| self.period.missed_ticks().next(period, when, now));
         let is_overdue = next.is_some_and(|next| next <= now);
         if is_overdue && self.gives_way() {
             // The wheel wakes the task: so the driver does a round as well, and the waker is kept

@@ -35,4 +35,37 @@ impl Key {
             generation: NonZeroU32::new(generation).expect("zero is no entry's generation"),
         }
     }
+
+    /// The same key with a label, a number from 1 to 31, for an owner who keeps keys of several
+    /// wheels. The label stands in bits of the index that are zero if the wheel never had more than
+    /// [`LABELED_ENTRIES`]; the wheel knows nothing of it.
+    #[inline]
+    pub(crate) fn with_label(self, label: u8) -> Key {
+        debug_assert!(self.index < LABELED_ENTRIES as u32 && (1..32).contains(&label));
+        Key { index: self.index | LABELED | u32::from(label) << LABEL_SHIFT, ..self }
+    }
+
+    #[inline]
+    pub(crate) fn is_labeled(self) -> bool {
+        self.index & LABELED != 0
+    }
+
+    /// The label, or zero if it has none.
+    #[inline]
+    pub(crate) fn label(self) -> u8 {
+        if self.is_labeled() { (self.index >> LABEL_SHIFT) as u8 % 32 } else { 0 }
+    }
+
+    /// A labelled key as the wheel gave it.
+    pub(crate) fn without_label(self) -> Key {
+        debug_assert!(self.is_labeled());
+        Key { index: self.index % LABELED_ENTRIES as u32, ..self }
+    }
 }
+
+const LABEL_SHIFT: u32 = 26;
+/// See [`Key::with_label`].
+pub(crate) const LABELED_ENTRIES: usize = 1 << LABEL_SHIFT;
+/// Set in the index of a key with a label. No entry has it.
+const LABELED: u32 = 1 << 31;
+const _: () = assert!(LABELED as usize >= super::chunks::MOST_ENTRIES);

@@ -87,6 +87,7 @@ use levels::Levels;
 pub use expire::Progress;
 pub use iter::{Drain, Iter};
 pub use key::Key;
+pub(crate) use key::LABELED_ENTRIES;
 #[allow(unused_imports, reason = "`sys` implements them where it has memory of its own")]
 pub(crate) use memory::{Heap, Memory};
 

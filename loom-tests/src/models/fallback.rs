@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::reactor::Batch;
+use crate::reactor::{Batch, Slack};
 use crate::stage::{Flag, Io, Stage, TWO_BACKOFFS, Task};
 use crate::world::{moves, now, rest, spawn};
 
@@ -67,7 +67,7 @@ pub(super) fn a_timer_at_a_busy_threads_shard() {
     let task = Task::new();
     shard.succession().note_awake();
     shard.run_round_if_vacant(&mut Batch::new());
-    shard.insert_timer(50, task.waker());
+    shard.insert_timer(50, Slack::UNSET, task.waker());
     assert!(task.wait() <= 50 + TWO_BACKOFFS);
     shard.succession().note_parked();
     stage.end();
@@ -85,7 +85,7 @@ pub(super) fn a_shard_is_added() {
     io.pipe.arrive();
     assert_eq!(task.wait(), 0);
     let timer = Task::new();
-    shard.insert_timer(50, timer.waker());
+    shard.insert_timer(50, Slack::UNSET, timer.waker());
     assert_eq!(timer.wait(), 50);
     stage.end_with([io]);
 }
@@ -125,7 +125,7 @@ pub(super) fn a_busy_thread_takes_turns() {
             shard.succession().note_parked();
         }
     });
-    shard.insert_timer(50, task.waker());
+    shard.insert_timer(50, Slack::UNSET, task.waker());
     assert!(task.wait() <= 50 + TWO_BACKOFFS);
     busy.join();
     stage.end();

@@ -81,6 +81,7 @@ fn nested() -> Vec<Model> {
             event_meets_the_change_of_drivers 3 ALONE;
         timers:
             an_earlier_insert_wakes_the_driver 5 EARLIER,
+            an_earlier_slack_wakes_the_driver 5 EARLIER,
             an_earlier_move_wakes_the_driver 5 EARLIER,
             an_earlier_insert_wakes_the_fallback 5 EARLIER,
             an_earlier_insert_wakes_whoever_sleeps 3 EARLIER,

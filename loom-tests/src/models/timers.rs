@@ -1,9 +1,8 @@
 //! Timers: the sleeper's deadline against inserts, and expiry against changes.
 
-use crate::reactor::{Batch, Shard};
+use crate::reactor::{Batch, Shard, Slack, TimerKey};
 use crate::stage::{Flag, Stage, Task, block_on, spawn_insert, spawn_round};
 use crate::sync::Ref;
-use crate::wheel::Key;
 use crate::world::{now, set_now, spawn};
 
 /// A timer inserted by another thread at any moment while the driver plans, publishes its
@@ -11,7 +10,7 @@ use crate::world::{now, set_now, spawn};
 pub(super) fn an_earlier_insert_wakes_the_driver() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
-    let late = shard.insert_timer(100, Task::new().waker());
+    let late = shard.insert_timer(100, Slack::UNSET, Task::new().waker());
     let flag = Flag::default();
     let inserter = spawn_insert("inserter", &shard, 50, flag.setter());
     block_on(&shard, flag.wait());
@@ -20,12 +19,32 @@ pub(super) fn an_earlier_insert_wakes_the_driver() {
     shard.remove_timer(late);
 }
 
-/// The same for a timer that is moved to an earlier deadline, twice.
+/// A timer with a slack that is inserted at any moment fires before its slack ends, and not early,
+/// though the driver was to sleep longer.
+pub(super) fn an_earlier_slack_wakes_the_driver() {
+    let stage = Stage::without_fallback();
+    let shard = stage.shard();
+    let late = shard.insert_timer(100, Slack::UNSET, Task::new().waker());
+    let flag = Flag::default();
+    let inserter = spawn("inserter", {
+        let (shard, waker) = (shard.clone(), flag.setter());
+        let slack = Slack::of(std::time::Duration::from_nanos(20));
+        move || {
+            shard.insert_timer(50, slack, waker);
+        }
+    });
+    block_on(&shard, flag.wait());
+    assert!((50..=70).contains(&now()), "at {}", now());
+    inserter.join();
+    shard.remove_timer(late);
+}
+
+/// A timer that is moved to an earlier deadline, twice, wakes the driver as well.
 pub(super) fn an_earlier_move_wakes_the_driver() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let flag = Flag::default();
-    let key = shard.insert_timer(100, flag.setter());
+    let key = shard.insert_timer(100, Slack::UNSET, flag.setter());
     let mover = spawn("mover", {
         let shard = shard.clone();
         move || {
@@ -44,9 +63,9 @@ pub(super) fn an_earlier_move_wakes_the_driver() {
 pub(super) fn an_earlier_insert_wakes_the_fallback() {
     let stage = Stage::new();
     let shard = stage.shard();
-    let late = shard.insert_timer(100, Task::new().waker());
+    let late = shard.insert_timer(100, Slack::UNSET, Task::new().waker());
     let task = Task::new();
-    shard.insert_timer(50, task.waker());
+    shard.insert_timer(50, Slack::UNSET, task.waker());
     assert_eq!(task.wait(), 50);
     shard.remove_timer(late);
     stage.end();
@@ -59,7 +78,7 @@ pub(super) fn an_earlier_insert_wakes_whoever_sleeps() {
     let shard = stage.shard();
     let flag = Flag::default();
     let driver = flag.spawn_call("driver", &shard);
-    shard.insert_timer(50, flag.setter());
+    shard.insert_timer(50, Slack::UNSET, flag.setter());
     driver.join();
     assert_eq!(now(), 50);
     stage.end();
@@ -72,7 +91,7 @@ pub(super) fn two_inserts_wake_the_fallback() {
     let shard = stage.shard();
     let (first, second) = (Task::new(), Task::new());
     let other = spawn_insert("other", &shard, 50, first.waker());
-    shard.insert_timer(20, second.waker());
+    shard.insert_timer(20, Slack::UNSET, second.waker());
     assert_eq!(second.wait(), 20);
     assert_eq!(first.wait(), 50);
     other.join();
@@ -85,11 +104,11 @@ pub(super) fn cancelled_against_expiry() {
     let stage = Stage::without_fallback();
     let shard = stage.shard();
     let (old, new) = (Task::new(), Task::new());
-    let key = shard.insert_timer(5, old.waker());
+    let key = shard.insert_timer(5, Slack::UNSET, old.waker());
     set_now(5);
     let driver = spawn_round(&shard);
     shard.remove_timer(key);
-    let key = shard.insert_timer(9, new.waker());
+    let key = shard.insert_timer(9, Slack::UNSET, new.waker());
     driver.join();
     assert!(!new.is_woken());
     set_now(9);
@@ -99,10 +118,10 @@ pub(super) fn cancelled_against_expiry() {
 }
 
 /// A stage at this time, with a fallback that starts, and a task's timer that is due since 5.
-fn due_since_5(now: u64) -> (Stage, Ref<Shard>, Task, Key) {
+fn due_since_5(now: u64) -> (Stage, Ref<Shard>, Task, TimerKey) {
     let mut stage = Stage::without_fallback();
     let (shard, task) = (stage.shard(), Task::new());
-    let key = shard.insert_timer(5, task.waker());
+    let key = shard.insert_timer(5, Slack::UNSET, task.waker());
     set_now(now);
     stage.start_fallback();
     (stage, shard, task, key)

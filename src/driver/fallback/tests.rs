@@ -2,6 +2,7 @@ use std::task::Waker;
 
 use super::*;
 use crate::handoff::SeatState;
+use crate::reactor::Slack;
 use crate::sync;
 
 const SECOND: u64 = 1_000_000_000;
@@ -52,7 +53,7 @@ fn shard_without_awake_threads_is_watched() {
     assert_eq!((scan.driver_expected, scan.deadline), (false, clock::NEVER));
     assert!(is_watched_vacant(&shards[0]));
     let deadline = clock::wheel_now() + 100 * SECOND;
-    shards[0].insert_timer(deadline, Waker::noop().clone());
+    shards[0].insert_timer(deadline, Slack::UNSET, Waker::noop().clone());
     for _ in 0..2 {
         assert_eq!(fallback.scan().deadline, deadline);
     }
@@ -97,7 +98,7 @@ fn shard_of_a_blocked_thread_is_armed() {
     let (mut fallback, shards) = fallback(1);
     shards[0].succession().note_awake();
     fallback.shards[0].absence = PATIENCE;
-    shards[0].insert_timer(0, Waker::noop().clone());
+    shards[0].insert_timer(0, Slack::UNSET, Waker::noop().clone());
     assert!(takes_over(&mut fallback, &shards[0]));
 }
 
@@ -185,7 +186,7 @@ fn recent_driver_is_not_watched() {
 fn only_work_of_awake_threads_counts_as_undriven() {
     let (mut fallback, shards) = fallback(1);
     let due = || {
-        shards[0].insert_timer(0, Waker::noop().clone());
+        shards[0].insert_timer(0, Slack::UNSET, Waker::noop().clone());
     };
     due();
     assert!(!fallback.scan().undriven, "everybody sleeps");
@@ -202,7 +203,7 @@ fn only_work_of_awake_threads_counts_as_undriven() {
 fn storm_of_timers_is_scanned_until_all_fired() {
     let (mut fallback, shards) = fallback(1);
     for _ in 0..3_000 {
-        shards[0].insert_timer(0, Waker::noop().clone());
+        shards[0].insert_timer(0, Slack::UNSET, Waker::noop().clone());
     }
     let looks = (0..10).take_while(|_| fallback.scan().again).count();
     assert_eq!(looks, 2);
@@ -213,7 +214,7 @@ fn storm_of_timers_is_scanned_until_all_fired() {
 fn storm_of_timers_prevents_sleep() {
     let (mut fallback, shards) = fallback(1);
     for _ in 0..3_000 {
-        shards[0].insert_timer(0, Waker::noop().clone());
+        shards[0].insert_timer(0, Slack::UNSET, Waker::noop().clone());
     }
     fallback.step();
     assert_eq!(fallback.backoff, BACKOFF_MIN, "it has not even thought of it");

@@ -18,11 +18,10 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::source::{Place, Source};
-use super::timers::{Fired, Sleeper, Timers, WakeTarget};
+use super::timers::{Fired, Slack, Sleeper, TimerKey, Timers, WakeTarget};
 use crate::handoff::{Busy, Driven, Driving, Succession, Unparker};
 use crate::sync::{Mutex, Ref};
 use crate::sys::{Identity, Poller, Polls, Registration, fork_generation};
-use crate::wheel::Key;
 
 mod drive;
 mod sources;
@@ -99,30 +98,49 @@ impl Shard {
     // Timers.
 
     /// Adds a timer, and unparks the sleeper if it has to know.
-    pub(crate) fn insert_timer(&self, deadline: u64, waker: Waker) -> Key {
-        let (key, target) = self.timers.lock().insert(deadline, waker);
+    pub(crate) fn insert_timer(&self, deadline: u64, slack: Slack, waker: Waker) -> TimerKey {
+        if slack != Slack::UNSET {
+            return self.insert_timer_with_slack(deadline, slack, waker);
+        }
+        let (key, target) = self.timers.lock().insert(deadline, Slack::UNSET, waker);
+        self.unpark(target);
+        key
+    }
+
+    #[cold]
+    fn insert_timer_with_slack(&self, deadline: u64, slack: Slack, waker: Waker) -> TimerKey {
+        let (key, target) = self.timers.lock().insert(deadline, slack, waker);
         self.unpark(target);
         key
     }
 
     /// Gives a timer another deadline, and unparks the sleeper if it has to know.
-    pub(crate) fn reschedule_timer(&self, key: Key, deadline: u64) {
+    pub(crate) fn reschedule_timer(&self, key: TimerKey, deadline: u64) {
+        if key.has_slack() {
+            return self.reschedule_timer_with_slack(key, deadline);
+        }
+        let target = self.timers.lock().reschedule(key, deadline);
+        self.unpark(target);
+    }
+
+    #[cold]
+    fn reschedule_timer_with_slack(&self, key: TimerKey, deadline: u64) {
         let target = self.timers.lock().reschedule(key, deadline);
         self.unpark(target);
     }
 
     /// Takes a timer's deadline away; it keeps its waker.
-    pub(crate) fn unschedule_timer(&self, key: Key) {
+    pub(crate) fn unschedule_timer(&self, key: TimerKey) {
         self.timers.lock().unschedule(key);
     }
 
     /// Returns `true` if a timer has a deadline at which it has not fired yet.
-    pub(crate) fn is_timer_scheduled(&self, key: Key) -> bool {
+    pub(crate) fn is_timer_scheduled(&self, key: TimerKey) -> bool {
         self.timers.lock().is_scheduled(key)
     }
 
     /// Schedules a timer for a deadline, unless it is already, with this waker.
-    pub(crate) fn refresh_timer(&self, key: Key, deadline: u64, waker: &Waker) {
+    pub(crate) fn refresh_timer(&self, key: TimerKey, deadline: u64, waker: &Waker) {
         let mut timers = self.timers.lock();
         if timers.will_wake(key, waker) {
             let target = timers.ensure(key, deadline);
@@ -145,7 +163,7 @@ impl Shard {
     }
 
     /// Takes a timer out.
-    pub(crate) fn remove_timer(&self, key: Key) {
+    pub(crate) fn remove_timer(&self, key: TimerKey) {
         let waker = self.timers.lock().remove(key);
         drop(waker);
     }

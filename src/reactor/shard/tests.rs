@@ -12,10 +12,10 @@ fn shard() -> Shard {
 /// Before and after the wait together.
 #[test]
 fn round_expires_no_more_timers_than_its_budget() {
-    use crate::reactor::timers::BUDGET;
+    use crate::reactor::timers::{BUDGET, Slack};
     let shard = shard();
     for _ in 0..3 * BUDGET {
-        shard.insert_timer(0, Waker::noop().clone());
+        shard.insert_timer(0, Slack::UNSET, Waker::noop().clone());
     }
     let mut batch = Batch::new();
     assert!(!shard.try_acquire().unwrap().park(&Parker::new(), &mut batch));

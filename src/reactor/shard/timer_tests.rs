@@ -93,7 +93,7 @@ fn timers_wakers_never_run_under_the_lock() {
     let shard = watch.shard;
     let (first, second) = (watch.waker(), watch.waker());
 
-    let key = shard.insert_timer(1, first.clone());
+    let key = shard.insert_timer(1, Slack::UNSET, first.clone());
     assert_eq!(watch.calls(), 1, "the test's own clone");
     shard.refresh_timer(key, 2, &second);
     assert_eq!(watch.calls(), 2, "one is cloned, the replaced one is dropped");
@@ -123,7 +123,7 @@ fn timers_wakers_never_run_under_the_lock() {
     other.wake(shard);
     assert_eq!(watch.calls(), 2, "the other is woken and dropped");
 
-    let key = shard.insert_timer(u64::MAX, first);
+    let key = shard.insert_timer(u64::MAX, Slack::UNSET, first);
     shard.remove_timer(key);
     assert_eq!(watch.calls(), 1, "one is dropped");
     // The timer is gone: nothing to refresh, and the clone goes.

@@ -14,10 +14,16 @@ use crate::sys::Pages;
 use crate::wheel::{Key, Wheel};
 
 mod coalesce;
+mod key;
 mod placeholder;
+mod slack;
 
 use coalesce::Coalescer;
+use key::MOST_WITH_SLACK;
+pub(crate) use key::TimerKey;
 use placeholder::{placeholder, stamp};
+pub(crate) use slack::Slack;
+use slack::SlackTimers;
 
 /// The most timers that expire at once, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;
@@ -45,7 +51,7 @@ pub(crate) enum WakeTarget {
 /// A timer that fired: its waker is out.
 #[derive(Debug)]
 pub(crate) struct Fired {
-    key: Key,
+    key: TimerKey,
     /// The stamp of the placeholder in the entry.
     stamp: usize,
     pub(crate) waker: Waker,
@@ -53,75 +59,186 @@ pub(crate) struct Fired {
 
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// Gives back what a burst of timers took while others are left, and keeps what few need.
+    /// Those without a slack. Gives back what a burst of timers took while others are left, and
+    /// keeps what few need.
     wheel: Wheel<Waker, Pages>,
+    /// Those with one, if there was any.
+    with_slack: Option<Box<SlackTimers>>,
     sleeper: Sleeper,
     coalescer: Coalescer,
-    /// The stamp of the waker that was taken out last, an even number.
-    taken: usize,
+    taken: Taken,
 }
+
+/// The stamp of the waker that was taken out last, an even number.
+#[derive(Debug, Default)]
+struct Taken(usize);
 
 /// What the stamp of a waker that is out is changed by if its timer fires again meanwhile.
 const MISSED: usize = 1;
+
+impl Taken {
+    /// Takes a timer's waker out.
+    fn take(&mut self, key: TimerKey, registered: &mut Waker, fired: &mut Vec<Fired>) {
+        if let Some(stamp) = stamp(registered) {
+            // It is out already, and whoever took it looks here when putting it back. That
+            // is noted in the entry itself, once, and goes with it.
+            *registered = placeholder(stamp | MISSED);
+            return;
+        }
+        self.0 = self.0.wrapping_add(2);
+        let waker = mem::replace(registered, placeholder(self.0));
+        fired.push(Fired { key, stamp: self.0, waker });
+    }
+}
 
 impl Timers {
     pub(crate) fn new() -> Timers {
         Timers {
             wheel: Wheel::giving_back(),
+            with_slack: None,
             sleeper: Sleeper::Nobody,
             coalescer: Coalescer::default(),
-            taken: 0,
+            taken: Taken::default(),
         }
     }
 
     /// Adds a timer.
-    pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> (Key, WakeTarget) {
-        let key = self.wheel.insert(deadline, waker);
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        deadline: u64,
+        slack: Slack,
+        waker: Waker,
+    ) -> (TimerKey, WakeTarget) {
+        if slack != Slack::UNSET {
+            return self.insert_with_slack(deadline, slack, waker);
+        }
+        let key = TimerKey::new(slack, self.wheel.insert(deadline, waker));
         (key, self.wake_target(deadline))
     }
 
+    #[cold]
+    fn insert_with_slack(
+        &mut self,
+        deadline: u64,
+        slack: Slack,
+        waker: Waker,
+    ) -> (TimerKey, WakeTarget) {
+        let (wheel, nanos) = self.with_slack.get_or_insert_default().make_wheel(slack);
+        if wheel.len() >= MOST_WITH_SLACK {
+            return self.insert(deadline, Slack::UNSET, waker);
+        }
+        let key = TimerKey::new(slack, wheel.insert(deadline, waker));
+        (key, self.wake_target_at_limit(deadline.saturating_add(nanos)))
+    }
+
     /// Gives a timer another deadline; it keeps its waker.
-    pub(crate) fn reschedule(&mut self, key: Key, deadline: u64) -> WakeTarget {
-        if self.wheel.reschedule(key, deadline) {
+    #[inline]
+    pub(crate) fn reschedule(&mut self, key: TimerKey, deadline: u64) -> WakeTarget {
+        let Some(plain) = key.without_slack() else {
+            return self.reschedule_with_slack(key, deadline);
+        };
+        if self.wheel.reschedule(plain, deadline) {
             self.wake_target(deadline)
         } else {
             WakeTarget::None
         }
     }
 
+    #[cold]
+    fn reschedule_with_slack(&mut self, key: TimerKey, deadline: u64) -> WakeTarget {
+        let (slack, key) = key.with_slack();
+        let wheel = self.with_slack.as_mut().and_then(|timers| timers.wheel_mut(slack));
+        if wheel.is_some_and(|wheel| wheel.reschedule(key, deadline)) {
+            self.wake_target_at_limit(deadline.saturating_add(slack.nanos()))
+        } else {
+            WakeTarget::None
+        }
+    }
+
     /// Schedules a timer for a deadline unless it is.
-    pub(crate) fn ensure(&mut self, key: Key, deadline: u64) -> WakeTarget {
-        if self.wheel.deadline(key) == Some(deadline) {
+    #[inline]
+    pub(crate) fn ensure(&mut self, key: TimerKey, deadline: u64) -> WakeTarget {
+        let scheduled = match key.without_slack() {
+            Some(plain) => self.wheel.deadline(plain),
+            None => self.deadline_with_slack(key),
+        };
+        if scheduled == Some(deadline) {
             return WakeTarget::None;
         }
         self.reschedule(key, deadline)
     }
 
+    #[cold]
+    fn deadline_with_slack(&self, key: TimerKey) -> Option<u64> {
+        let (wheel, key) = self.wheel_of(key)?;
+        wheel.deadline(key)
+    }
+
     /// Returns `true` if a timer has a deadline at which it has not fired yet.
-    pub(crate) fn is_scheduled(&self, key: Key) -> bool {
-        self.wheel.deadline(key).is_some()
+    pub(crate) fn is_scheduled(&self, key: TimerKey) -> bool {
+        self.wheel_of(key).is_some_and(|(wheel, key)| wheel.deadline(key).is_some())
     }
 
     /// Takes a timer's deadline away; it keeps its waker.
-    pub(crate) fn unschedule(&mut self, key: Key) {
-        self.wheel.unschedule(key);
+    pub(crate) fn unschedule(&mut self, key: TimerKey) {
+        if let Some((wheel, key)) = self.wheel_of_mut(key) {
+            wheel.unschedule(key);
+        }
     }
 
     /// Takes a timer out. The caller drops the waker outside the lock.
     #[must_use]
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Waker> {
-        self.wheel.remove(key)
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
+        let (wheel, key) = self.wheel_of_mut(key)?;
+        wheel.remove(key)
+    }
+
+    /// Returns the wheel that a timer is in, and its key there.
+    #[inline]
+    fn wheel_of(&self, key: TimerKey) -> Option<(&Wheel<Waker, Pages>, Key)> {
+        if let Some(key) = key.without_slack() {
+            return Some((&self.wheel, key));
+        }
+        let (slack, key) = key.with_slack();
+        Some((self.with_slack.as_ref()?.wheel(slack)?, key))
+    }
+
+    #[inline]
+    fn wheel_of_mut(&mut self, key: TimerKey) -> Option<(&mut Wheel<Waker, Pages>, Key)> {
+        if let Some(key) = key.without_slack() {
+            return Some((&mut self.wheel, key));
+        }
+        let (slack, key) = key.with_slack();
+        Some((self.with_slack.as_mut()?.wheel_mut(slack)?, key))
+    }
+
+    #[inline]
+    fn waker_mut(&mut self, key: TimerKey) -> Option<&mut Waker> {
+        let (wheel, key) = self.wheel_of_mut(key)?;
+        wheel.get_mut(key)
     }
 
     /// Returns `true` if a timer is to wake this waker when it fires.
-    pub(crate) fn will_wake(&self, key: Key, waker: &Waker) -> bool {
-        self.wheel.get(key).is_some_and(|registered| registered.will_wake(waker))
+    #[inline]
+    pub(crate) fn will_wake(&self, key: TimerKey, waker: &Waker) -> bool {
+        let registered = match key.without_slack() {
+            Some(plain) => self.wheel.get(plain),
+            None => self.waker_with_slack(key),
+        };
+        registered.is_some_and(|registered| registered.will_wake(waker))
+    }
+
+    #[cold]
+    fn waker_with_slack(&self, key: TimerKey) -> Option<&Waker> {
+        let (wheel, key) = self.wheel_of(key)?;
+        wheel.get(key)
     }
 
     /// Gives a timer another waker and returns the old one, to be dropped outside the lock.
     #[must_use]
-    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Option<Waker> {
-        match self.wheel.get_mut(key) {
+    pub(crate) fn set_waker(&mut self, key: TimerKey, waker: Waker) -> Option<Waker> {
+        match self.waker_mut(key) {
             Some(registered) => Some(mem::replace(registered, waker)),
             None => Some(waker),
         }
@@ -130,13 +247,18 @@ impl Timers {
     /// Returns the thread to wake because of a deadline that has just come in, if it is earlier
     /// than what the sleeper counts on. It is woken once only.
     fn wake_target(&mut self, deadline: u64) -> WakeTarget {
+        // Where timers are dense, a sleep for this one would last as long.
+        self.wake_target_at_limit(self.coalescer.coalesced(deadline))
+    }
+
+    /// The same for the last moment at which a timer may fire.
+    fn wake_target_at_limit(&mut self, limit: u64) -> WakeTarget {
         let (until, target) = match self.sleeper {
             Sleeper::Nobody => return WakeTarget::None,
             Sleeper::Driver { until } => (until, WakeTarget::Driver),
             Sleeper::Fallback { until } => (until, WakeTarget::Fallback),
         };
-        // Where timers are dense, a sleep for this one would last as long.
-        if self.coalescer.coalesced(deadline) >= until {
+        if limit >= until {
             return WakeTarget::None;
         }
         self.sleeper = Sleeper::Nobody;
@@ -145,20 +267,19 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers { wheel, coalescer, taken, .. } = self;
-        let progress = wheel.fire(now, BUDGET, |key, _, registered| {
-            if let Some(stamp) = stamp(registered) {
-                // It is out already, and whoever took it looks here when putting it back. That
-                // is noted in the entry itself, once, and goes with it.
-                *registered = placeholder(stamp | MISSED);
-                return;
-            }
-            *taken = taken.wrapping_add(2);
-            let waker = mem::replace(registered, placeholder(*taken));
-            fired.push(Fired { key, stamp: *taken, waker });
+        let Timers { wheel, with_slack, coalescer, taken, .. } = self;
+        // Those with a slack first: among them are the exact ones. They leave half of the budget to
+        // the others.
+        let (before, more) = with_slack.as_mut().map_or((0, false), |timers| {
+            timers.fire(now, BUDGET / 2, |slack, key, registered| {
+                taken.take(TimerKey::new(slack, key), registered, fired);
+            })
+        });
+        let progress = wheel.fire(now, BUDGET - before, |key, _, registered| {
+            taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
         });
         coalescer.fired(now, progress.expired);
-        progress.more
+        progress.more || more
     }
 
     /// Puts wakers back that were woken. What is left in `fired` has to be dropped outside the
@@ -168,7 +289,7 @@ impl Timers {
     /// task has polled again meanwhile and left another waker, nobody wants it any more.
     pub(crate) fn put_back(&mut self, fired: &mut [Fired], again: &mut Vec<Fired>) {
         for Fired { key, stamp: out, waker } in fired.iter_mut() {
-            let Some(registered) = self.wheel.get_mut(*key) else { continue };
+            let Some(registered) = self.waker_mut(*key) else { continue };
             match stamp(registered) {
                 Some(stamp) if stamp == *out => mem::swap(registered, waker),
                 Some(stamp) if stamp == *out | MISSED => {
@@ -183,13 +304,15 @@ impl Timers {
 
     /// The earliest deadline, or [`NEVER`]; too early at worst.
     pub(crate) fn next_deadline(&self) -> u64 {
-        self.wheel.next_deadline().unwrap_or(NEVER)
+        let next = self.wheel.next_deadline().unwrap_or(NEVER);
+        self.with_slack.as_ref().map_or(next, |timers| next.min(timers.next_deadline()))
     }
 
     /// Until when a sleep may last, or [`NEVER`]: until the earliest deadline, or where timers
-    /// are dense, until a few are due.
+    /// are dense, until a few are due; and until the first slack ends.
     pub(crate) fn sleep_until(&self) -> u64 {
-        self.wheel.next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next))
+        let until = self.wheel.next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next));
+        self.with_slack.as_ref().map_or(until, |timers| until.min(timers.next_limit()))
     }
 
     pub(crate) fn sleeper(&self) -> Sleeper {
@@ -202,213 +325,9 @@ impl Timers {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.wheel.len()
+        self.wheel.len() + self.with_slack.as_ref().map_or(0, |timers| timers.len())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl std::task::Wake for Count {
-        fn wake(self: Arc<Self>) {
-            // Ordering: Relaxed: a count, looked at by nobody else.
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn waker() -> Waker {
-        Waker::from(Arc::new(Count::default()))
-    }
-
-    /// Returns `true` if two wakers wake the same task. `will_wake` may say no where that is so: it
-    /// also compares the tables, of which there may be several.
-    fn is_same(waker: &Waker, other: &Waker) -> bool {
-        waker.data() == other.data()
-    }
-
-    /// Returns `true` if a timer is to wake this waker when it fires.
-    fn is_registered(timers: &Timers, key: Key, waker: &Waker) -> bool {
-        timers.wheel.get(key).is_some_and(|registered| is_same(registered, waker))
-    }
-
-    /// Returns timers of which one has fired, so that its waker is out.
-    fn one_fired(waker: Waker) -> (Timers, Key, Vec<Fired>) {
-        let (mut timers, mut fired) = (Timers::new(), Vec::new());
-        let (key, _) = timers.insert(10, waker);
-        assert!(!timers.fire(10, &mut fired));
-        assert_eq!(fired.len(), 1);
-        (timers, key, fired)
-    }
-
-    /// Puts wakers back, and returns those that have to be woken again.
-    fn put_back(timers: &mut Timers, mut fired: Vec<Fired>) -> Vec<Fired> {
-        let mut again = Vec::new();
-        timers.put_back(&mut fired, &mut again);
-        again
-    }
-
-    #[test]
-    fn earlier_deadline_wakes_sleeper_once() {
-        let mut timers = Timers::new();
-        timers.set_sleeper(Sleeper::Driver { until: 100 });
-        assert_eq!(timers.insert(100, waker()).1, WakeTarget::None);
-        assert_eq!(timers.insert(99, waker()).1, WakeTarget::Driver);
-        assert_eq!(timers.insert(98, waker()).1, WakeTarget::None);
-        timers.set_sleeper(Sleeper::Fallback { until: NEVER });
-        assert_eq!(timers.insert(1_000, waker()).1, WakeTarget::Fallback);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
-    fn coalesced_deadline_does_not_wake_sleeper() {
-        let mut timers = Timers::new();
-        for now in (10_000_000..20_000_000).step_by(10_000) {
-            let _ = timers.insert(now, waker());
-            let _ = timers.fire(now, &mut Vec::new());
-        }
-        let next = 20_000_000;
-        let _ = timers.insert(next, waker());
-        let until = timers.sleep_until();
-        assert!(until > next + 100_000);
-        timers.set_sleeper(Sleeper::Driver { until });
-        assert_eq!(timers.insert(next + 1, waker()).1, WakeTarget::None);
-        assert_eq!(timers.insert(next - 1, waker()).1, WakeTarget::None);
-        assert_eq!(timers.sleep_until(), until);
-        // A deadline that has passed by more than timers are delayed.
-        assert_eq!(timers.insert(1, waker()).1, WakeTarget::Driver);
-    }
-
-    #[test]
-    fn fired_timer_keeps_its_waker() {
-        let task = waker();
-        let (mut timers, key, fired) = one_fired(task.clone());
-        assert!(put_back(&mut timers, fired).is_empty());
-        assert!(is_registered(&timers, key, &task));
-    }
-
-    #[test]
-    fn timer_firing_while_waker_is_out_wakes_again() {
-        let task = waker();
-        let (mut timers, key, fired) = one_fired(task.clone());
-        let _ = timers.reschedule(key, 20);
-        let _ = timers.fire(20, &mut Vec::new());
-        let again = put_back(&mut timers, fired);
-        assert_eq!(again.len(), 1);
-        assert!(is_same(&again[0].waker, &task));
-        assert!(put_back(&mut timers, again).is_empty());
-        assert!(is_registered(&timers, key, &task));
-    }
-
-    #[test]
-    fn waker_set_while_old_is_out_stays() {
-        let new = waker();
-        let (mut timers, key, fired) = one_fired(waker());
-        drop(timers.set_waker(key, new.clone()));
-        let _ = put_back(&mut timers, fired);
-        assert!(is_registered(&timers, key, &new));
-    }
-
-    /// Of two wakers that are out, whichever comes back first.
-    #[test]
-    fn later_of_two_wakers_out_stays() {
-        let (new, mut second) = (waker(), Vec::new());
-        let (mut timers, key, first) = one_fired(waker());
-        drop(timers.set_waker(key, new.clone()));
-        let _ = timers.reschedule(key, 20);
-        let _ = timers.fire(20, &mut second);
-        assert!(put_back(&mut timers, second).is_empty());
-        assert!(put_back(&mut timers, first).is_empty());
-        assert!(is_registered(&timers, key, &new));
-    }
-
-    #[test]
-    fn timer_removed_while_waker_out_is_gone() {
-        let (mut timers, key, fired) = one_fired(waker());
-        drop(timers.remove(key));
-        assert!(put_back(&mut timers, fired).is_empty());
-        assert_eq!(timers.len(), 0);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
-    fn a_storm_is_handed_out_in_parts() {
-        let mut timers = Timers::new();
-        for _ in 0..2 * BUDGET + 1 {
-            let _ = timers.insert(10, Waker::noop().clone());
-        }
-        let mut parts = Vec::new();
-        loop {
-            let mut fired = Vec::new();
-            let more = timers.fire(10, &mut fired);
-            parts.push(fired.len());
-            if !more {
-                break;
-            }
-        }
-        assert_eq!(parts, [BUDGET, BUDGET, 1]);
-    }
-
-    /// However often it fires while its waker is out, there is one wake more, and then none.
-    #[test]
-    fn firing_twice_while_out_is_noted_once() {
-        let (mut timers, key, fired) = one_fired(waker());
-        for deadline in [20, 30, 40] {
-            let _ = timers.reschedule(key, deadline);
-            let mut none = Vec::new();
-            let _ = timers.fire(deadline, &mut none);
-            assert!(none.is_empty());
-        }
-        let again = put_back(&mut timers, fired);
-        assert_eq!(again.len(), 1);
-        assert!(put_back(&mut timers, again).is_empty());
-        // Nothing is left of it for the next time.
-        let _ = timers.reschedule(key, 50);
-        let mut fired = Vec::new();
-        let _ = timers.fire(50, &mut fired);
-        assert!(put_back(&mut timers, fired).is_empty());
-    }
-
-    /// What one timer missed is not told to its successor, nor to a waker that came later.
-    #[test]
-    fn missed_wake_of_a_replaced_waker_is_forgotten() {
-        for is_removed in [false, true] {
-            let (mut timers, key, fired) = one_fired(waker());
-            let _ = timers.reschedule(key, 20);
-            let _ = timers.fire(20, &mut Vec::new());
-            let new = waker();
-            let key = if is_removed {
-                drop(timers.remove(key));
-                timers.insert(30, new.clone()).0
-            } else {
-                drop(timers.set_waker(key, new.clone()));
-                key
-            };
-            assert!(put_back(&mut timers, fired).is_empty());
-            assert!(is_registered(&timers, key, &new));
-        }
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "four hundred thousand timers: minutes")]
-    fn memory_is_given_back_to_two_blocks() {
-        let mut timers = Timers::new();
-        let mut capacities = |count: usize| {
-            let keys = (0..count).map(|_| timers.insert(10, Waker::noop().clone()).0);
-            let keys: Vec<_> = keys.collect();
-            let full = timers.wheel.capacity();
-            keys[1..].iter().for_each(|&key| drop(timers.remove(key)));
-            let one_left = timers.wheel.capacity();
-            drop(timers.remove(keys[0]));
-            (full, one_left, timers.wheel.capacity())
-        };
-        assert_eq!(capacities(4 * BUDGET), (4 * BUDGET, 4 * BUDGET, 4 * BUDGET));
-        let (full, one_left, empty) = capacities(400 * BUDGET);
-        assert_eq!((full, one_left, empty), (400 * BUDGET, 8 * BUDGET, 4 * BUDGET));
-    }
-}
+mod tests;

@@ -1,0 +1,206 @@
+use super::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        // Ordering: Relaxed: a count, looked at by nobody else.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn waker() -> Waker {
+    Waker::from(Arc::new(Count::default()))
+}
+
+/// Returns `true` if two wakers wake the same task. `will_wake` may say no where that is so: it
+/// also compares the tables, of which there may be several.
+fn is_same(waker: &Waker, other: &Waker) -> bool {
+    waker.data() == other.data()
+}
+
+/// Returns `true` if a timer is to wake this waker when it fires.
+fn is_registered(timers: &Timers, key: TimerKey, waker: &Waker) -> bool {
+    timers
+        .wheel
+        .get(key.without_slack().unwrap())
+        .is_some_and(|registered| is_same(registered, waker))
+}
+
+/// Returns timers of which one has fired, so that its waker is out.
+fn one_fired(waker: Waker) -> (Timers, TimerKey, Vec<Fired>) {
+    let (mut timers, mut fired) = (Timers::new(), Vec::new());
+    let (key, _) = timers.insert(10, Slack::UNSET, waker);
+    assert!(!timers.fire(10, &mut fired));
+    assert_eq!(fired.len(), 1);
+    (timers, key, fired)
+}
+
+/// Puts wakers back, and returns those that have to be woken again.
+fn put_back(timers: &mut Timers, mut fired: Vec<Fired>) -> Vec<Fired> {
+    let mut again = Vec::new();
+    timers.put_back(&mut fired, &mut again);
+    again
+}
+
+#[test]
+fn earlier_deadline_wakes_sleeper_once() {
+    let mut timers = Timers::new();
+    timers.set_sleeper(Sleeper::Driver { until: 100 });
+    assert_eq!(timers.insert(100, Slack::UNSET, waker()).1, WakeTarget::None);
+    assert_eq!(timers.insert(99, Slack::UNSET, waker()).1, WakeTarget::Driver);
+    assert_eq!(timers.insert(98, Slack::UNSET, waker()).1, WakeTarget::None);
+    timers.set_sleeper(Sleeper::Fallback { until: NEVER });
+    assert_eq!(timers.insert(1_000, Slack::UNSET, waker()).1, WakeTarget::Fallback);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
+fn coalesced_deadline_does_not_wake_sleeper() {
+    let mut timers = Timers::new();
+    for now in (10_000_000..20_000_000).step_by(10_000) {
+        let _ = timers.insert(now, Slack::UNSET, waker());
+        let _ = timers.fire(now, &mut Vec::new());
+    }
+    let next = 20_000_000;
+    let _ = timers.insert(next, Slack::UNSET, waker());
+    let until = timers.sleep_until();
+    assert!(until > next + 100_000);
+    timers.set_sleeper(Sleeper::Driver { until });
+    assert_eq!(timers.insert(next + 1, Slack::UNSET, waker()).1, WakeTarget::None);
+    assert_eq!(timers.insert(next - 1, Slack::UNSET, waker()).1, WakeTarget::None);
+    assert_eq!(timers.sleep_until(), until);
+    // A deadline that has passed by more than timers are delayed.
+    assert_eq!(timers.insert(1, Slack::UNSET, waker()).1, WakeTarget::Driver);
+}
+
+#[test]
+fn fired_timer_keeps_its_waker() {
+    let task = waker();
+    let (mut timers, key, fired) = one_fired(task.clone());
+    assert!(put_back(&mut timers, fired).is_empty());
+    assert!(is_registered(&timers, key, &task));
+}
+
+#[test]
+fn timer_firing_while_waker_is_out_wakes_again() {
+    let task = waker();
+    let (mut timers, key, fired) = one_fired(task.clone());
+    let _ = timers.reschedule(key, 20);
+    let _ = timers.fire(20, &mut Vec::new());
+    let again = put_back(&mut timers, fired);
+    assert_eq!(again.len(), 1);
+    assert!(is_same(&again[0].waker, &task));
+    assert!(put_back(&mut timers, again).is_empty());
+    assert!(is_registered(&timers, key, &task));
+}
+
+#[test]
+fn waker_set_while_old_is_out_stays() {
+    let new = waker();
+    let (mut timers, key, fired) = one_fired(waker());
+    drop(timers.set_waker(key, new.clone()));
+    let _ = put_back(&mut timers, fired);
+    assert!(is_registered(&timers, key, &new));
+}
+
+/// Of two wakers that are out, whichever comes back first.
+#[test]
+fn later_of_two_wakers_out_stays() {
+    let (new, mut second) = (waker(), Vec::new());
+    let (mut timers, key, first) = one_fired(waker());
+    drop(timers.set_waker(key, new.clone()));
+    let _ = timers.reschedule(key, 20);
+    let _ = timers.fire(20, &mut second);
+    assert!(put_back(&mut timers, second).is_empty());
+    assert!(put_back(&mut timers, first).is_empty());
+    assert!(is_registered(&timers, key, &new));
+}
+
+#[test]
+fn timer_removed_while_waker_out_is_gone() {
+    let (mut timers, key, fired) = one_fired(waker());
+    drop(timers.remove(key));
+    assert!(put_back(&mut timers, fired).is_empty());
+    assert_eq!(timers.len(), 0);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "thousands of timers: minutes")]
+fn a_storm_is_handed_out_in_parts() {
+    let mut timers = Timers::new();
+    for _ in 0..2 * BUDGET + 1 {
+        let _ = timers.insert(10, Slack::UNSET, Waker::noop().clone());
+    }
+    let mut parts = Vec::new();
+    loop {
+        let mut fired = Vec::new();
+        let more = timers.fire(10, &mut fired);
+        parts.push(fired.len());
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(parts, [BUDGET, BUDGET, 1]);
+}
+
+/// However often it fires while its waker is out, there is one wake more, and then none.
+#[test]
+fn firing_twice_while_out_is_noted_once() {
+    let (mut timers, key, fired) = one_fired(waker());
+    for deadline in [20, 30, 40] {
+        let _ = timers.reschedule(key, deadline);
+        let mut none = Vec::new();
+        let _ = timers.fire(deadline, &mut none);
+        assert!(none.is_empty());
+    }
+    let again = put_back(&mut timers, fired);
+    assert_eq!(again.len(), 1);
+    assert!(put_back(&mut timers, again).is_empty());
+    // Nothing is left of it for the next time.
+    let _ = timers.reschedule(key, 50);
+    let mut fired = Vec::new();
+    let _ = timers.fire(50, &mut fired);
+    assert!(put_back(&mut timers, fired).is_empty());
+}
+
+/// What one timer missed is not told to its successor, nor to a waker that came later.
+#[test]
+fn missed_wake_of_a_replaced_waker_is_forgotten() {
+    for is_removed in [false, true] {
+        let (mut timers, key, fired) = one_fired(waker());
+        let _ = timers.reschedule(key, 20);
+        let _ = timers.fire(20, &mut Vec::new());
+        let new = waker();
+        let key = if is_removed {
+            drop(timers.remove(key));
+            timers.insert(30, Slack::UNSET, new.clone()).0
+        } else {
+            drop(timers.set_waker(key, new.clone()));
+            key
+        };
+        assert!(put_back(&mut timers, fired).is_empty());
+        assert!(is_registered(&timers, key, &new));
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "four hundred thousand timers: minutes")]
+fn memory_is_given_back_to_two_blocks() {
+    let mut timers = Timers::new();
+    let mut capacities = |count: usize| {
+        let keys = (0..count).map(|_| timers.insert(10, Slack::UNSET, Waker::noop().clone()).0);
+        let keys: Vec<_> = keys.collect();
+        let full = timers.wheel.capacity();
+        keys[1..].iter().for_each(|&key| drop(timers.remove(key)));
+        let one_left = timers.wheel.capacity();
+        drop(timers.remove(keys[0]));
+        (full, one_left, timers.wheel.capacity())
+    };
+    assert_eq!(capacities(4 * BUDGET), (4 * BUDGET, 4 * BUDGET, 4 * BUDGET));
+    let (full, one_left, empty) = capacities(400 * BUDGET);
+    assert_eq!((full, one_left, empty), (400 * BUDGET, 8 * BUDGET, 4 * BUDGET));
+}

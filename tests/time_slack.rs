@@ -1,0 +1,163 @@
+//! Timers with a slack, and without any.
+
+mod common;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use async_wheel::time::{IoTimeoutExt, TimeoutExt};
+use async_wheel::{Timer, block_on, time};
+use common::{HOUR, MS, PATIENCE, Wakes, in_time, poll_with, process, watchdog};
+use futures_lite::{StreamExt, future};
+
+#[test]
+fn slack_never_fires_early() {
+    let _watchdog = watchdog();
+    block_on(async {
+        for slack in [Duration::ZERO, Duration::from_nanos(1), MS, 10 * MS] {
+            let start = Instant::now();
+            let due = in_time("the timer", Timer::at(start + 3 * MS).with_slack(slack)).await;
+            assert_eq!(due, start + 3 * MS);
+            assert!(Instant::now() >= due, "early with a slack of {slack:?}");
+        }
+    });
+}
+
+/// The second is due while the first may still be late: the thread sleeps until both are due. In a
+/// process of its own, where nothing else wakes it.
+#[test]
+fn timers_within_slack_are_woken_together() {
+    process::alone(|| {
+        let (first, second) = (Wakes::new(), Wakes::new());
+        block_on(async {
+            let start = Instant::now();
+            let mut early = Timer::at(start + 5 * MS).with_slack(PATIENCE);
+            let mut late = Timer::at(start + 20 * MS).with_slack(10 * MS);
+            assert!(poll_with(&first.waker(), &mut early).is_pending());
+            assert!(poll_with(&second.waker(), &mut late).is_pending());
+            let last = Timer::at(start + 50 * MS).with_slack(Duration::ZERO);
+            in_time("a later timer", last).await;
+        });
+        let (first, second) = (first.last().unwrap(), second.last().unwrap());
+        let apart = second.saturating_duration_since(first);
+        assert!(apart < 10 * MS, "woken {apart:?} apart");
+    });
+}
+
+#[test]
+fn slack_longer_than_the_period_loses_no_tick() {
+    let _watchdog = watchdog();
+    block_on(async {
+        let start = Instant::now();
+        let mut timer = Timer::interval_at(start, MS).with_slack(5 * MS);
+        for number in 0..20 {
+            let due = in_time("a tick", timer.next()).await.unwrap();
+            assert_eq!(due, start + number * MS);
+            assert!(Instant::now() >= due);
+        }
+    });
+}
+
+#[test]
+fn endless_slack_waits_for_others() {
+    let _watchdog = watchdog();
+    block_on(async {
+        let lazy = Wakes::new();
+        let mut timer = Timer::after(MS).with_slack(Duration::MAX);
+        assert_eq!(timer.slack(), Some(Duration::MAX));
+        assert!(poll_with(&lazy.waker(), &mut timer).is_pending());
+        in_time("another", Timer::after(5 * MS)).await;
+        // Whoever was awake for the other one has fired it too.
+        in_time("one more", Timer::after(MS)).await;
+        assert_eq!(lazy.count(), 1);
+    });
+}
+
+#[test]
+fn new_slack_holds_from_the_next_poll() {
+    let _watchdog = watchdog();
+    block_on(async {
+        let mut timer = Timer::after(5 * MS).with_slack(HOUR);
+        assert!(future::poll_once(&mut timer).await.is_none());
+        let mut timer = timer.with_slack(Duration::ZERO);
+        in_time("the timer", &mut timer).await;
+        timer.set_after(5 * MS);
+        let timer = timer.with_slack(MS);
+        in_time("the timer again", timer).await;
+    });
+}
+
+#[test]
+fn setters_keep_the_slack_of_a_waiting_timer() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    block_on(async {
+        let mut timer = Timer::after(HOUR).with_slack(MS);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+        let start = Instant::now();
+        timer.set_after(2 * MS);
+        in_time("the wake", future::poll_fn(|cx| poll_with(cx.waker(), &mut timer))).await;
+        assert!(start.elapsed() >= 2 * MS);
+    });
+}
+
+#[test]
+fn default_slack_is_for_timers_without_one() {
+    process::alone(|| {
+        assert_eq!(time::default_slack(), None);
+        time::set_default_slack(Some(PATIENCE));
+        assert_eq!(time::default_slack(), Some(PATIENCE));
+        block_on(async {
+            let lazy = Wakes::new();
+            let mut timer = Timer::after(MS);
+            assert_eq!(timer.slack(), None);
+            assert!(poll_with(&lazy.waker(), &mut timer).is_pending());
+            let start = Instant::now();
+            let exact = Timer::after(10 * MS).with_slack(Duration::ZERO);
+            in_time("the exact one", exact).await;
+            // Nothing else has woken this thread.
+            let fired = lazy.last().unwrap_or(start + 10 * MS);
+            assert!(fired >= start + 9 * MS, "after {:?}", fired - start);
+        });
+        time::set_default_slack(None);
+        block_on(in_time("one without", Timer::after(MS)));
+    });
+}
+
+#[test]
+fn more_slacks_than_fit_are_rounded_down() {
+    process::alone(|| {
+        for number in 1..=30 {
+            let timer = Timer::after(MS).with_slack(number * MS);
+            assert_eq!(timer.slack(), Some(number * MS));
+        }
+        let slack = |slack| Timer::after(MS).with_slack(slack).slack().unwrap();
+        assert_eq!(slack(MS / 2), Duration::ZERO);
+        assert_eq!(slack(5 * MS / 2), 2 * MS);
+        assert_eq!(slack(HOUR), 30 * MS);
+        assert_eq!(slack(7 * MS), 7 * MS);
+    });
+}
+
+#[test]
+fn interval_of_years_has_no_slack() {
+    let year = 366 * 24 * HOUR;
+    let timer = Timer::interval(year).with_slack(MS);
+    assert_eq!((timer.slack(), timer.period()), (None, Some(year)));
+}
+
+#[test]
+fn timeout_with_slack_is_not_early() {
+    let _watchdog = watchdog();
+    block_on(async {
+        for slack in [Duration::ZERO, 5 * MS] {
+            let start = Instant::now();
+            let limited = future::pending::<()>().timeout(3 * MS).with_slack(slack);
+            assert!(in_time("the end", limited).await.is_err());
+            assert!(start.elapsed() >= 3 * MS, "with a slack of {slack:?}");
+            let limited = future::pending::<io::Result<()>>().io_timeout(MS).with_slack(slack);
+            let error = in_time("the end", limited).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+    });
+}
