@@ -61,6 +61,7 @@ mod timer;
 
 pub mod diagnostics;
 pub mod os;
+pub mod time;
 pub mod wheel;
 
 pub use driver::block_on;
@@ -71,3 +72,8 @@ pub use timer::Timer;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the examples of the page on time.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/time.md")]
+struct TimePage;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+use async_wheel::time::{Activity, Elapsed, IdleFuture, IdleIo, IdleStream, IdleTimeout};
 use async_wheel::{Async, Readable, ReadableOwned, Timer, Writable, WritableOwned};
 use futures_lite::Stream;
 
@@ -33,6 +34,12 @@ fn shared_if_the_inside_is<'a, T: Send + Sync + UnwindSafe + RefUnwindSafe + 'a>
 #[test]
 fn no_type_has_lost_an_auto_trait() {
     everything::<Timer>();
+    everything::<IdleTimeout>();
+    everything::<Activity>();
+    everything::<Elapsed>();
+    everything::<IdleFuture<TcpStream>>();
+    everything::<IdleIo<TcpStream>>();
+    everything::<IdleStream<TcpStream>>();
     shared_if_the_inside_is::<TcpStream>();
     shared_if_the_inside_is::<TcpListener>();
     shared_if_the_inside_is::<UdpSocket>();
