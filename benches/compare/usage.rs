@@ -12,6 +12,17 @@ pub fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("the clock exists").into()
 }
 
+/// Context switches of all threads.
+pub fn context_switches() -> Result<u64> {
+    let mut sum = 0;
+    for task in Process::myself()?.tasks()? {
+        let status = task?.status()?;
+        let switches = [status.voluntary_ctxt_switches, status.nonvoluntary_ctxt_switches];
+        sum += switches.into_iter().flatten().sum::<u64>();
+    }
+    Ok(sum)
+}
+
 /// Processor time and context switches of all threads but the calling one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OfOthers {

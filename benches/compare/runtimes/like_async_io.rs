@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_executor::{LocalExecutor, StaticExecutor};
+use async_wheel::time::IdleTimeout;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 
 use super::Runtime;
@@ -19,7 +20,8 @@ thread_local! {
 }
 
 macro_rules! like_async_io {
-    ($(#[$meta:meta])* $runtime:ident, $library:ident, $executor:ident) => {
+    ($(#[$meta:meta])* $runtime:ident, $library:ident, $executor:ident,
+     $idle:ty, $new:ident, $touch:path) => {
         static $executor: StaticExecutor = StaticExecutor::new();
 
         $(#[$meta])*
@@ -28,6 +30,7 @@ macro_rules! like_async_io {
         impl Runtime for $runtime {
             type Timer = $library::Timer;
             type Interval = $library::Timer;
+            type Idle = $idle;
             type Listener = $library::Async<TcpListener>;
             type Stream = $library::Async<TcpStream>;
 
@@ -41,6 +44,14 @@ macro_rules! like_async_io {
 
             fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
                 timer.get_mut().set_after(duration);
+            }
+
+            fn idle(limit: Duration) -> Self::Idle {
+                <$idle>::$new(limit)
+            }
+
+            fn touch(idle: Pin<&mut Self::Idle>, now: Instant, deadline: Instant) {
+                $touch(idle.get_mut(), now, deadline);
             }
 
             fn interval_at(start: Instant, period: Duration) -> Self::Interval {
@@ -134,10 +145,20 @@ macro_rules! like_async_io {
 
 like_async_io! {
     /// The library of this repository.
-    AsyncWheel, async_wheel, WHEEL_EXECUTOR
+    AsyncWheel, async_wheel, WHEEL_EXECUTOR,
+    IdleTimeout, new, touch
 }
 
 like_async_io! {
     /// What it has the interface of.
-    AsyncIo, async_io, IO_EXECUTOR
+    AsyncIo, async_io, IO_EXECUTOR,
+    async_io::Timer, after, postpone
+}
+
+fn touch(idle: &mut IdleTimeout, now: Instant, _: Instant) {
+    idle.touch_at(now);
+}
+
+fn postpone(timer: &mut async_io::Timer, _: Instant, deadline: Instant) {
+    timer.set_at(deadline);
 }

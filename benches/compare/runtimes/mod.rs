@@ -22,6 +22,8 @@ pub trait Runtime: 'static {
     /// A timer that fires once.
     type Timer: Future + Send + 'static;
     type Interval: Send + 'static;
+    /// A timeout that is pushed out at each sign of life.
+    type Idle: Future + 'static;
     type Listener: Send + 'static;
     type Stream: Send + 'static;
 
@@ -29,6 +31,10 @@ pub trait Runtime: 'static {
     fn at(instant: Instant) -> Self::Timer;
     /// Moves the deadline to so much after now.
     fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration);
+    /// Elapses when it was not touched for so long.
+    fn idle(limit: Duration) -> Self::Idle;
+    /// Pushes the deadline to this one, which is one limit after now.
+    fn touch(idle: Pin<&mut Self::Idle>, now: Instant, deadline: Instant);
     fn interval_at(start: Instant, period: Duration) -> Self::Interval;
     fn tick(interval: &mut Self::Interval) -> impl Future<Output = ()> + Send;
 

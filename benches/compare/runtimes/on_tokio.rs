@@ -28,6 +28,7 @@ fn on_threads(threads: usize) -> TokioRuntime {
 impl Runtime for Tokio {
     type Timer = time::Sleep;
     type Interval = time::Interval;
+    type Idle = time::Sleep;
     type Listener = net::TcpListener;
     type Stream = net::TcpStream;
 
@@ -41,6 +42,14 @@ impl Runtime for Tokio {
 
     fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
         timer.reset(time::Instant::now() + duration);
+    }
+
+    fn idle(limit: Duration) -> Self::Idle {
+        time::sleep(limit)
+    }
+
+    fn touch(idle: Pin<&mut Self::Idle>, _: Instant, deadline: Instant) {
+        idle.reset(deadline.into());
     }
 
     fn interval_at(start: Instant, period: Duration) -> Self::Interval {

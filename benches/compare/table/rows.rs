@@ -76,6 +76,10 @@ impl Row {
         Row { async_io: Some(async_io), monoio: Some(monoio), ..self }
     }
 
+    const fn goal_against_tokio(self, goal: Goal) -> Row {
+        Row { tokio: Some(goal), ..self }
+    }
+
     const fn alone(self) -> Row {
         Row { alone: true, ..self }
     }
@@ -104,6 +108,12 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::PushOne, "ns", "postpone the same one, 10⁶ pending")
         .unit("ns", Chart::Operations)
         .goals(AtMost(0.04), AtMost(0.9)),
+    Row::new(Workload::PushIdle, "random_ns", "touch one of 10⁶ idle timeouts, at random")
+        .unit("ns", Chart::Operations)
+        .goal_against_tokio(AtMost(0.5)),
+    Row::new(Workload::PushIdle, "in_turn_ns", "touch one after the other of 10⁶ idle timeouts")
+        .unit("ns", Chart::Operations)
+        .goal_against_tokio(AtMost(0.2)),
     Row::new(Workload::Fire, "ns", "10⁶ tasks' timers due within 1 s: processor time each")
         .unit("ns", Chart::Expiry)
         .goals(AtMost(0.6), AtMost(0.5)),
@@ -137,6 +147,17 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::Intervals, "late_mean_us", "10⁵ intervals of 1 s: lateness, mean")
         .unit("µs", Chart::Lateness)
         .goal_against_async_io(AtMost(1.0)),
+    Row::new(
+        Workload::IntervalsSlack,
+        "us",
+        "10³ intervals of 1 s, slack 10 ms: processor time a beat",
+    )
+    .unit("ns", Chart::Expiry)
+    .divided_by(1e-3),
+    Row::new(Workload::IntervalsSlack, "switches", "10³ intervals, slack: context switches a beat")
+        .unit("", Chart::Not),
+    Row::new(Workload::IntervalsSlack, "latest_us", "10³ intervals, slack: the latest beat")
+        .unit("µs", Chart::Not),
     Row::new(Workload::RoundTrip, "us", "round trip on one connection")
         .unit("µs", Chart::RoundTrips)
         .goals(AtMost(0.85), AtMost(1.05)),

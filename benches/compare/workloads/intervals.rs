@@ -9,20 +9,33 @@ use fastrand::Rng;
 
 use super::{Figures, Scale, random_between};
 use crate::runtimes::Runtime;
-use crate::usage::processor_time;
+use crate::usage::{context_switches, processor_time};
 
 const THREADS: usize = 2;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// What one task tells. Ordering: only that task writes, and the sum over many is what counts.
+/// What one task tells. Ordering: only that task writes, but for a start from zero, and what counts
+/// is the sum or the most of many.
 #[derive(Default)]
 struct Beats {
     count: AtomicU64,
     late_ns: AtomicU64,
+    latest_ns: AtomicU64,
 }
 
-pub fn run<R: Runtime>(scale: Scale) -> Result<Figures> {
-    let intervals = scale.count(100_000);
+/// The slack of [`with_slack`].
+const SLACK: Duration = Duration::from_millis(10);
+
+/// Few enough to be awake for each of them. Async-wheel's have a slack; the peers know none.
+pub fn with_slack<R: Runtime>(scale: Scale, ours: bool) -> Result<Figures> {
+    if ours {
+        async_wheel::time::set_default_slack(Some(SLACK));
+    }
+    run::<R>(scale, 1_000)
+}
+
+pub fn run<R: Runtime>(scale: Scale, intervals: usize) -> Result<Figures> {
+    let intervals = scale.count(intervals);
     let window = scale.time(Duration::from_secs(3)).max(PERIOD);
     R::run(THREADS, async move {
         let beats: Arc<[Beats]> = (0..intervals).map(|_| Beats::default()).collect();
@@ -35,14 +48,23 @@ pub fn run<R: Runtime>(scale: Scale) -> Result<Figures> {
         // All have begun, and the first rush is over.
         R::at(start + 2 * PERIOD).await;
         let (count_before, late_before) = sum(&beats);
+        beats.iter().for_each(|beats| beats.latest_ns.store(0, Relaxed));
+        let switches_before = context_switches()?;
         let used_before = processor_time();
         R::after(window).await;
         let used = processor_time() - used_before;
+        let switches = context_switches()? - switches_before;
         let (count, late) = sum(&beats);
+        let latest = beats.iter().map(|beats| beats.latest_ns.load(Relaxed)).max().unwrap_or(0);
         let (count, late) = ((count - count_before) as f64, (late - late_before) as f64);
         let expected = intervals as f64 * window.as_secs_f64() / PERIOD.as_secs_f64();
         ensure!(count > expected * 0.5, "only {count} beats instead of {expected}");
-        Ok(vec![("us", used.as_nanos() as f64 / count / 1e3), ("late_mean_us", late / count / 1e3)])
+        Ok(vec![
+            ("us", used.as_nanos() as f64 / count / 1e3),
+            ("late_mean_us", late / count / 1e3),
+            ("latest_us", latest as f64 / 1e3),
+            ("switches", switches as f64 / count),
+        ])
     })
 }
 
@@ -59,6 +81,7 @@ async fn beat<R: Runtime>(first: Instant, beats: Arc<[Beats]>, index: usize) {
         R::tick(&mut interval).await;
         let late = Instant::now().checked_duration_since(due).expect("not before its time");
         mine.count.store(mine.count.load(Relaxed) + 1, Relaxed);
+        mine.latest_ns.fetch_max(late.as_nanos() as u64, Relaxed);
         mine.late_ns.store(mine.late_ns.load(Relaxed) + late.as_nanos() as u64, Relaxed);
         due += PERIOD;
     }

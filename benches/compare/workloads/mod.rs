@@ -12,6 +12,7 @@ mod intervals;
 mod lateness;
 mod memory;
 mod push;
+mod push_idle;
 mod quiet;
 mod round_trip;
 mod served;
@@ -53,6 +54,9 @@ pub enum Workload {
     PushInTurn,
     /// Postpone the same timer each time, 10^6 others pending
     PushOne,
+    /// 10^6 pending idle timeouts, touched over several limits, at random and one after the other,
+    /// with the wakes and polls that this leads to
+    PushIdle,
     /// 10^6 tasks on two threads, each with a timer, due at random within one second
     Fire,
     /// 10^6 such timers on one thread without tasks, each with a waker that notes the time
@@ -63,6 +67,8 @@ pub enum Workload {
     Churn,
     /// 10^5 intervals of one second on two threads
     Intervals,
+    /// 1,000 intervals of one second on two threads, with a slack of 10 ms if there is such a thing
+    IntervalsSlack,
     /// One TCP connection between two threads
     RoundTrip,
     /// The same with a read timeout each time
@@ -156,14 +162,14 @@ pub type Figures = Vec<(&'static str, f64)>;
 /// Runs a workload in this process, of a runtime that it suits.
 pub fn run(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
     match peer {
-        Peer::AsyncWheel => run_on::<AsyncWheel>(workload, scale),
-        Peer::AsyncIo => run_on::<AsyncIo>(workload, scale),
-        Peer::Tokio => run_on::<Tokio>(workload, scale),
+        Peer::AsyncWheel => run_on::<AsyncWheel>(workload, peer, scale),
+        Peer::AsyncIo => run_on::<AsyncIo>(workload, peer, scale),
+        Peer::Tokio => run_on::<Tokio>(workload, peer, scale),
         Peer::Monoio => served::by_cores_of_monoio(scale, CORE_CONNECTIONS),
     }
 }
 
-fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
+fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
     match workload {
         Workload::CreateNone => Ok(create::run::<R>(scale, 0, Due::InThirtySeconds)),
         Workload::CreatePending => {
@@ -175,11 +181,13 @@ fn run_on<R: Runtime>(workload: Workload, scale: Scale) -> Result<Figures> {
         Workload::PushRandom => push::run::<R>(scale, push::Which::Random),
         Workload::PushInTurn => push::run::<R>(scale, push::Which::InTurn),
         Workload::PushOne => push::run::<R>(scale, push::Which::TheSame),
+        Workload::PushIdle => push_idle::run::<R>(scale),
         Workload::Fire => fire::in_tasks::<R>(scale),
         Workload::FireBare => fire::with_wakers::<R>(scale),
         Workload::Memory => Ok(memory::run::<R>(scale)),
         Workload::Churn => Ok(churn::run::<R>(scale)),
-        Workload::Intervals => intervals::run::<R>(scale),
+        Workload::Intervals => intervals::run::<R>(scale, 100_000),
+        Workload::IntervalsSlack => intervals::with_slack::<R>(scale, peer == Peer::AsyncWheel),
         Workload::RoundTrip => round_trip::run::<R>(scale, None),
         Workload::RoundTripTimeout => round_trip::run::<R>(scale, Some(LIMIT)),
         Workload::Echo100On1 => echo::run::<R>(scale, 100, 1, Room::Exact),
