@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the names of tests: that those which docs/reliability.md and tests/mutations refer to exist,
-# and that no name in tests/ or compat/ is longer than eight words.
+# Checks the names of tests: that those which docs/reliability.md, the README and tests/mutations refer
+# to exist, and that no name in tests/ or compat/ is longer than eight words.
 #
 #   ci/names.sh
 set -euo pipefail
@@ -30,7 +30,8 @@ exists() {
 # Prints what the last column of the tables names: `file`, `file::test`, or a unit test.
 named_in_tables() {
   # shellcheck disable=SC2016 # backticks are meant
-  awk -F'|' '/^\|/ { print $4 }' docs/reliability.md | grep -oE '`[a-z0-9_:]+`' | tr -d '`'
+  awk -F'|' '/^\|/ { print $(NF - 1) }' docs/reliability.md README.md | grep -oE '`[a-z0-9_:]+`' |
+    tr -d '`'
 }
 
 while read -r name; do
@@ -39,12 +40,12 @@ while read -r name; do
   case $name in
     *::*)
       if ! [ -f "$file" ] || ! grep -qx -- "${name#*::}" <(tests_in "$file"); then
-        finding "docs/reliability.md: $name is no test"
+        finding "the tables name $name, which is no test"
       fi
       ;;
     *)
       [ -f "$file" ] || [ -f "loom-tests/src/models/$name.rs" ] || grep -qx -- "$name" <(tests_in src) ||
-        finding "docs/reliability.md: $name is neither a file of tests nor a unit test"
+        finding "the tables name $name, which is neither a file of tests nor a unit test"
       ;;
   esac
 done < <(named_in_tables)
