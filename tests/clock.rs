@@ -14,6 +14,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use async_executor::LocalExecutor;
+use async_wheel::time::MissedTicks;
 use async_wheel::wheel::Wheel;
 use async_wheel::{Async, Timer};
 use common::{
@@ -165,12 +166,15 @@ fn armed_timer_can_be_set_to_never() {
 }
 
 /// A task that takes ticks of intervals for ever, and how it takes them.
-type Storm = fn(Duration, Rc<Cell<u64>>) -> Pin<Box<dyn Future<Output = ()>>>;
+type Storm = fn(Make, Rc<Cell<u64>>) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Makes an interval.
+type Make = Rc<dyn Fn() -> Timer>;
 
 const STORMS: [(&str, Storm); 2] = [
-    ("one interval", |period, ticks| {
+    ("one interval", |make, ticks| {
         Box::pin(async move {
-            let mut interval = Timer::interval(period);
+            let mut interval = make();
             let mut last = None;
             loop {
                 let due = interval.next().await;
@@ -180,9 +184,9 @@ const STORMS: [(&str, Storm); 2] = [
             }
         })
     }),
-    ("two intervals by turns", |period, ticks| {
+    ("two intervals by turns", |make, ticks| {
         Box::pin(async move {
-            let mut intervals = [Timer::interval(period), Timer::interval(period)];
+            let mut intervals = [make(), make()];
             loop {
                 for interval in &mut intervals {
                     interval.next().await;
@@ -194,9 +198,9 @@ const STORMS: [(&str, Storm); 2] = [
 ];
 
 /// A task that takes ticks of whichever of two intervals is ready.
-const WHICHEVER: Storm = |period, ticks| {
+const WHICHEVER: Storm = |make, ticks| {
     Box::pin(async move {
-        let (mut one, mut other) = (Timer::interval(period), Timer::interval(period));
+        let (mut one, mut other) = (make(), make());
         loop {
             one.next().or(other.next()).await;
             ticks.set(ticks.get() + 1);
@@ -226,14 +230,18 @@ async fn beside_a_storm() {
 
 /// A storm has always another tick to take and never waits for anything else.
 async fn beside(name: &str, storm: Storm) {
-    for period in [Duration::ZERO, NANOSECOND] {
+    let periods = [0, 1, 100, 1_000].map(Duration::from_nanos);
+    let kinds = [MissedTicks::Burst, MissedTicks::Skip, MissedTicks::Delay];
+    for (period, missed) in periods.into_iter().flat_map(|period| kinds.map(|kind| (period, kind)))
+    {
+        let make: Make = Rc::new(move || Timer::interval(period).with_missed_ticks(missed));
         let executor = LocalExecutor::new();
         let ticks = Rc::new(Cell::new(0_u64));
-        let storm = executor.spawn(storm(period, ticks.clone()));
+        let storm = executor.spawn(storm(make, ticks.clone()));
         let others = executor.spawn(beside_a_storm());
         let before = Instant::now();
         executor.run(in_time("tasks beside a storm of ticks", others)).await;
-        println!("{name}: {} ticks of {period:?} in {:?}", ticks.get(), before.elapsed());
+        println!("{name}, {missed:?}: {} of {period:?} in {:?}", ticks.get(), before.elapsed());
         assert!(ticks.get() > 1_024, "{name}: the storm was none");
         drop(storm);
     }

@@ -3,10 +3,12 @@
 mod common;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
 
 use async_wheel::time::{IoTimeoutExt, TimeoutExt};
-use async_wheel::{Timer, block_on, time};
+use async_wheel::{Timer, block_on, diagnostics, time};
 use common::{HOUR, MS, PATIENCE, Wakes, in_time, poll_with, process, watchdog};
 use futures_lite::{StreamExt, future};
 
@@ -71,6 +73,52 @@ fn endless_slack_waits_for_others() {
         in_time("one more", Timer::after(MS)).await;
         assert_eq!(lazy.count(), 1);
     });
+}
+
+/// Its ticks are overdue: it waits for others to have their turn, and not for its slack.
+#[test]
+fn interval_that_gave_way_ignores_its_slack() {
+    let _watchdog = watchdog();
+    let wakes = Wakes::new();
+    let start = Instant::now().checked_sub(1_900 * MS).unwrap();
+    let mut timer = Timer::interval_at(start, MS).with_slack(Duration::MAX);
+    let mut ticks = 0;
+    while ticks < 1_900 {
+        let before = wakes.count();
+        while poll_with(&wakes.waker(), &mut timer).is_ready() {
+            ticks += 1;
+        }
+        if ticks < 1_900 {
+            wakes.wait_for(before + 1);
+        }
+    }
+}
+
+/// The clone of a waker panics while the timer changes its wheel: no entry is left.
+#[test]
+fn panicking_clone_leaves_no_entry() {
+    process::alone(|| {
+        let timers = || diagnostics::shards().iter().map(|shard| shard.timers).sum::<usize>();
+        let wakes = Wakes::new();
+        let mut timer = Timer::after(HOUR);
+        assert!(poll_with(&wakes.waker(), &mut timer).is_pending());
+        assert_eq!(timers(), 1);
+        let mut timer = timer.with_slack(MS);
+        let waker = clone_panics();
+        let poll = AssertUnwindSafe(|| poll_with(&waker, &mut timer).is_pending());
+        assert!(catch_unwind(poll).is_err());
+        assert_eq!(timers(), 1);
+        drop(timer);
+        assert_eq!(timers(), 0);
+    });
+}
+
+/// A waker that cannot be cloned.
+fn clone_panics() -> Waker {
+    const TABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("on purpose"), |_| {}, |_| {}, |_| {});
+    // SAFETY: its functions touch nothing.
+    unsafe { Waker::new(std::ptr::null(), &TABLE) }
 }
 
 #[test]

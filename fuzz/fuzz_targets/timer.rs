@@ -408,7 +408,8 @@ impl Slot {
             return false;
         };
         let next = self.next(when);
-        let lags = next.is_some_and(|next| next <= now);
+        let makes_up = self.missed == MissedTicks::Burst;
+        let lags = next.is_some_and(|next| next <= now || !makes_up);
         match result {
             Poll::Ready(fired) => {
                 let fired = fired.expect("the stream of a timer has no end");

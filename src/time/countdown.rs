@@ -81,6 +81,7 @@ impl Countdown {
             Some(slack) => Timer::never().with_slack(slack),
             None => Timer::never(),
         };
+        self.stop();
     }
 
     /// Lets spans end late by up to `slack`.

@@ -22,7 +22,7 @@ use self::gave_way::Moment;
 use self::period::{Period, TickState};
 use crate::clock;
 use crate::driver;
-use crate::reactor::{Shard, TimerKey};
+use crate::reactor::{Shard, Slack, TimerKey};
 use crate::sync::{self, Ref};
 
 pub use self::missed::MissedTicks;
@@ -58,7 +58,8 @@ pub(crate) use self::options::{default_slack, set_default_slack};
 /// until the poll of that call's future is over. Each interval counts its own ticks. It starts anew
 /// when it has caught up, and when it is set: code that takes missed ticks without waiting gets all
 /// of them if they are 1,024 or fewer. Ticks of a period of 2.4 hours (2⁴³ ns) or more are not
-/// counted.
+/// counted. Where missed ticks are left out, an interval gives way after 1,024 ticks in a row with
+/// no poll in between that found none.
 ///
 /// Outside `block_on`, a task that takes whichever of several such intervals is ready may find one
 /// ready each time, if the fallback thread is quicker than the task.
@@ -366,29 +367,35 @@ impl Timer {
                 return shard.refresh_timer(key, deadline, cx.waker());
             }
         }
-        self.place(deadline, cx);
+        self.place(deadline, self.slack_in_force(), cx);
+    }
+
+    /// As [`arm`](Timer::arm), for a deadline that has come: its slack may have no end.
+    #[cold]
+    fn arm_overdue(&mut self, deadline: u64, cx: &mut Context<'_>) {
+        match self.slack_in_force() {
+            Slack::UNSET => self.arm(deadline, cx),
+            _ => self.place(deadline, Slack::ZERO, cx),
+        }
     }
 
     /// Makes an entry here, in place of the one that there may be.
     #[inline(never)]
-    fn place(&mut self, deadline: u64, cx: &mut Context<'_>) {
-        let left = self.entry.take();
-        let slack = self.slack_in_force();
-        // The task's code, which might fork.
+    fn place(&mut self, deadline: u64, slack: Slack, cx: &mut Context<'_>) {
+        // The task's code, which might panic, or fork.
         let waker = cx.waker().clone();
         match driver::current_shard() {
             Ok(shard) => {
                 let key = shard.insert_timer(deadline, slack, waker);
-                self.entry = Some(Entry { shard, key });
+                // Last, since a waker goes with it.
+                if let Some(left) = self.entry.replace(Entry { shard, key }) {
+                    left.remove();
+                }
             }
             Err(_) => {
                 sync::pause();
                 waker.wake();
             }
-        }
-        // Last, since a waker goes with it.
-        if let Some(left) = left {
-            left.remove();
         }
     }
 
@@ -461,12 +468,15 @@ impl Stream for Timer {
             return Poll::Pending;
         };
         let period = self.period.get();
-        let next = period.and_then(|period| self.period.missed_ticks().next(period, when, now));
-        let is_overdue = next.is_some_and(|next| next <= now);
-        if is_overdue && self.gives_way() {
+        let missed = self.period.missed_ticks();
+        let next = period.and_then(|period| missed.next(period, when, now));
+        // The next one of others than `Burst` is never overdue, but a period that is shorter than a
+        // poll takes has a tick for each.
+        let counts = next.is_some_and(|next| next <= now || missed != MissedTicks::Burst);
+        if counts && self.gives_way() {
             // The wheel wakes the task: so the driver does a round as well, and the waker is kept
             // like that of any poll that found nothing.
-            self.arm(deadline, cx);
+            self.arm_overdue(deadline, cx);
             return Poll::Pending;
         }
         self.when = next;
@@ -474,7 +484,7 @@ impl Stream for Timer {
             // Armed at once, so that the task hears of the next tick although it does not
             // poll again after this one.
             Some(next) => {
-                if is_overdue {
+                if counts {
                     gave_way::note_tick();
                     self.period.count()
                 } else {

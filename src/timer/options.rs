@@ -49,8 +49,8 @@ impl Timer {
     ///
     /// Each shard has a wheel (12 KiB) for each slack that is in use, and looks at all of them before
     /// it sleeps: take a few. A process can have 30 slacks besides zero. Once there are so
-    /// many, another one is rounded down to the next of them. An interval whose period is more
-    /// than 312 days has no slack.
+    /// many, another one is rounded down to the next of them; none is ever given up. A timer whose
+    /// period is, or becomes, more than 312 days loses its slack.
     ///
     /// # Examples
     ///
@@ -111,8 +111,8 @@ impl Timer {
 
     /// Says what becomes of ticks that are missed. [`MissedTicks`] has the choices, and an example.
     ///
-    /// It has an effect only if the timer has a period, or gets one. One of more than 312 days makes
-    /// up for all of them, whatever was asked.
+    /// It has an effect only if the timer has a period, or gets one. A timer whose period is, or
+    /// becomes, more than 312 days loses the choice, and makes up for all of them.
     #[must_use = "the timer is returned with what was asked"]
     pub fn with_missed_ticks(mut self, missed: MissedTicks) -> Timer {
         self.set_missed_ticks(missed);

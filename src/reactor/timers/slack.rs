@@ -30,7 +30,8 @@ pub(crate) struct Slack(u8);
 impl Slack {
     /// None was set.
     pub(crate) const UNSET: Slack = Slack(0);
-    const ZERO: Slack = Slack(1);
+    /// Exact, also where timers are dense.
+    pub(crate) const ZERO: Slack = Slack(1);
 
     /// Numbers are less than this.
     pub(crate) const COUNT: u8 = SLACKS as u8 + 1;
@@ -45,9 +46,13 @@ impl Slack {
         // The first is that of zero.
         for (index, entry) in TABLE.iter().enumerate().skip(1) {
             // Ordering: Relaxed: a number, by which nothing else is published.
-            let known = entry.compare_exchange(FREE, wanted, Ordering::Relaxed, Ordering::Relaxed);
-            match known.unwrap_or_else(|known| known) {
-                FREE => return Slack(index as u8 + 1),
+            let mut known = entry.load(Ordering::Relaxed);
+            if known == FREE {
+                let entered =
+                    entry.compare_exchange(FREE, wanted, Ordering::Relaxed, Ordering::Relaxed);
+                known = entered.map_or_else(|known| known, |_| wanted);
+            }
+            match known {
                 known if known <= wanted && known > longest => {
                     (best, longest) = (Slack(index as u8 + 1), known);
                 }
@@ -75,7 +80,7 @@ impl Slack {
     ///
     /// If it is unset.
     pub(crate) fn nanos(self) -> u64 {
-        // Ordering: Relaxed, as above. Who has the number has it from whoever wrote the entry.
+        // Ordering: Relaxed, as above. The number was given out after the entry was written, and each load after that finds it.
         TABLE[self.index()].load(Ordering::Relaxed)
     }
 

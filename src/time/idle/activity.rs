@@ -55,7 +55,7 @@ impl Activity {
         Activity(Arc::new(Latest { since, nanos: AtomicU64::new(0) }))
     }
 
-    /// Pushes the deadline to one limit from now.
+    /// Postpones the deadline to one limit from now.
     ///
     /// # Examples
     ///
@@ -76,7 +76,7 @@ impl Activity {
         self.touch_at(clock::now());
     }
 
-    /// Pushes the deadline to one limit after `now`, which several touches can share. An instant
+    /// Postpones the deadline to one limit after `now`, which several touches can share. An instant
     /// before the last touch changes nothing.
     ///
     /// # Examples

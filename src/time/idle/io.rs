@@ -21,8 +21,8 @@ pin_project! {
     /// One that can go on does, however late it is. Flushing and closing are no touches, but fail
     /// in the same way.
     ///
-    /// Reading and writing are one activity: who reads is not idle while bytes are written, and the
-    /// other way round. Each direction has an idle timeout of its own for its task to be woken by,
+    /// Reading and writing are one activity: a reader is not idle while bytes are written, nor a writer
+    /// while bytes are read. Each direction has an idle timeout of its own for its task to be woken by,
     /// and all share the touches. So the two directions may be in two tasks, by `split` of
     /// `futures-lite` or by [`wrap_halves`](IdleTimeout::wrap_halves).
     ///

@@ -1,4 +1,4 @@
-//! A timeout that is pushed out at each sign of life and hardly ever elapses.
+//! A timeout that is postponed at each sign of life and hardly ever elapses.
 //!
 //! The deadline that counts is `last_touch + limit`. The timer inside has an entry in the wheel at
 //! that deadline or an *earlier* one, from a poll before the last touches. So a touch need not
@@ -28,7 +28,7 @@ use crate::clock::{self, NEVER};
 /// A timeout that elapses when nothing has been heard for a while.
 ///
 /// It elapses when [`limit`](Self::limit) has passed since the last *touch*. A touch says that
-/// there was a sign of life: it pushes the deadline to one limit from now. A server touches the
+/// there was a sign of life: it postpones the deadline to one limit from now. A server touches the
 /// idle timeout of a connection at each read, so there are very many touches and hardly ever a
 /// timeout.
 ///
@@ -121,6 +121,8 @@ impl Limit {
 impl IdleTimeout {
     /// Creates an idle timeout that is touched now.
     ///
+    /// The time counts from here, not from the first poll: create it when the connection is there.
+    ///
     /// A limit of zero has elapsed at once. One of 584 years or more never elapses.
     ///
     /// # Examples
@@ -142,7 +144,7 @@ impl IdleTimeout {
         IdleTimeout { last_touch: LastTouch(last_touch), limit, timer: None }
     }
 
-    /// Pushes the deadline to one limit from now.
+    /// Postpones the deadline to one limit from now.
     ///
     /// Costs a look at the clock and a store. One that has elapsed is live again, and has to be
     /// polled again.
@@ -164,7 +166,7 @@ impl IdleTimeout {
         self.touch_at(clock::now());
     }
 
-    /// Pushes the deadline to one limit after `now`, which several touches can share.
+    /// Postpones the deadline to one limit after `now`, which several touches can share.
     ///
     /// Costs a comparison and a store. An instant before the last touch changes nothing. One in the
     /// future counts as it is: nothing elapses before one limit has passed since then.

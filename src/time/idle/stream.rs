@@ -19,8 +19,8 @@ pin_project! {
     /// however late.
     ///
     /// There is one error for a silence, however long it lasts. The stream may be polled on: it
-    /// yields the next item whenever that comes, and the timeout is live again from then on. Those
-    /// who want more than one error for a silence [`touch`](Self::touch) at each. The stream ends
+    /// yields the next item whenever that comes, and the timeout is live again from then on. For
+    /// more than one error in a silence, [`touch`](Self::touch) at each. The stream ends
     /// when the one inside does, and not with the error.
     ///
     /// # Cancel safety
@@ -31,20 +31,16 @@ pin_project! {
     /// # Examples
     ///
     /// ```
-    /// use async_wheel::Timer;
     /// use async_wheel::time::IdleTimeout;
-    /// use futures_lite::{StreamExt, pin, stream};
+    /// use futures_lite::{StreamExt, stream};
     /// use std::time::Duration;
     ///
     /// # async_wheel::block_on(async {
-    /// let slow = stream::unfold(1, |seconds| async move {
-    ///     Timer::after(Duration::from_millis(8 * seconds)).await;
-    ///     Some(("late", seconds + 1))
-    /// });
-    /// let heard = IdleTimeout::new(Duration::from_millis(4)).wrap_stream(slow);
-    /// pin!(heard);
-    /// assert!(heard.next().await.unwrap().is_err());
-    /// assert_eq!(heard.next().await, Some(Ok("late")));
+    /// let falls_silent = stream::iter(["one", "two"]).chain(stream::pending());
+    /// let mut heard = IdleTimeout::new(Duration::from_millis(4)).wrap_stream(falls_silent);
+    /// assert_eq!(heard.next().await, Some(Ok("one")));
+    /// assert_eq!(heard.next().await, Some(Ok("two")));
+    /// assert!(heard.next().await.is_some_and(|item| item.is_err()));
     /// # });
     /// ```
     #[derive(Debug)]
@@ -53,7 +49,7 @@ pin_project! {
         #[pin]
         stream: S,
         idle: IdleTimeout,
-        // The deadline that an error was yielded for.
+        // The last touch before the silence that an error was yielded for.
         missed: Option<Instant>,
     }
 }
@@ -81,7 +77,7 @@ impl IdleTimeout {
 }
 
 impl<S> IdleStream<S> {
-    /// Pushes the deadline to one limit from now, as an item does.
+    /// Postpones the deadline to one limit from now, as an item does.
     ///
     /// # Examples
     ///
@@ -212,12 +208,12 @@ impl<S: Stream> Stream for IdleStream<S> {
             }
             return Poll::Ready(item.map(Ok));
         }
-        let deadline = this.idle.deadline();
-        if deadline == *this.missed {
+        let last_touch = Some(this.idle.last_touch());
+        if *this.missed == last_touch {
             return Poll::Pending;
         }
         let elapsed = ready!(Pin::new(this.idle).poll(cx));
-        *this.missed = deadline;
+        *this.missed = last_touch;
         Poll::Ready(Some(Err(elapsed)))
     }
 

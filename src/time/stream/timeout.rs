@@ -65,7 +65,7 @@ pin_project! {
         source: S,
         // Stopped when an item or an error is yielded.
         countdown: Countdown,
-        // Whether the last that was yielded is an error, and no poll has been pending since.
+        // Set if the last that was yielded is an error, and no poll has been pending since.
         after_error: bool,
         ended: bool,
     }
