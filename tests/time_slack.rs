@@ -34,16 +34,16 @@ fn timers_within_slack_are_woken_together() {
         let (first, second) = (Wakes::new(), Wakes::new());
         block_on(async {
             let start = Instant::now();
-            let mut early = Timer::at(start + 5 * MS).with_slack(PATIENCE);
-            let mut late = Timer::at(start + 20 * MS).with_slack(10 * MS);
+            let mut early = Timer::at(start + 60 * MS).with_slack(PATIENCE);
+            let mut late = Timer::at(start + 100 * MS).with_slack(30 * MS);
             assert!(poll_with(&first.waker(), &mut early).is_pending());
             assert!(poll_with(&second.waker(), &mut late).is_pending());
-            let last = Timer::at(start + 50 * MS).with_slack(Duration::ZERO);
+            let last = Timer::at(start + 200 * MS).with_slack(Duration::ZERO);
             in_time("a later timer", last).await;
         });
         let (first, second) = (first.last().unwrap(), second.last().unwrap());
         let apart = second.saturating_duration_since(first);
-        assert!(apart < 10 * MS, "woken {apart:?} apart");
+        assert!(apart < 25 * MS, "woken {apart:?} apart");
     });
 }
 
@@ -163,15 +163,15 @@ fn default_slack_is_for_timers_without_one() {
         assert_eq!(time::default_slack(), Some(PATIENCE));
         block_on(async {
             let lazy = Wakes::new();
-            let mut timer = Timer::after(MS);
+            let mut timer = Timer::after(50 * MS);
             assert_eq!(timer.slack(), None);
             assert!(poll_with(&lazy.waker(), &mut timer).is_pending());
             let start = Instant::now();
-            let exact = Timer::after(10 * MS).with_slack(Duration::ZERO);
+            let exact = Timer::after(120 * MS).with_slack(Duration::ZERO);
             in_time("the exact one", exact).await;
             // Nothing else has woken this thread.
-            let fired = lazy.last().unwrap_or(start + 10 * MS);
-            assert!(fired >= start + 9 * MS, "after {:?}", fired - start);
+            let fired = lazy.last().unwrap_or(start + 120 * MS);
+            assert!(fired >= start + 110 * MS, "after {:?}", fired - start);
         });
         time::set_default_slack(None);
         block_on(in_time("one without", Timer::after(MS)));
