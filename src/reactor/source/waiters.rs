@@ -119,6 +119,20 @@ mod tests {
         assert_eq!(wakers.len(), 1);
     }
 
+    /// It may be twice as long as there are waiters, and a few more, and not one longer.
+    #[test]
+    fn list_is_compacted_when_too_long() {
+        let (left, mut waiting) = (10, Waiters::default());
+        let most = 2 * left + SPARE;
+        let keys = crowd(&mut waiting, most);
+        for key in &keys[..most - left] {
+            assert!(waiting.remove(*key).is_some());
+            assert_eq!(waiting.size().0, most);
+        }
+        assert!(waiting.remove(keys[most - left]).is_some());
+        assert_eq!(waiting.size().0, left - 1);
+    }
+
     #[test]
     fn claimed_crowd_gives_its_memory_back() {
         let mut waiting = Waiters::default();
