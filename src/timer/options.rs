@@ -13,14 +13,20 @@ static DEFAULT_SLACK: AtomicU8 = AtomicU8::new(0);
 /// See [`crate::time::set_default_slack`].
 pub(crate) fn set_default_slack(slack: Option<Duration>) {
     let slack = slack.map_or(Slack::UNSET, Slack::of);
-    // Ordering: Relaxed, here and below: a number. Timers that are polled at the same time have the
-    // one or the other.
+    // Ordering: Relaxed, with the load in `default_in_force`: a number, by which nothing else is
+    // published. Timers that are polled at the same time have the one or the other.
     DEFAULT_SLACK.store(slack.number(), Ordering::Relaxed);
+}
+
+#[inline]
+fn default_in_force() -> Slack {
+    // Ordering: Relaxed, as in `set_default_slack`.
+    Slack::from_number(DEFAULT_SLACK.load(Ordering::Relaxed))
 }
 
 /// See [`crate::time::default_slack`].
 pub(crate) fn default_slack() -> Option<Duration> {
-    duration(Slack::from_number(DEFAULT_SLACK.load(Ordering::Relaxed)))
+    duration(default_in_force())
 }
 
 fn duration(slack: Slack) -> Option<Duration> {
@@ -96,7 +102,7 @@ impl Timer {
     /// Returns `true` if nothing was asked: neither of it, nor of all timers.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.period.is_plain() && DEFAULT_SLACK.load(Ordering::Relaxed) == 0
+        self.period.is_plain() && default_in_force() == Slack::UNSET
     }
 
     /// Returns its slack, or that of the process.
@@ -106,7 +112,7 @@ impl Timer {
         if slack != Slack::UNSET {
             return slack;
         }
-        Slack::from_number(DEFAULT_SLACK.load(Ordering::Relaxed))
+        default_in_force()
     }
 
     /// Says what becomes of ticks that are missed. [`MissedTicks`] has the choices, and an example.

@@ -80,7 +80,8 @@ impl Slack {
     ///
     /// If it is unset.
     pub(crate) fn nanos(self) -> u64 {
-        // Ordering: Relaxed, as above. The number was given out after the entry was written, and each load after that finds it.
+        // Ordering: Relaxed, as above. The number was given out after the entry was written, and each
+        // load after that finds it.
         TABLE[self.index()].load(Ordering::Relaxed)
     }
 
