@@ -260,12 +260,16 @@ fn transfer_loses_nothing_while_its_source_moves() {
     });
 }
 
+/// The timers of each shard.
+fn timers() -> Vec<usize> {
+    diagnostics::shards().iter().map(|shard| shard.timers).collect()
+}
+
 #[test]
 #[cfg_attr(async_wheel_single_shard, ignore = "there is one shard")]
 fn interval_goes_where_it_is_polled() {
     let _watchdog = watchdog();
     let (_turn, home, other) = two_workers();
-    let timers = || -> Vec<usize> { diagnostics::shards().iter().map(|it| it.timers).collect() };
     let before = timers();
     let mut ticks = Timer::interval(MS);
     let at = |worker: &Worker, mut ticks: Timer| {
@@ -299,7 +303,6 @@ fn interval_goes_where_it_is_polled() {
 fn postponed_timer_goes_where_it_is_polled() {
     let _watchdog = watchdog();
     let (_turn, home, other) = two_workers();
-    let timers = || -> Vec<usize> { diagnostics::shards().iter().map(|it| it.timers).collect() };
     let before = timers();
     let place = || timers().iter().zip(&before).position(|(now, before)| now > before);
     let poll = |worker: &Worker, mut timer: Timer| {
