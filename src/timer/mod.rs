@@ -5,6 +5,7 @@
 //! wakes: whether a timer is due is decided here, by the clock, at each poll. So a timer
 //! cannot fire early, whatever the wheel does.
 
+mod entry;
 mod gave_way;
 mod missed;
 mod options;
@@ -18,11 +19,12 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
+use self::entry::Entry;
 use self::gave_way::Moment;
 use self::period::{Period, TickState};
 use crate::clock;
 use crate::driver;
-use crate::reactor::{Shard, Slack, TimerKey};
+use crate::reactor::{Shard, Slack};
 use crate::sync::{self, Ref};
 
 pub use self::missed::MissedTicks;
@@ -102,20 +104,6 @@ pub struct Timer {
     /// Where its entry is, from the first poll that had to wait until it has fired for the
     /// last time. The entry keeps the waker, also while the timer has no deadline.
     entry: Option<Entry>,
-}
-
-struct Entry {
-    shard: Ref<Shard>,
-    key: TimerKey,
-}
-
-impl Entry {
-    fn remove(self) {
-        let Entry { shard, key } = self;
-        if !shard.is_from_parent() {
-            shard.remove_timer(key);
-        }
-    }
 }
 
 impl Timer {
