@@ -98,6 +98,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => Just(Operation::Iterate),
         3 => Just(Operation::Shrink),
         2 => (0..1_000_u16).prop_map(Operation::Reserve),
+        2 => (0..3_u8).prop_map(Operation::Retain),
+        8 => (0..20_u8).prop_map(|taken| Operation::DrainExpired { taken }),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Where entries live.
 
-use super::blocks::{Blocks, Element, NONE, USED_UP};
+use super::blocks::{self, Blocks, Element, NONE, USED_UP};
 use super::chunks::MOST_ENTRIES;
 use super::key::Key;
 use super::memory::Memory;
@@ -97,7 +97,7 @@ impl<T, M: Memory> Arena<T, M> {
     }
 
     /// The key of an entry that is there.
-    fn key(&self, index: u32) -> Key {
+    pub(super) fn key(&self, index: u32) -> Key {
         Key::new(index, self.at(index).generation)
     }
 
@@ -112,6 +112,11 @@ impl<T, M: Memory> Arena<T, M> {
     /// The first entry from an index on, to walk over all of them.
     pub(super) fn key_at_or_after(&self, start: u32) -> Option<Key> {
         self.entries.find(start, |entry| entry.value.is_some()).map(|index| self.key(index))
+    }
+
+    /// Iterates over the entries: their keys, list indices and values.
+    pub(super) fn iter_mut(&mut self) -> IterMut<'_, T, M> {
+        IterMut(self.entries.iter_mut())
     }
 
     /// Adds an entry. It is in no slot yet.
@@ -161,5 +166,19 @@ impl<T, M: Memory> Arena<T, M> {
     #[cfg(test)]
     pub(super) fn blocks(&self) -> usize {
         self.entries.held()
+    }
+}
+
+/// Iterates over the entries. Made by [`Arena::iter_mut`].
+pub(super) struct IterMut<'a, T, M: Memory>(blocks::IterMut<'a, Entry<T>, M, BLOCK>);
+
+impl<'a, T, M: Memory> Iterator for IterMut<'a, T, M> {
+    type Item = (Key, u32, &'a mut T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.find_map(|(index, entry)| {
+            let value = entry.value.as_mut()?;
+            Some((Key::new(index, entry.generation), entry.list_index, value))
+        })
     }
 }

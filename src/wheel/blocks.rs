@@ -28,6 +28,9 @@
 //! a block of insertions or removals between the two at least, and each element pays for a small
 //! part of it.
 
+use std::iter::Enumerate;
+use std::slice;
+
 use allocator_api2::vec::Vec as Block;
 
 use super::memory::Memory;
@@ -227,6 +230,12 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         None
     }
 
+    /// Iterates over the slots that were used so far, free ones included, each with its index.
+    pub(super) fn iter_mut(&mut self) -> IterMut<'_, E, M, SIZE> {
+        let no_slots = [].iter_mut().enumerate();
+        IterMut { table: self.table.iter_mut().enumerate(), number: 0, slots: no_slots }
+    }
+
     /// Makes room for as many elements more. Looks at each block.
     pub(super) fn reserve(&mut self, additional: usize) {
         let free = |block: &Line<Block<E, M>>| SIZE - usize::from(block.live + block.used_up);
@@ -370,6 +379,31 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.held as usize
+    }
+}
+
+/// Iterates over slots. Made by [`Blocks::iter_mut`].
+pub(super) struct IterMut<'a, E, M: Memory, const SIZE: usize> {
+    /// The blocks that come next.
+    table: Enumerate<slice::IterMut<'a, Line<Block<E, M>>>>,
+    /// Which block the slots are in.
+    number: usize,
+    /// What is left of that block.
+    slots: Enumerate<slice::IterMut<'a, E>>,
+}
+
+impl<'a, E, M: Memory, const SIZE: usize> Iterator for IterMut<'a, E, M, SIZE> {
+    type Item = (u32, &'a mut E);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((slot, element)) = self.slots.next() {
+                return Some(((self.number * SIZE + slot) as u32, element));
+            }
+            let (number, block) = self.table.find(|(_, block)| block.live > 0)?;
+            self.number = number;
+            self.slots = block.slots.iter_mut().enumerate();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Wheel;
 use super::key::Key;
-use super::memory::Memory;
+use super::memory::{Heap, Memory};
 use super::slot::SlotId;
 
 /// How many entries may be moved or passed for each one that may expire. It bounds the time
@@ -88,6 +88,34 @@ impl<T, M: Memory> Wheel<T, M> {
                 f(key, deadline, value);
             }
         })
+    }
+
+    /// Takes out the entries that are due at `now`, one for each step of the iterator. What was not
+    /// taken when the iterator is dropped stays in the wheel, due.
+    ///
+    /// The order is that of [`expire`](Wheel::expire), and so is the cost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert(10, 'a');
+    /// wheel.insert(20, 'b');
+    /// assert_eq!(wheel.drain_expired(15).collect::<Vec<_>>(), [(key, 10, 'a')]);
+    /// assert_eq!(wheel.len(), 1);
+    /// ```
+    pub fn drain_expired(&mut self, now: u64) -> DrainExpired<'_, T, M> {
+        DrainExpired { wheel: self, now }
+    }
+
+    /// Takes out one entry that is due at `now`: its key, by then stale, its deadline and value.
+    pub(super) fn expire_next(&mut self, now: u64) -> Option<(Key, u64, T)> {
+        let mut next = None;
+        // A call may end with moves only.
+        while self.expire(now, 1, |key, deadline, value| next = Some((key, deadline, value))).more
+            && next.is_none()
+        {}
+        next
     }
 
     /// Calls `f` with the index of each entry that is due, when it has just been taken out of its
@@ -220,3 +248,26 @@ impl<T, M: Memory> Wheel<T, M> {
         self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }
 }
+
+/// Takes out what is due, one entry a step. Made by [`Wheel::drain_expired`].
+#[derive(Debug)]
+#[must_use = "entries are taken out by the steps of the iterator"]
+pub struct DrainExpired<'a, T, M: Memory = Heap> {
+    wheel: &'a mut Wheel<T, M>,
+    now: u64,
+}
+
+impl<T, M: Memory> Iterator for DrainExpired<'_, T, M> {
+    type Item = (Key, u64, T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.wheel.expire_next(self.now)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.wheel.len()))
+    }
+}
+
+/// Nothing becomes due while it lives.
+impl<T, M: Memory> std::iter::FusedIterator for DrainExpired<'_, T, M> {}

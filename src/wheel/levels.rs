@@ -31,6 +31,17 @@ impl Level {
         revolution * REVOLUTION + slots.trailing_zeros() as usize
     }
 
+    /// Iterates over the slots with entries, in the order of time: if the elapsed time is in an
+    /// even revolution or else an odd one.
+    fn occupied_slots(&self, odd: bool) -> impl Iterator<Item = usize> {
+        let revolution = usize::from(odd);
+        [revolution, 1 - revolution].into_iter().flat_map(|revolution| {
+            let slots = self.occupied[revolution];
+            let is_occupied = move |slot: &usize| slots >> slot & 1 != 0;
+            (0..REVOLUTION).filter(is_occupied).map(move |slot| revolution * REVOLUTION + slot)
+        })
+    }
+
     #[inline]
     fn is_occupied(&self, slot: usize) -> bool {
         self.occupied[slot / REVOLUTION] >> (slot % REVOLUTION) & 1 != 0
@@ -119,6 +130,40 @@ impl<M: Memory> Levels<M> {
             }
         }
         Some(earliest)
+    }
+
+    /// Returns the entry with the lowest deadline, and that deadline.
+    ///
+    /// Looks through each slot whose minimum is below the lowest deadline seen so far: usually the
+    /// first. On a level the minima grow from slot to slot, as the slots follow one another.
+    pub(super) fn first_entry(&self, elapsed: u64) -> Option<(u32, u64)> {
+        let (slot_id, _) = self.earliest(elapsed)?;
+        let mut first = self.lowest_of(slot_id, (NONE, u64::MAX));
+        for (number, level) in self.levels.iter().enumerate() {
+            let odd = revolutions(elapsed, number as u32) % 2 != 0;
+            for slot in level.occupied_slots(odd) {
+                if level.minima[slot] >= first.1 && first.0 != NONE {
+                    break;
+                }
+                first = self.lowest_of(SlotId::new(number, slot), first);
+            }
+        }
+        Some(first)
+    }
+
+    /// Returns the entry with the lowest deadline among those of a slot and another one, if there
+    /// is one.
+    fn lowest_of(&self, slot_id: SlotId, other: (u32, u64)) -> (u32, u64) {
+        let mut lowest = other;
+        let mut list_index = self.top(slot_id);
+        while list_index != NONE {
+            let (index, deadline) = self.chunks.entry(list_index);
+            if deadline < lowest.1 || lowest.0 == NONE {
+                lowest = (index, deadline);
+            }
+            list_index = self.chunks.below(list_index);
+        }
+        lowest
     }
 
     /// Returns the list index of a slot's last entry, `NONE` if it has none.

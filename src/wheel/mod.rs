@@ -72,6 +72,7 @@ mod arena;
 mod blocks;
 mod chunks;
 mod expire;
+pub(crate) mod instant;
 mod iter;
 mod key;
 mod levels;
@@ -84,8 +85,9 @@ use arena::Arena;
 use blocks::NONE;
 use levels::Levels;
 
-pub use expire::Progress;
-pub use iter::{Drain, Iter};
+pub use expire::{DrainExpired, Progress};
+pub use instant::InstantWheel;
+pub use iter::{Drain, Iter, IterMut};
 pub use key::Key;
 pub(crate) use key::LABELED_ENTRIES;
 #[allow(unused_imports, reason = "`sys` implements them where it has memory of its own")]
@@ -334,6 +336,29 @@ impl<T, M: Memory> Wheel<T, M> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
         self.levels.earliest(self.elapsed).map(|(_, minimum)| minimum)
+    }
+
+    /// Returns the key and the deadline, in nanoseconds, of the entry that is due first, or `None`
+    /// if nothing is scheduled. Of several that are due first, any.
+    ///
+    /// Unlike [`next_deadline`](Wheel::next_deadline) this is always exact. It costs a walk over
+    /// the entries of one slot, those that are due within some 65 µs or in the same span of a
+    /// higher level, and of more slots where the earliest entries were postponed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let soon = wheel.insert(70, "soon");
+    /// let sooner = wheel.insert(60, "sooner");
+    /// assert_eq!(wheel.peek(), Some((sooner, 60)));
+    /// wheel.remove(sooner);
+    /// assert_eq!(wheel.peek(), Some((soon, 70)));
+    /// ```
+    #[must_use]
+    pub fn peek(&self) -> Option<(Key, u64)> {
+        let (index, deadline) = self.levels.first_entry(self.elapsed)?;
+        Some((self.arena.key(index), deadline))
     }
 
     /// Returns how far the wheel's time has come, in nanoseconds: the latest time up to which

@@ -94,6 +94,11 @@ pub enum Operation {
     Iterate,
     Shrink,
     Reserve(u16),
+    /// Keeps the entries whose identities have this remainder of three, or not.
+    Retain(u8),
+    DrainExpired {
+        taken: u8,
+    },
 }
 
 /// A value that knows how many of its kind there are, so that none is lost or dropped twice.
@@ -212,6 +217,8 @@ impl Pair {
                 assert!(self.wheel.capacity() >= wanted, "no room after reserve");
                 self.most = self.most.max(wanted);
             }
+            Operation::Retain(remainder) => self.retain((remainder % 3).into()),
+            Operation::DrainExpired { taken } => self.drain_expired(taken.into()),
         }
         self.compare();
     }
@@ -398,7 +405,57 @@ impl Pair {
         self.scheduled.clear();
     }
 
-    fn iterate(&self) {
+    fn retain(&mut self, remainder: u64) {
+        let known = &self.known;
+        let mut seen = BTreeSet::new();
+        self.wheel.retain(|key, deadline, value| {
+            assert!(seen.insert(key), "seen twice");
+            let Known { identity, deadline: expected } = known[&key];
+            assert_eq!((value.identity, deadline), (identity, expected));
+            identity % 3 == remainder
+        });
+        assert_eq!(seen.len(), self.known.len());
+        let gone = |known: &Known| known.identity % 3 != remainder;
+        let gone: Vec<_> =
+            self.known.iter().filter(|(_, known)| gone(known)).map(|(&key, _)| key).collect();
+        for key in gone {
+            let known = self.known.remove(&key).expect("it was there a moment ago");
+            if let Some(deadline) = known.deadline {
+                self.forget(deadline, key);
+            }
+        }
+    }
+
+    fn drain_expired(&mut self, taken: usize) {
+        let now = self.now;
+        let mut drain = self.wheel.drain_expired(now);
+        let mut out = Vec::new();
+        for (key, deadline, value) in drain.by_ref().take(taken) {
+            out.push((key, deadline, value.identity));
+        }
+        assert!(drain.size_hint().1 >= Some(self.known.len() - out.len()));
+        drop(drain);
+        let is_all = out.len() < taken;
+        for (key, deadline, identity) in out {
+            assert!(deadline <= now, "early: {deadline} at {now}");
+            let known = self.known.remove(&key).expect("drained twice or after removal");
+            assert_eq!((known.identity, known.deadline), (identity, Some(deadline)));
+            self.forget(deadline, key);
+        }
+        if is_all {
+            let due = self.scheduled.first().filter(|&&(deadline, _)| deadline <= now);
+            assert!(due.is_none(), "left behind: {due:?} at {now}");
+        }
+    }
+
+    fn iterate(&mut self) {
+        let shared: Vec<_> = self.wheel.iter().map(|(key, ..)| key).collect();
+        assert_eq!(self.wheel.iter_mut().len(), shared.len());
+        assert!(self.wheel.iter_mut().map(|(key, ..)| key).eq(shared), "another order");
+        for (key, deadline, value) in self.wheel.iter_mut() {
+            let known = self.known[&key];
+            assert_eq!((value.identity, deadline), (known.identity, known.deadline));
+        }
         let mut seen: Vec<_> = self
             .wheel
             .iter()
@@ -424,6 +481,12 @@ impl Pair {
             _ => false,
         };
         assert!(next == truth || excused, "next is {next:?}, should be {truth:?}");
+
+        let peeked = self.wheel.peek();
+        assert_eq!(peeked.map(|(_, deadline)| deadline), truth, "peeked at another");
+        if let Some((key, deadline)) = peeked {
+            assert!(self.scheduled.contains(&(deadline, key)), "not the key of that deadline");
+        }
 
         let elapsed = self.wheel.elapsed();
         assert!(elapsed >= self.elapsed, "the elapsed went back");
