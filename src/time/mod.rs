@@ -22,6 +22,7 @@
 //! ```
 
 mod countdown;
+pub mod delay_queue;
 mod elapsed;
 mod idle;
 mod io_timeout;
@@ -29,6 +30,7 @@ mod slack;
 mod stream;
 mod timeout;
 
+pub use self::delay_queue::DelayQueue;
 pub use self::elapsed::Elapsed;
 pub use self::idle::{Activity, IdleFuture, IdleIo, IdleStream, IdleTimeout};
 pub use self::io_timeout::{IoTimeout, IoTimeoutExt};

@@ -36,6 +36,19 @@ impl Key {
         }
     }
 
+    /// The key as a number. The highest bit is zero.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.index) << 32 | u64::from(self.generation.get())
+    }
+
+    /// The key of which this is the number; `None` if it is no key's.
+    #[inline]
+    pub(crate) fn from_bits(bits: u64) -> Option<Key> {
+        let generation = NonZeroU32::new(bits as u32)?;
+        Some(Key { index: (bits >> 32) as u32, generation })
+    }
+
     /// The same key with a label, a number from 1 to 31, for an owner who keeps keys of several
     /// wheels. The label stands in bits of the index that are zero if the wheel never had more than
     /// [`LABELED_ENTRIES`]; the wheel knows nothing of it.

@@ -4,7 +4,8 @@
 //! it is useful by itself: a table of idle timeouts, a cache whose entries expire, the event
 //! list of a simulator. It is pure: it holds no clock, takes no lock, makes no system call.
 //! Time is a `u64` count of nanoseconds since an epoch that the caller chooses; the caller
-//! says what time it is when it asks what is due.
+//! says what time it is when it asks what is due. [`InstantWheel`] takes an
+//! [`Instant`](std::time::Instant) instead, and keeps the epoch.
 //!
 //! The structure is the hierarchical wheel of Varghese and Lauck, *Hashed and Hierarchical
 //! Timing Wheels* (SOSP 1987), with exact deadlines kept in the entries.
@@ -179,6 +180,22 @@ impl<T, M: Memory> Wheel<T, M> {
         let key = self.arena.insert(value);
         self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
         key
+    }
+
+    /// Adds a value without a deadline and returns the key to it: the entry is idle until it is
+    /// [rescheduled](Wheel::reschedule). Constant cost. Panics as [`insert`](Wheel::insert) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut wheel = async_wheel::wheel::Wheel::new();
+    /// let key = wheel.insert_idle('a');
+    /// assert_eq!(wheel.deadline(key), None);
+    /// assert!(wheel.reschedule(key, 10));
+    /// assert_eq!(wheel.next_deadline(), Some(10));
+    /// ```
+    pub fn insert_idle(&mut self, value: T) -> Key {
+        self.arena.insert(value)
     }
 
     /// Takes the entry out of the wheel. `None` if the key is stale. Constant cost.

@@ -127,12 +127,29 @@ impl<T> InstantWheel<T> {
         self.insert_at(self.epoch.after(now, timeout), value)
     }
 
+    /// Adds a value without a deadline: the entry is idle until it is rescheduled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let now = Instant::now();
+    /// let mut wheel = InstantWheel::new(now);
+    /// let key = wheel.insert_idle('a');
+    /// assert_eq!((wheel.deadline(key), wheel.len()), (None, 1));
+    /// assert!(wheel.reschedule(key, now));
+    /// ```
+    pub fn insert_idle(&mut self, value: T) -> Key {
+        self.wheel.insert_idle(value)
+    }
+
     fn insert_at(&mut self, deadline: Option<u64>, value: T) -> Key {
-        let key = self.wheel.insert(deadline.unwrap_or(u64::MAX), value);
-        if deadline.is_none() {
-            self.wheel.unschedule(key);
+        match deadline {
+            Some(deadline) => self.wheel.insert(deadline, value),
+            None => self.wheel.insert_idle(value),
         }
-        key
     }
 
     /// Takes the entry out of the wheel. `None` if the key is stale. See [`Wheel::remove`].

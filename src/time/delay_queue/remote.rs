@@ -1,0 +1,300 @@
+//! Operations from other threads.
+//!
+//! A handle writes down what it wants in an inbox, and wakes the task that polls the queue if the
+//! inbox was empty. The owner of the queue carries it out. So the queue itself is nobody else's,
+//! and its own operations take no lock while no handle has written.
+
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use atomic_waker::AtomicWaker;
+
+use super::key::{Key, QueueId};
+use crate::clock;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
+
+/// What a queue and its handles share.
+pub(super) struct Shared<T> {
+    queue: QueueId,
+    inbox: Mutex<Inbox<T>>,
+    /// One if there is something in the inbox, else zero. Written under its lock only.
+    mail: AtomicUsize,
+    /// The task that waits for the queue.
+    waker: AtomicWaker,
+}
+
+struct Inbox<T> {
+    operations: Vec<Operation<T>>,
+    handles: usize,
+    /// Whether the queue is gone.
+    is_closed: bool,
+    /// The number that the next entry of a handle gets.
+    next_number: u64,
+}
+
+/// What a handle wants.
+pub(super) enum Operation<T> {
+    Insert { number: u64, value: T, deadline: Option<Instant> },
+    Remove(Key),
+    Reset(Key, Option<Instant>),
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(queue: QueueId) -> Shared<T> {
+        let inbox = Inbox { operations: Vec::new(), handles: 0, is_closed: false, next_number: 0 };
+        Shared {
+            queue,
+            inbox: Mutex::new(inbox),
+            mail: AtomicUsize::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Puts an operation into the inbox: what `make` makes of an unused number. `Err` with it if
+    /// the queue is gone.
+    fn send(&self, make: impl FnOnce(u64) -> Operation<T>) -> Result<u64, Operation<T>> {
+        let mut inbox = self.inbox.lock();
+        let number = inbox.next_number;
+        let operation = make(number);
+        if inbox.is_closed {
+            return Err(operation);
+        }
+        inbox.next_number += 1;
+        let was_empty = inbox.operations.is_empty();
+        inbox.operations.push(operation);
+        // Relaxed: the lock orders what is in the inbox. For `receive` after a registration of
+        // the waker, see there.
+        self.mail.store(1, Ordering::Relaxed);
+        drop(inbox);
+        // Otherwise whoever found it empty has woken the task, which has not looked since.
+        if was_empty {
+            self.waker.wake();
+        }
+        Ok(number)
+    }
+
+    /// Takes what is in the inbox.
+    ///
+    /// After [`register`](Shared::register), what is missed here wakes the task: the waker's own
+    /// operations, of which one acquires what the other released, put the store to `mail` before
+    /// this load or the registration before the wake.
+    #[inline]
+    pub(super) fn receive(&self) -> Vec<Operation<T>> {
+        // Relaxed: it only says whether the lock is worth taking.
+        if self.mail.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let mut inbox = self.inbox.lock();
+        // Relaxed: as in `send`.
+        self.mail.store(0, Ordering::Relaxed);
+        mem::take(&mut inbox.operations)
+    }
+
+    /// Lets handles wake this task from now on.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Wakes the task that waits, if there is one.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Returns the waker of the task that waited. It is woken no more.
+    pub(super) fn unregister(&self) -> Option<Waker> {
+        self.waker.take()
+    }
+
+    pub(super) fn has_handles(&self) -> bool {
+        self.inbox.lock().handles > 0
+    }
+
+    /// Refuses all operations from now on, and returns those that were not carried out.
+    pub(super) fn close(&self) -> Vec<Operation<T>> {
+        let mut inbox = self.inbox.lock();
+        inbox.is_closed = true;
+        mem::take(&mut inbox.operations)
+    }
+}
+
+/// Inserts entries into a [`DelayQueue`](super::DelayQueue), and resets and removes them, from any
+/// thread. Made by [`DelayQueue::handle`](super::DelayQueue::handle).
+///
+/// Each call takes a short lock and wakes the task that polls the queue, if no call has since it
+/// last looked. The queue carries out what was asked for, in that order, at its next poll or its
+/// next operation. Time counts from the call of the handle.
+///
+/// Clones are handles of the same queue.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::time::DelayQueue;
+/// use futures_lite::StreamExt;
+/// use std::{thread, time::Duration};
+///
+/// let mut queue = DelayQueue::new();
+/// let handle = queue.handle();
+/// thread::spawn(move || {
+///     let first = handle.insert("a", Duration::from_millis(1)).unwrap();
+///     handle.insert("b", Duration::from_millis(2)).unwrap();
+///     handle.remove(first).unwrap();
+/// });
+/// let rest = async_wheel::block_on(queue.map(|expired| expired.into_inner()).collect::<Vec<_>>());
+/// assert!(rest == ["b"] || rest == ["a", "b"], "removed before it was due, or not");
+/// ```
+pub struct Handle<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Handle<T> {
+    pub(super) fn new(shared: &Arc<Shared<T>>) -> Handle<T> {
+        shared.inbox.lock().handles += 1;
+        Handle { shared: Arc::clone(shared) }
+    }
+
+    /// Inserts a value that expires when `timeout` has passed from now. With a timeout that the
+    /// clock cannot count to, it never does.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] with the value if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let queue = DelayQueue::new();
+    /// let handle = queue.handle();
+    /// assert!(handle.insert("a", Duration::from_secs(1)).is_ok());
+    /// drop(queue);
+    /// let error = handle.insert("b", Duration::from_secs(1)).unwrap_err();
+    /// assert_eq!(error.into_inner(), "b");
+    /// ```
+    pub fn insert(&self, value: T, timeout: Duration) -> Result<Key, Closed<T>> {
+        self.send_insert(value, clock::now().checked_add(timeout))
+    }
+
+    /// Inserts a value that expires at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] with the value if the queue was dropped.
+    pub fn insert_at(&self, value: T, deadline: Instant) -> Result<Key, Closed<T>> {
+        self.send_insert(value, Some(deadline))
+    }
+
+    fn send_insert(&self, value: T, deadline: Option<Instant>) -> Result<Key, Closed<T>> {
+        let sent = self.shared.send(|number| Operation::Insert { number, value, deadline });
+        match sent {
+            Ok(number) => Ok(Key::remote(self.shared.queue, number)),
+            Err(Operation::Insert { value, .. }) => Err(Closed(value)),
+            Err(_) => unreachable!("what was refused is what was sent"),
+        }
+    }
+
+    /// Removes an entry. Its value is dropped by the owner of the queue.
+    ///
+    /// An entry that expires before the queue hears of it is yielded all the same. Nothing is done
+    /// if the key leads nowhere by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the queue was dropped.
+    pub fn remove(&self, key: Key) -> Result<(), Closed> {
+        self.send(Operation::Remove(key))
+    }
+
+    /// Lets an entry expire when `timeout` has passed from now, instead of when it would have.
+    ///
+    /// An entry that expires before the queue hears of it is yielded all the same. Nothing is done
+    /// if the key leads nowhere by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the queue was dropped.
+    pub fn reset(&self, key: Key, timeout: Duration) -> Result<(), Closed> {
+        self.send(Operation::Reset(key, clock::now().checked_add(timeout)))
+    }
+
+    /// Lets an entry expire at `deadline`, instead of when it would have. As
+    /// [`reset`](Handle::reset) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the queue was dropped.
+    pub fn reset_at(&self, key: Key, deadline: Instant) -> Result<(), Closed> {
+        self.send(Operation::Reset(key, Some(deadline)))
+    }
+
+    fn send(&self, operation: Operation<T>) -> Result<(), Closed> {
+        match self.shared.send(|_| operation) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Closed(())),
+        }
+    }
+
+    /// Returns `true` if the queue was dropped.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.inbox.lock().is_closed
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Handle<T> {
+        Handle::new(&self.shared)
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        let mut inbox = self.shared.inbox.lock();
+        inbox.handles -= 1;
+        let is_last = inbox.handles == 0;
+        drop(inbox);
+        // An empty queue ends with its last handle.
+        if is_last {
+            self.shared.wake();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// The error of a [`Handle`] whose queue was dropped, with the value that was to be inserted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Closed<T = ()>(T);
+
+impl<T> Closed<T> {
+    /// Returns the value that was not inserted.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Says nothing of the value, which may be unable to.
+impl<T> fmt::Debug for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the delay queue was dropped")
+    }
+}
+
+impl<T> Error for Closed<T> {}

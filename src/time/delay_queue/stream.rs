@@ -1,0 +1,151 @@
+//! Waiting for what expires.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures_core::Stream;
+
+use super::{DelayQueue, Expired};
+use crate::clock;
+use crate::timer::Timer;
+
+/// What the task that polled last waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Nothing: it got something, or was woken since.
+    No,
+    /// This time, and whatever is earlier.
+    Until(Instant),
+    /// Anything.
+    ForAnything,
+}
+
+impl Waits {
+    /// Returns `true` if a task that waits like this has to be woken for a deadline.
+    #[inline]
+    pub(super) fn misses(self, deadline: Instant) -> bool {
+        match self {
+            Waits::No => false,
+            Waits::Until(at) => deadline < at,
+            Waits::ForAnything => true,
+        }
+    }
+}
+
+impl<T> DelayQueue<T> {
+    /// Returns the next entry that has expired, or lets the task be woken when there is one.
+    ///
+    /// `None` says that the queue is empty and has no handles. That need not be the end: what is
+    /// inserted later comes out of later polls.
+    ///
+    /// Costs a constant for each entry; the clock is read once for all that are due by then. Only
+    /// the task that polled last is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::future::poll_fn;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut queue = DelayQueue::new();
+    /// queue.insert("a", Duration::from_millis(1));
+    /// let expired = poll_fn(|cx| queue.poll_expired(cx)).await;
+    /// assert_eq!(expired.unwrap().into_inner(), "a");
+    /// assert!(poll_fn(|cx| queue.poll_expired(cx)).await.is_none());
+    /// # });
+    /// ```
+    pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Option<Expired<T>>> {
+        self.waits = Waits::No;
+        self.receive();
+        if let Some(expired) = self.expire_next() {
+            return Poll::Ready(Some(expired));
+        }
+        // Before the last look into the inbox, so that what comes after it wakes the task.
+        self.shared.register(cx.waker());
+        self.receive();
+        loop {
+            let Some(next) = self.entries.wheel.next_deadline() else {
+                if self.is_over() {
+                    return Poll::Ready(None);
+                }
+                if self.entries.wheel.next_deadline().is_some() {
+                    continue;
+                }
+                self.waits = Waits::ForAnything;
+                return Poll::Pending;
+            };
+            if self.now < next {
+                self.now = clock::now();
+            }
+            if let Some(expired) = self.expire_next() {
+                return Poll::Ready(Some(expired));
+            }
+            // Other than before if what seemed to be due was removed or reset.
+            let next = self.entries.wheel.next_deadline();
+            if let Some(next) = next.filter(|next| *next > self.now) {
+                if self.poll_timer(next, cx).is_pending() {
+                    self.waits = Waits::Until(next);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Returns `true` if nothing is left to wait for. Nothing that is left has a deadline, unless
+    /// it has come in here.
+    #[cold]
+    fn is_over(&mut self) -> bool {
+        // Gives the timer's entry in the reactor back.
+        if self.timer.will_fire() {
+            self.timer = Timer::never();
+        }
+        if !self.entries.wheel.is_empty() || self.shared.has_handles() {
+            return false;
+        }
+        // The last handle may have written before it went. Nothing comes after this look.
+        self.receive();
+        let is_over = self.entries.wheel.is_empty();
+        if is_over {
+            drop(self.shared.unregister());
+        }
+        is_over
+    }
+
+    /// Waits for the time when the queue has to be looked at next.
+    fn poll_timer(&mut self, next: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.deadline() != Some(next) {
+            self.timer.set_at(next);
+        }
+        ready!(Pin::new(&mut self.timer).poll(cx));
+        Poll::Ready(())
+    }
+
+    /// Takes out an entry that was due at the last look at the clock.
+    #[inline]
+    fn expire_next(&mut self) -> Option<Expired<T>> {
+        let (key, deadline, value) = self.entries.expire_next(self.now)?;
+        Some(Expired::new(key, deadline, value))
+    }
+
+    /// Wakes the task that waits, if there is one, so that it polls again.
+    #[cold]
+    pub(super) fn wake(&mut self) {
+        if mem::replace(&mut self.waits, Waits::No) != Waits::No {
+            self.shared.wake();
+        }
+    }
+}
+
+/// Yields the entries as they expire. Ends, for now, when the queue is empty and has no handles.
+impl<T> Stream for DelayQueue<T> {
+    type Item = Expired<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Expired<T>>> {
+        self.poll_expired(cx)
+    }
+}
