@@ -5,12 +5,16 @@ use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use async_wheel::time::{Activity, Elapsed, IdleFuture, IdleIo, IdleStream, IdleTimeout};
+use async_wheel::time::delay_queue::{Closed, Expired, Handle, Key, UnknownKey};
+use async_wheel::time::{
+    Activity, DelayQueue, Elapsed, IdleFuture, IdleIo, IdleStream, IdleTimeout,
+};
 use async_wheel::{Async, Readable, ReadableOwned, Timer, Writable, WritableOwned};
 use futures_lite::Stream;
 
 fn everything<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
 fn sent<T: Send>(_: T) {}
+fn shared<T: Send + Sync>() {}
 
 /// For any type inside, whatever it lacks.
 fn unpin_whatever_is_inside<'a, T: 'a>() {
@@ -20,6 +24,15 @@ fn unpin_whatever_is_inside<'a, T: 'a>() {
     unpin::<ReadableOwned<T>>();
     unpin::<Writable<'a, T>>();
     unpin::<WritableOwned<T>>();
+    unpin::<DelayQueue<T>>();
+    unpin::<Handle<T>>();
+}
+
+/// A queue whose values cannot be shared is sent all the same, and so are its handles, shared too.
+fn sent_if_the_inside_is<T: Send>() {
+    fn send<T: Send>() {}
+    send::<DelayQueue<T>>();
+    shared::<Handle<T>>();
 }
 
 /// For any type inside that has the traits itself.
@@ -34,6 +47,12 @@ fn shared_if_the_inside_is<'a, T: Send + Sync + UnwindSafe + RefUnwindSafe + 'a>
 #[test]
 fn no_type_has_lost_an_auto_trait() {
     everything::<Timer>();
+    everything::<Key>();
+    everything::<UnknownKey>();
+    everything::<Expired<u8>>();
+    everything::<Closed<u8>>();
+    shared::<DelayQueue<u8>>();
+    sent_if_the_inside_is::<std::cell::Cell<u8>>();
     everything::<IdleTimeout>();
     everything::<Activity>();
     everything::<Elapsed>();
