@@ -11,8 +11,17 @@
 //!
 //! `async_wheel_single_shard` and `async_wheel_oneshot` take two of them away: with these cfg
 //! variants, what other systems do is tested on this one.
+//!
+//! Without the feature `std` there is the wheel only, which is the same everywhere.
 
 fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "std")]
+    name_differences();
+}
+
+#[cfg(feature = "std")]
+fn name_differences() {
     cfg_aliases::cfg_aliases! {
         async_wheel_epoll: { any(target_os = "linux", target_os = "android") },
         async_wheel_kqueue: {
@@ -49,5 +58,4 @@ fn main() {
         Ok(_) => {}
         Err(error) => println!("cargo::warning=cannot look at the compiler: {error}"),
     }
-    autocfg::rerun_path("build.rs");
 }

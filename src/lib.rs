@@ -22,6 +22,13 @@
 //!
 //! `docs/architecture.md` in the repository says how it fits together, and why.
 //!
+//! # Features
+//!
+//! - `std`, on by default: everything but [`wheel::Wheel`] and what belongs to it. Without it the
+//!   crate is `no_std` with `alloc`, and depends on `allocator-api2` only.
+//! - `tracing`: spans and events of the reactor, for subscribers of the crate [`tracing`]. Turns
+//!   `std` on.
+//!
 //! # Examples
 //!
 //! Connect, but not for ever:
@@ -46,26 +53,51 @@
 //! ```
 //!
 //! [`async-io`]: https://docs.rs/async-io
+//! [`tracing`]: https://docs.rs/tracing
 
+// The tests use the standard library.
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+// The documentation names what is left out.
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+extern crate alloc;
+
+#[cfg(feature = "std")]
 mod clock;
+#[cfg(feature = "std")]
 mod driver;
+#[cfg(feature = "std")]
 mod handoff;
+#[cfg(feature = "std")]
 mod io;
+#[cfg(feature = "std")]
 mod reactor;
+#[cfg(feature = "std")]
 mod sync;
+#[cfg(feature = "std")]
 mod sys;
+#[cfg(feature = "std")]
 mod timer;
 
+#[cfg(feature = "std")]
 pub mod diagnostics;
+#[cfg(feature = "std")]
 pub mod os;
+#[cfg(feature = "std")]
 pub mod time;
+#[cfg_attr(
+    not(feature = "std"),
+    allow(dead_code, unused_imports, reason = "the reactor uses what is not public")
+)]
 pub mod wheel;
 
+#[cfg(feature = "std")]
 pub use driver::block_on;
+#[cfg(feature = "std")]
 pub use io::{Async, IoSafe, Readable, ReadableOwned, Writable, WritableOwned};
+#[cfg(feature = "std")]
 pub use timer::Timer;
 
 /// Compiles the README's example.

@@ -5,6 +5,8 @@
 
 #![cfg_attr(not(miri), no_main)]
 
+extern crate alloc;
+
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]

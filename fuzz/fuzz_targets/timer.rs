@@ -4,6 +4,8 @@
 
 #![cfg_attr(not(miri), no_main)]
 
+extern crate alloc;
+
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]

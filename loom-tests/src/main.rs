@@ -8,6 +8,8 @@
 //!
 //! `one_poller.rs` is the same for systems where pollers cannot be polled by one another.
 
+extern crate alloc;
+
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]

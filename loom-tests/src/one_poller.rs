@@ -1,6 +1,8 @@
 //! The models for systems where pollers cannot be polled by one another: there is one shard,
 //! and the fallback holds its seat. Apart from that, see `main.rs`.
 
+extern crate alloc;
+
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]

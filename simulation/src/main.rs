@@ -31,6 +31,8 @@ macro_rules! thread_local {
     };
 }
 
+extern crate alloc;
+
 #[path = "../../src/handoff/mod.rs"]
 mod handoff;
 #[path = "../../src/reactor/mod.rs"]

@@ -28,8 +28,9 @@
 //! a block of insertions or removals between the two at least, and each element pays for a small
 //! part of it.
 
-use std::iter::Enumerate;
-use std::slice;
+use alloc::vec::Vec;
+use core::iter::Enumerate;
+use core::slice;
 
 use allocator_api2::vec::Vec as Block;
 
@@ -316,7 +317,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
 
     /// Puts a block at the head of the list to take slots from.
     fn list(&mut self, number: u32) {
-        let head = std::mem::replace(&mut self.listed, number);
+        let head = core::mem::replace(&mut self.listed, number);
         let block = &mut self.table[number as usize];
         block.is_listed = true;
         block.next = head;
@@ -362,13 +363,13 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
             self.unlist(number);
         }
         let block = &mut self.table[number as usize];
-        let slots = std::mem::replace(&mut block.slots, Block::new_in(M::default()));
+        let slots = core::mem::replace(&mut block.slots, Block::new_in(M::default()));
         if block.used_up > 0 {
             block.floor = USED_UP;
         } else {
             let latest = slots.iter().map(E::generation).max();
             block.floor = block.floor.max(latest.unwrap_or(USED_UP));
-            block.next = std::mem::replace(&mut self.hole, number);
+            block.next = core::mem::replace(&mut self.hole, number);
         }
         block.free = NO_SLOT;
         block.used_up = 0;

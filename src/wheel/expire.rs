@@ -270,4 +270,4 @@ impl<T, M: Memory> Iterator for DrainExpired<'_, T, M> {
 }
 
 /// Nothing becomes due while it lives.
-impl<T, M: Memory> std::iter::FusedIterator for DrainExpired<'_, T, M> {}
+impl<T, M: Memory> core::iter::FusedIterator for DrainExpired<'_, T, M> {}

@@ -1,6 +1,6 @@
 //! Walking over the entries, whether due or not.
 
-use std::fmt;
+use core::fmt;
 
 use super::Wheel;
 use super::arena;

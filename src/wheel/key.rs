@@ -1,6 +1,6 @@
 //! The key of an entry.
 
-use std::num::NonZeroU32;
+use core::num::NonZeroU32;
 
 /// Leads to one entry of one [`Wheel`](super::Wheel), and to no other, ever.
 ///

@@ -1,6 +1,8 @@
 //! The slots: which entries wait where. Arithmetic and lists only; nothing here knows of
 //! values or of being due.
 
+use alloc::boxed::Box;
+
 use super::arena::Arena;
 use super::blocks::NONE;
 use super::chunks::{Chunk, Chunks};
@@ -86,7 +88,7 @@ pub(super) struct Levels<M: Memory> {
     walk: Walk,
     /// Entries that were linked or looked at.
     #[cfg(test)]
-    pub(super) steps: std::cell::Cell<usize>,
+    pub(super) steps: core::cell::Cell<usize>,
 }
 
 impl<M: Memory> Levels<M> {
@@ -94,11 +96,11 @@ impl<M: Memory> Levels<M> {
         let empty = || Level { occupied: [0; 2], tops: [NONE; SLOTS], minima: [u64::MAX; SLOTS] };
         Levels {
             occupied: 0,
-            levels: Box::new(std::array::from_fn(|_| empty())),
+            levels: Box::new(core::array::from_fn(|_| empty())),
             chunks: Chunks::new(),
             walk: Walk::NONE,
             #[cfg(test)]
-            steps: std::cell::Cell::new(0),
+            steps: core::cell::Cell::new(0),
         }
     }
 
@@ -244,7 +246,7 @@ impl<M: Memory> Levels<M> {
     fn go_on(&mut self, list_index: u32) {
         self.walk.list_index = list_index;
         if list_index == NONE && self.walk.slot_id != SlotId::NONE {
-            let Walk { slot_id, passed, .. } = std::mem::replace(&mut self.walk, Walk::NONE);
+            let Walk { slot_id, passed, .. } = core::mem::replace(&mut self.walk, Walk::NONE);
             // Of no use if the slot is empty now, and no harm.
             self.levels[slot_id.level()].minima[slot_id.slot()] = passed;
         }
@@ -374,11 +376,11 @@ impl<M: Memory> Levels<M> {
         // It turns the lists round: whatever is walked over next is walked over from the top.
         self.walk = Walk::NONE;
         let empty = self.chunks.empty_like();
-        let former = std::mem::replace(&mut self.chunks, empty);
+        let former = core::mem::replace(&mut self.chunks, empty);
         for (number, level) in self.levels.iter_mut().enumerate() {
             for (slot, top) in level.tops.iter_mut().enumerate() {
                 let slot_id = SlotId::new(number, slot);
-                let mut list_index = std::mem::replace(top, NONE);
+                let mut list_index = core::mem::replace(top, NONE);
                 while list_index != NONE {
                     let (index, deadline) = former.entry(list_index);
                     *top = self.chunks.push(slot_id, *top, index, deadline);

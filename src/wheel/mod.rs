@@ -73,6 +73,7 @@ mod arena;
 mod blocks;
 mod chunks;
 mod expire;
+#[cfg(feature = "std")]
 pub(crate) mod instant;
 mod iter;
 mod key;
@@ -80,13 +81,14 @@ mod levels;
 mod memory;
 mod slot;
 
-use std::fmt;
+use core::fmt;
 
 use arena::Arena;
 use blocks::NONE;
 use levels::Levels;
 
 pub use expire::{DrainExpired, Progress};
+#[cfg(feature = "std")]
 pub use instant::InstantWheel;
 pub use iter::{Drain, Iter, IterMut};
 pub use key::Key;
