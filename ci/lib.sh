@@ -84,6 +84,16 @@ need_nightly() {
     refuse "there is no nightly toolchain: rustup toolchain install nightly"
 }
 
+# path_with_source DIR: prints a PATH whose toolchain has the standard library's source: this one's,
+# or else that of a copy in DIR, which `ci/cross.sh source` makes. Returns 3 if it is not to be had.
+path_with_source() {
+  if [ ! -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.toml" ]; then
+    "$root/ci/cross.sh" -d "$1" source >&2 || return
+    PATH="$(cd "$1" && pwd)/tc/bin:$PATH"
+  fi
+  echo "$PATH"
+}
+
 # cargo_tool NAME VERSION: installs cargo-NAME, unless it is there in this version. Compiling it
 # is what takes the time, so that it is not optimized.
 cargo_tool() {

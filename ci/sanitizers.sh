@@ -61,16 +61,12 @@ for step in "${steps[@]}"; do
       ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --test hostile_wakers --test hostile_drops --test fork
       ;;
     thread)
-      path=$PATH
-      if [ ! -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.toml" ]; then
-        ci/cross.sh -d "$dir" source || {
-          [ $? -eq 3 ] || exit 1
-          echo "== NOT RUN: ThreadSanitizer needs the standard library's source" >&2
-          [ -n "${options[o]+given}" ] || exit 1
-          continue
-        }
-        path="$(cd "$dir" && pwd)/tc/bin:$PATH"
-      fi
+      path=$(path_with_source "$dir") || {
+        [ $? -eq 3 ] || exit 1
+        echo "== NOT RUN: ThreadSanitizer needs the standard library's source" >&2
+        [ -n "${options[o]+given}" ] || exit 1
+        continue
+      }
       PATH=$path RUSTC_BOOTSTRAP=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only \
         RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
         TSAN_OPTIONS="halt_on_error=0 exitcode=66" \
