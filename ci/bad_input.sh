@@ -58,6 +58,7 @@ scripts() {
   refuses ci/coverage.sh --lines --lines
   refuses ci/cross.sh -d
   refuses ci/msrv.sh -d
+  refuses ci/no_std.sh -d
   refuses ci/sanitizers.sh -d
   refuses ci/cross.sh -d "$scratch/cross" clippy
   refuses ci/sanitizers.sh address no-such-thing

@@ -6,8 +6,8 @@
 # Takes that compiler from rustup if it has it (`rustup toolchain install 1.85`), otherwise
 # unpacks Debian's packages of it into DIR, target/msrv unless given, without installing them.
 #
-# The library is checked with all features and with none, and the shim, the tests and the
-# examples with it. The benchmarks are not: their peers ask for newer compilers.
+# The library is checked with the default features, with all and with none, and the shim, the tests
+# and the examples with it. The benchmarks are not: their peers ask for newer compilers.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
 usage="ci/msrv.sh [-d DIR]"
@@ -53,5 +53,6 @@ rustc --version | grep -F "rustc $version." || refuse "not the compiler $version
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/msrv-build
 cargo check --locked --lib
 cargo check --locked --lib --all-features
+cargo check --locked --lib --no-default-features
 cargo check --locked --all-targets
 cargo check --locked --manifest-path compat/Cargo.toml -p async-io --all-features
