@@ -65,9 +65,9 @@
 extern crate alloc;
 
 #[cfg(feature = "std")]
-mod clock;
+mod builder;
 #[cfg(feature = "std")]
-mod driver;
+mod clock;
 #[cfg(feature = "std")]
 mod handoff;
 #[cfg(feature = "std")]
@@ -84,6 +84,8 @@ mod timer;
 #[cfg(feature = "std")]
 pub mod diagnostics;
 #[cfg(feature = "std")]
+pub mod driver;
+#[cfg(feature = "std")]
 pub mod os;
 #[cfg(feature = "std")]
 pub mod time;
@@ -93,6 +95,8 @@ pub mod time;
 )]
 pub mod wheel;
 
+#[cfg(feature = "std")]
+pub use builder::Builder;
 #[cfg(feature = "std")]
 pub use driver::block_on;
 #[cfg(feature = "std")]

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 
 use crate::handoff::Parker;
-use crate::reactor::{Batch, Reactor, Shard};
+use crate::reactor::{Batch, Reactor, Settings, Shard};
 use crate::sync::{self, Ref};
 use crate::sys::{Event, Poller, Polls};
 
@@ -41,7 +41,7 @@ pub(crate) struct Hooks {
 pub(crate) fn begin(hooks: Hooks) {
     let pollers = [Poller::new().unwrap(), Poller::new().unwrap()];
     let [poller, root] = pollers;
-    let reactor = sync::share(Reactor::new(poller, Some(root), SHARDS).unwrap());
+    let reactor = sync::share(Reactor::new(poller, Some(root), Settings { shards: SHARDS, ..Settings::default() }).unwrap());
     let shards = (0..SHARDS).map(|_| reactor.assign()).collect();
     STAGE.set(Some(Stage { reactor, shards }));
     CURRENT.set(0);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Unparker;
-use crate::reactor::{Batch, Interest, Reactor, Shard, Slack, Source, Waiter};
+use crate::reactor::{Batch, Interest, Reactor, Settings, Shard, Slack, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
 use crate::sys::{Identity, NESTED, Pipe, Poller, Polls, Registration};
 use crate::world::{self, Sleeper, Thread, spawn};
@@ -32,7 +32,7 @@ impl Stage {
     pub(crate) fn without_fallback() -> Stage {
         let poller = Poller::new().unwrap();
         let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor = sync::share(Reactor::new(poller, root, 2).unwrap());
+        let reactor = sync::share(Reactor::new(poller, root, Settings { shards: 2, ..Settings::default() }).unwrap());
         Stage { reactor, fallback: None, ends: Arc::default(), looks: Arc::default() }
     }
 

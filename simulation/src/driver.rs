@@ -27,7 +27,7 @@ pub(crate) mod process {
 
     use super::{fallback::Fallback, helper};
     use crate::plan::Fault;
-    use crate::reactor::Reactor;
+    use crate::reactor::{Reactor, Settings};
     use crate::sync::{self, Ref};
     use crate::sys::{NESTED, Poller, Polls};
     use crate::world::{self, Spawned};
@@ -58,7 +58,7 @@ pub(crate) mod process {
         let poller = Poller::new()?;
         let root = if NESTED { Some(Poller::new()?) } else { None };
         let limit = world::with(|world| world.plan.shards);
-        let reactor = sync::share(Reactor::new(poller, root, limit)?);
+        let reactor = sync::share(Reactor::new(poller, root, Settings { shards: limit, ..Settings::default() })?);
         let ends = Arc::new(AtomicBool::new(false));
         let started = Started { reactor: reactor.clone(), ends: ends.clone(), fallback: None };
         STARTED.set(Some(started));

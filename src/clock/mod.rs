@@ -37,6 +37,14 @@ pub(crate) fn wheel_time(at: Instant) -> u64 {
     saturating_nanos(at.saturating_duration_since(epoch()))
 }
 
+/// The instant that is this wheel time, or `None` if it never comes.
+pub(crate) fn instant(wheel_time: u64) -> Option<Instant> {
+    if wheel_time == NEVER {
+        return None;
+    }
+    epoch().checked_add(Duration::from_nanos(wheel_time))
+}
+
 /// The time now as wheel time.
 pub(crate) fn wheel_now() -> u64 {
     let epoch = epoch();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fallback::Fallback;
 use crate::clock::{NEVER, manual};
-use crate::reactor::{Batch, Reactor, Shard, Slack};
+use crate::reactor::{Batch, Reactor, Settings, Shard, Slack};
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{NESTED, Poller, Polls};
 
@@ -49,7 +49,8 @@ impl Bench {
         // Shards are for ever, and LeakSanitizer wants to find them.
         static KEPT: Mutex<Vec<Ref<Reactor>>> = Mutex::new(Vec::new());
         let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor = sync::share(Reactor::new(Poller::new().unwrap(), root, 1).unwrap());
+        let reactor =
+            sync::share(Reactor::new(Poller::new().unwrap(), root, Settings::default()).unwrap());
         KEPT.lock().push(reactor.clone());
         Bench { shard: reactor.first(), reactor, batch: Batch::new() }
     }

@@ -17,6 +17,7 @@ thread_local! {
             depth: Cell::new(0),
             home: OnceCell::new(),
             spare: RefCell::new(None),
+            drives: RefCell::new(None),
         }
     };
 }
@@ -27,6 +28,8 @@ struct Context {
     home: OnceCell<Home>,
     /// What the last outermost call left.
     spare: RefCell<Option<Parts>>,
+    /// What the last call of `drive` left.
+    drives: RefCell<Option<Parts>>,
 }
 
 /// A thread's home, until the thread ends.
@@ -70,6 +73,19 @@ impl Parts {
             me: Arc::new(Unparker::new(shard.poller_ref())),
             batch: Batch::new(),
             generation: fork_generation(),
+        }
+    }
+
+    /// Returns those for a call of `drive` on this thread.
+    pub(super) fn for_drive(shard: &Shard) -> Parts {
+        let spare = CONTEXT.try_with(|context| context.drives.take()).ok().flatten();
+        spare.filter(Parts::are_ours).unwrap_or_else(|| Parts::new(shard))
+    }
+
+    /// Keeps them for this thread's next call of `drive`.
+    pub(super) fn keep_for_drive(mut self) {
+        if self.are_free() {
+            let _ = CONTEXT.try_with(|context| context.drives.replace(Some(self)));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread;
 
+use super::config::{self, Config, Hook};
 use super::fallback::Fallback;
 use super::helper;
 use crate::reactor::Reactor;
@@ -53,46 +54,98 @@ pub(crate) fn reactor() -> io::Result<Ref<Reactor>> {
 
 #[cold]
 fn start() -> io::Result<Ref<Reactor>> {
+    let process = place()?;
+    let _guard = process.starting.lock();
+    if let Some(reactor) = process.reactor.get() {
+        return Ok(reactor.clone());
+    }
+    start_with(process, &config::in_force())
+}
+
+/// Starts the reactor as a builder says, and keeps that for children of a fork.
+///
+/// # Errors
+///
+/// If the reactor runs already, or there was a builder before; and those of [`reactor`], after which
+/// nothing is kept.
+pub(crate) fn build(config: Config) -> io::Result<()> {
+    let process = place()?;
+    let _guard = process.starting.lock();
+    let is_too_late = match process.reactor.get() {
+        _ if config::is_kept() => "a builder has built the reactor before",
+        Some(_) => "the reactor runs: build before the first timer, source or `block_on` call",
+        None => {
+            start_with(process, &config)?;
+            config::keep(config);
+            return Ok(());
+        }
+    };
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, is_too_late))
+}
+
+/// Returns this process's place, ready for a reactor.
+fn place() -> io::Result<&'static Process> {
     let Some(process) = this_process() else {
         return Err(io::Error::other("a child of a child, and so on, of too many processes"));
     };
     // Before the lock, which a child would find locked otherwise.
     count_forks()?;
-    let _guard = process.starting.lock();
-    if let Some(reactor) = process.reactor.get() {
-        return Ok(reactor.clone());
-    }
+    Ok(process)
+}
+
+/// Makes the reactor and its thread. The caller holds the lock.
+fn start_with(process: &Process, config: &Config) -> io::Result<Ref<Reactor>> {
     let poller = Poller::new()?;
     let root = if NESTED { Some(Poller::new()?) } else { None };
+    let settings = config.settings();
     // The thread first, since the reactor is there for good once it is made.
+    let thread = if settings.has_fallback { Some(spawn_fallback(config)?) } else { None };
+    let reactor = sync::share(Reactor::new(poller, root, settings)?);
+    let reactor = process.reactor.get_or_init(|| reactor).clone();
+    if let Some(thread) = thread {
+        // It cannot have gone away: it waits for this.
+        let _ = thread.send(reactor.clone());
+    }
+    #[cfg(feature = "tracing")]
+    tracing::debug!(shards_at_most = settings.shards, "reactor started");
+    Ok(reactor)
+}
+
+/// Spawns the fallback thread, which begins when it is sent the reactor.
+fn spawn_fallback(config: &Config) -> io::Result<mpsc::Sender<Ref<Reactor>>> {
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
-    let spawned = thread::Builder::new().name("async-wheel".to_owned()).spawn(move || {
+    let (start, stop) = (config.on_thread_start.clone(), config.on_thread_stop.clone());
+    let spawned = thread::Builder::new().name(config.thread_name()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
+            run_hook(start);
             helper::begin();
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_from_parent() {
                 // It must not end, whatever happens: nobody else would service the shards.
                 sync::catch_panic(|| fallback.step());
             }
+            run_hook(stop);
         }
     });
     // To the system a thread that it refuses is one that would block; to whoever waits for I/O
     // that would mean to wait for an event.
     spawned.map_err(|error| io::Error::other(format!("no thread for timers and I/O: {error}")))?;
-    let limit = thread::available_parallelism().map_or(1, usize::from);
-    let reactor = sync::share(Reactor::new(poller, root, limit)?);
-    let reactor = process.reactor.get_or_init(|| reactor).clone();
-    // It cannot have gone away: it waits for this.
-    let _ = send.send(reactor.clone());
-    #[cfg(feature = "tracing")]
-    tracing::debug!(shards_at_most = limit, "reactor started");
-    Ok(reactor)
+    Ok(send)
+}
+
+/// Runs code of the program's on the fallback thread, which its panic does not end.
+fn run_hook(hook: Option<Hook>) {
+    if let Some(Hook(hook)) = hook {
+        sync::catch_panic(|| hook());
+    }
 }
 
 /// See [`os::unix::reactor_fd`](crate::os::unix::reactor_fd).
 #[cfg(unix)]
 pub(crate) fn reactor_fd() -> Option<std::os::fd::BorrowedFd<'static>> {
     use std::os::fd::AsFd;
-    let overview: &'static Poller = reactor().and_then(|reactor| reactor.overview()).ok()?.get();
+    let reactor = reactor().ok()?;
+    let overview: &'static Poller = reactor.overview().ok()?.get();
+    reactor.first().show_deadlines();
     Some(overview.as_fd())
 }

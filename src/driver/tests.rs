@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::run;
 use crate::handoff::{SeatState, Unparker};
-use crate::reactor::{Batch, Shard};
+use crate::reactor::{Batch, Settings, Shard};
 use crate::sync::{self, Ref};
 use crate::sys::{Poller, Polls};
 
@@ -21,7 +21,7 @@ const HELD: SeatState = SeatState { held: true, watched: false };
 fn shard() -> Ref<Shard> {
     let root = sync::share(Poller::new().unwrap());
     let poller = sync::share(Poller::new().unwrap());
-    sync::share(Shard::new(0, poller, sync::share(Unparker::new(root))))
+    sync::share(Shard::new(0, poller, sync::share(Unparker::new(root)), &Settings::default()))
 }
 
 /// Waits for something that another thread brings about.

@@ -145,6 +145,14 @@ impl Succession {
         }
     }
 
+    /// Unparks all followers, for a look.
+    pub(crate) fn wake_followers(&self) {
+        // Woken outside the lock, though the wakers are this crate's own.
+        let followers: Vec<Waker> =
+            self.followers.lock().iter().map(|(_, waker)| waker.clone()).collect();
+        followers.into_iter().for_each(Waker::wake);
+    }
+
     /// Returns for how many followers there is memory.
     #[cfg(test)]
     pub(super) fn queue_capacity(&self) -> usize {

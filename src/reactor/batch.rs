@@ -39,6 +39,11 @@ impl Batch {
         self.more
     }
 
+    /// Returns what a round has collected: events, and timers that fired.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.events.iter().count(), self.fired.len())
+    }
+
     /// Wakes everybody that was collected. This runs user code, so that the caller holds no
     /// lock and no seat. A waker that panics keeps nobody else from being woken.
     ///
@@ -83,6 +88,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use crate::reactor::Settings;
     use std::panic::resume_unwind;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,7 +104,7 @@ mod tests {
     fn buffer_of_a_crowd_is_given_back() {
         let poller = crate::sync::share(<crate::sys::Poller as crate::sys::Polls>::new().unwrap());
         let unparker = crate::sync::share(crate::handoff::Unparker::new(poller.clone()));
-        let shard = Shard::new(0, poller, unparker);
+        let shard = Shard::new(0, poller, unparker, &Settings::default());
         let mut batch = Batch::new();
         batch.wakers.extend((0..100_000).map(|_| Waker::noop().clone()));
         batch.wake(&shard);
@@ -115,7 +121,7 @@ mod tests {
         batch.wakers.push(Waker::noop().clone());
         assert!(!batch.is_idle());
         batch.wakers.clear();
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         let _ = timers.insert(0, Slack::UNSET, Waker::noop().clone());
         batch.more = timers.fire(1, &mut batch.fired);
         assert!(!batch.is_idle() && !batch.has_more());
@@ -150,7 +156,7 @@ mod tests {
     fn panic_in_dropped_waker_does_not_end_batch() {
         let poller = || crate::sync::share(Poller::new().unwrap());
         let fallback = crate::sync::share(Unparker::new(poller()));
-        let shard = Shard::new(0, poller(), fallback);
+        let shard = Shard::new(0, poller(), fallback, &Settings::default());
         let woken = Arc::new(AtomicUsize::new(0));
         let mut batch = Batch::new();
         let waker = |at_wake| Waker::from(Arc::new(Panics { woken: woken.clone(), at_wake }));

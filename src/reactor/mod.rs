@@ -8,6 +8,7 @@
 mod batch;
 mod prefetch;
 mod registry;
+mod settings;
 mod shard;
 mod source;
 mod table;
@@ -23,6 +24,7 @@ use crate::sys::{Identity, NESTED, Poller, Polls, Registration};
 use registry::Registry;
 
 pub(crate) use batch::Batch;
+pub(crate) use settings::Settings;
 pub(crate) use shard::Shard;
 pub(crate) use source::{Interest, Place, Source, Waiter};
 pub(crate) use timers::{Slack, TimerKey};
@@ -36,8 +38,7 @@ pub(crate) struct Reactor {
     /// A poller of all shards' pollers, for `reactor_fd`. Made when first asked for. Its lock
     /// is taken while that of `shards` is held.
     overview: Mutex<Option<Ref<Poller>>>,
-    /// The most shards there may be.
-    limit: usize,
+    settings: Settings,
     /// What unparks the fallback thread.
     fallback: Ref<Unparker>,
     /// The poller that the fallback sleeps in: the poller of pollers, or where pollers cannot
@@ -57,21 +58,24 @@ struct Assigned {
 impl Reactor {
     /// Makes a reactor of one shard out of two pollers, one for the shard and, where pollers
     /// can be nested, one for the fallback.
-    pub(crate) fn new(poller: Poller, root: Option<Poller>, limit: usize) -> io::Result<Reactor> {
+    pub(crate) fn new(
+        poller: Poller,
+        root: Option<Poller>,
+        settings: Settings,
+    ) -> io::Result<Reactor> {
         if let Some(root) = &root {
             root.add_poller(&poller, 0)?;
         }
         let poller = sync::share(poller);
         let root = root.map_or_else(|| poller.clone(), sync::share);
         let fallback = sync::share(Unparker::new(root.clone()));
-        let shard = sync::share(Shard::new(0, poller, fallback.clone()));
-        let limit = if NESTED { limit.max(1) } else { 1 };
+        let shard = sync::share(Shard::new(0, poller, fallback.clone(), &settings));
         let shards = Mutex::new(vec![Assigned { shard: shard.clone(), threads: 0 }]);
         Ok(Reactor {
             first: shard,
             shards,
             overview: Mutex::new(None),
-            limit,
+            settings,
             fallback,
             root,
             registry: Registry::new(),
@@ -121,7 +125,7 @@ impl Reactor {
     pub(crate) fn assign(&self) -> Ref<Shard> {
         let mut shards = self.shards.lock();
         let all_assigned = shards.iter().all(|assigned| assigned.threads > 0);
-        if all_assigned && shards.len() < self.limit {
+        if all_assigned && shards.len() < self.limit() {
             if let Ok(shard) = self.add_shard(shards.len()) {
                 shards.push(Assigned { shard: shard.clone(), threads: 1 });
                 drop(shards);
@@ -138,13 +142,20 @@ impl Reactor {
         assigned.shard.clone()
     }
 
+    /// The most shards that there may be. Without the fallback thread, which watches those that
+    /// nobody drives, more than one would be left alone when its threads compute or end.
+    fn limit(&self) -> usize {
+        if NESTED && self.settings.has_fallback { self.settings.shards } else { 1 }
+    }
+
     fn add_shard(&self, index: usize) -> io::Result<Ref<Shard>> {
         let poller = Poller::new()?;
         self.root.add_poller(&poller, index)?;
         if let Some(overview) = &*self.overview.lock() {
             overview.show_poller(&poller, index)?;
         }
-        Ok(sync::share(Shard::new(index, sync::share(poller), self.fallback.clone())))
+        let fallback = self.fallback.clone();
+        Ok(sync::share(Shard::new(index, sync::share(poller), fallback, &self.settings)))
     }
 
     /// Notes that a thread that was assigned to a shard has ended.
@@ -188,7 +199,8 @@ mod tests {
 
     fn reactor(limit: usize) -> Reactor {
         let root = NESTED.then(|| Poller::new().unwrap());
-        Reactor::new(Poller::new().unwrap(), root, limit).unwrap()
+        let settings = Settings { shards: limit, ..Settings::default() };
+        Reactor::new(Poller::new().unwrap(), root, settings).unwrap()
     }
 
     fn threads(reactor: &Reactor) -> Vec<usize> {

@@ -107,6 +107,7 @@ impl Registry {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::reactor::Settings;
 
     use crate::handoff::Unparker;
     use crate::sys::{Poller, Polls};
@@ -114,7 +115,7 @@ mod tests {
     fn shard(index: usize) -> Ref<Shard> {
         let poller = crate::sync::share(Poller::new().unwrap());
         let unparker = crate::sync::share(Unparker::new(poller.clone()));
-        crate::sync::share(Shard::new(index, poller, unparker))
+        crate::sync::share(Shard::new(index, poller, unparker, &Settings::default()))
     }
 
     /// The index of a source's shard, and its key there.

@@ -114,6 +114,13 @@ impl Polls for Poller {
         debug_assert!(written.is_ok(), "an eventfd takes a write: {written:?}");
     }
 
+    fn set_deadline(&self, deadline: u64) -> io::Result<()> {
+        match &self.direct {
+            Some(direct) => direct.set(deadline),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     fn reports_exceptions(&self) -> bool {
         self.direct.is_some()
     }

@@ -19,6 +19,13 @@ pub(crate) trait Polls: Sized {
     /// Ends the wait that is going on, or else the next one.
     fn notify(&self);
 
+    /// Lets the poller be ready at this wheel time, as if there were an event, until a wait finds
+    /// it. For the one who may wait. An error where the poller cannot.
+    fn set_deadline(&self, deadline: u64) -> io::Result<()> {
+        let _ = deadline;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Returns `true` if [`Event::exceptional`] is reported.
     fn reports_exceptions(&self) -> bool;
 

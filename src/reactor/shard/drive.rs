@@ -27,8 +27,14 @@ impl Driving<'_, Shard> {
     /// Returns `true` if the owner of the parker was notified, which is then consumed. For
     /// `block_on` threads.
     pub(crate) fn park(self, parker: &Parker, batch: &mut Batch) -> bool {
+        self.park_until(parker, batch, NEVER)
+    }
+
+    /// As [`park`](Driving::park), but until this wheel time at most.
+    #[inline(always)]
+    pub(crate) fn park_until(self, parker: &Parker, batch: &mut Batch, limit: u64) -> bool {
         batch.more = false;
-        let until = self.expire(batch);
+        let until = self.expire(batch, limit);
         let mut notified = false;
         if until == Until::Now {
             self.wait(batch, until);
@@ -41,17 +47,54 @@ impl Driving<'_, Shard> {
             self.dispatch(batch);
         } else {
             self.shard().timers.lock().set_sleeper(Sleeper::Nobody);
+            self.step_back();
             return true;
         }
-        self.release_after_round();
+        self.leave();
         notified
+    }
+
+    /// Releases the seat after a round by a thread that is not the fallback.
+    pub(crate) fn leave(self) {
+        let shard = self.shard();
+        if shard.has_fallback {
+            return self.release_after_round();
+        }
+        self.show_deadline();
+        self.release_after_round();
+        shard.succession.promote();
+    }
+
+    /// Releases the seat before the round was run.
+    fn step_back(self) {
+        let shard = self.shard();
+        if !shard.has_fallback {
+            self.show_deadline();
+            self.release();
+            shard.succession.promote();
+        }
+    }
+
+    /// Lets the poller become ready at the next deadline, if that is wanted, and at each earlier
+    /// one that comes in until somebody drives again. For a driver that leaves the shard to nobody.
+    #[cold]
+    fn show_deadline(&self) {
+        let mut timers = self.shard().timers.lock();
+        if !timers.shows_deadline() {
+            return;
+        }
+        let until = timers.sleep_until();
+        timers.set_sleeper(Sleeper::Driver { until });
+        drop(timers);
+        // Where the poller cannot, the program has to ask for the next deadline.
+        let _ = self.shard().poller.set_deadline(until);
     }
 
     /// Runs a round, parked in the poller until there is something to do or the seat is requested,
     /// and releases the seat. Returns `true` if it was requested. For the fallback.
     pub(crate) fn park_preemptibly(self, batch: &mut Batch) -> bool {
         batch.more = false;
-        let until = self.expire(batch);
+        let until = self.expire(batch, NEVER);
         let parker = &self.shard().succession.fallback().parker;
         if until == Until::Now {
             self.wait(batch, until);
@@ -78,10 +121,11 @@ impl Driving<'_, Shard> {
         Ok(until)
     }
 
-    /// Expires due timers and returns how long there is until the next.
+    /// Expires due timers and returns how long there is until the next, or until the limit.
     ///
     /// If that is not now, the caller is written down as asleep until then.
-    fn expire(&self, batch: &mut Batch) -> Until {
+    #[inline(always)]
+    fn expire(&self, batch: &mut Batch, limit: u64) -> Until {
         let mut timers = self.shard().timers.lock();
         let next = timers.next_deadline();
         if next != NEVER {
@@ -93,7 +137,7 @@ impl Driving<'_, Shard> {
                 }
             }
         }
-        let until = timers.sleep_until();
+        let until = timers.sleep_until().min(limit);
         timers.set_sleeper(Sleeper::Driver { until });
         Until::deadline(until)
     }

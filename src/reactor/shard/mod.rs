@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::Settings;
 use super::batch::Batch;
 use super::source::{Place, Source};
 use super::timers::{Fired, Slack, Sleeper, TimerKey, Timers, WakeTarget};
@@ -37,6 +38,8 @@ pub(crate) struct Shard {
     generation: usize,
     poller: Ref<Poller>,
     succession: Succession,
+    /// Whether the fallback thread services it when nobody drives.
+    has_fallback: bool,
     timers: Mutex<Timers>,
     sources: Mutex<Sources>,
 }
@@ -51,13 +54,19 @@ impl Driven for Shard {
 impl std::panic::RefUnwindSafe for Shard {}
 
 impl Shard {
-    pub(crate) fn new(index: usize, poller: Ref<Poller>, fallback: Ref<Unparker>) -> Shard {
+    pub(crate) fn new(
+        index: usize,
+        poller: Ref<Poller>,
+        fallback: Ref<Unparker>,
+        settings: &Settings,
+    ) -> Shard {
         Shard {
             index,
             generation: fork_generation(),
             poller,
             succession: Succession::new(fallback),
-            timers: Mutex::new(Timers::new()),
+            has_fallback: settings.has_fallback,
+            timers: Mutex::new(Timers::new(settings)),
             sources: Mutex::new(Sources::default()),
         }
     }
@@ -297,8 +306,35 @@ impl Shard {
     pub(crate) fn run_round_if_vacant(&self, batch: &mut Batch) {
         if let Ok(driving) = self.try_acquire() {
             driving.run_round(batch);
-            driving.release_after_round();
+            driving.leave();
             batch.wake(self);
+        }
+    }
+
+    /// Ends the sleep of a thread that drives, or else the next one, and of those that follow it.
+    pub(crate) fn notify(&self) {
+        self.poller.notify();
+        self.succession.wake_followers();
+    }
+
+    /// Returns until when nothing is due, or [`NEVER`](crate::clock::NEVER).
+    pub(crate) fn idle_until(&self) -> u64 {
+        self.timers.lock().sleep_until()
+    }
+
+    /// Lets the poller become ready at each next deadline while nobody drives, from now on, if
+    /// there is no fallback thread, which would be woken instead.
+    #[cfg(unix)]
+    pub(crate) fn show_deadlines(&self) {
+        if self.has_fallback {
+            return;
+        }
+        self.timers.lock().show_deadlines();
+        match self.try_acquire() {
+            Ok(driving) => driving.leave(),
+            // Its driver shows the next one when it leaves, unless it is about to have left. Then
+            // the notification stays, and whoever hears of it drives.
+            Err(_) => self.poller.notify(),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::handoff::Parker;
+use crate::reactor::Settings;
 
 fn shard() -> Shard {
     let root = crate::sync::share(Poller::new().unwrap());
     let poller = crate::sync::share(Poller::new().unwrap());
-    Shard::new(0, poller, crate::sync::share(Unparker::new(root)))
+    Shard::new(0, poller, crate::sync::share(Unparker::new(root)), &Settings::default())
 }
 
 /// Before and after the wait together.

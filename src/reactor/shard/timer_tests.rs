@@ -6,6 +6,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
 use super::*;
+use crate::reactor::Settings;
 
 /// What the wakers of a test share.
 struct Watch {
@@ -19,8 +20,12 @@ impl Watch {
     fn new() -> Arc<Watch> {
         let root = crate::sync::share(Poller::new().unwrap());
         let poller = crate::sync::share(Poller::new().unwrap());
-        let shard =
-            Box::leak(Box::new(Shard::new(0, poller, crate::sync::share(Unparker::new(root)))));
+        let shard = Box::leak(Box::new(Shard::new(
+            0,
+            poller,
+            crate::sync::share(Unparker::new(root)),
+            &Settings::default(),
+        )));
         Arc::new(Watch { shard, offences: Mutex::default(), calls: AtomicUsize::new(0) })
     }
 

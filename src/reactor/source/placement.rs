@@ -128,13 +128,14 @@ impl Placement {
 mod tests {
     use super::*;
     use crate::handoff::Unparker;
+    use crate::reactor::Settings;
     use crate::sync;
     use crate::sys::{Poller, Polls};
 
     fn shard(index: usize) -> Ref<Shard> {
         let poller = sync::share(Poller::new().unwrap());
         let fallback = sync::share(Unparker::new(poller.clone()));
-        sync::share(Shard::new(index, poller, fallback))
+        sync::share(Shard::new(index, poller, fallback, &Settings::default()))
     }
 
     fn placed(shard: &Ref<Shard>) -> Placement {

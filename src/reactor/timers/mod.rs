@@ -9,11 +9,12 @@
 use std::mem;
 use std::task::Waker;
 
+use super::Settings;
 use crate::clock::NEVER;
 use crate::sys::Pages;
 use crate::wheel::{Key, Wheel};
 
-mod coalesce;
+pub(super) mod coalesce;
 mod key;
 mod placeholder;
 mod slack;
@@ -25,7 +26,7 @@ use placeholder::{placeholder, stamp};
 pub(crate) use slack::Slack;
 use slack::SlackTimers;
 
-/// The most timers that expire at once, so that a storm of them cannot starve I/O.
+/// The most timers that expire at once, by default, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;
 
 /// Who counts on hearing of timers that are earlier than those they know.
@@ -67,6 +68,10 @@ pub(crate) struct Timers {
     sleeper: Sleeper,
     coalescer: Coalescer,
     taken: Taken,
+    /// The most timers that expire at once.
+    budget: usize,
+    /// Whether a descriptor is to become readable at the next deadline while nobody drives.
+    shows_deadline: bool,
 }
 
 /// The stamp of the waker that was taken out last, an even number.
@@ -92,13 +97,15 @@ impl Taken {
 }
 
 impl Timers {
-    pub(crate) fn new() -> Timers {
+    pub(crate) fn new(settings: &Settings) -> Timers {
         Timers {
             wheel: Wheel::giving_back(),
             with_slack: None,
             sleeper: Sleeper::Nobody,
-            coalescer: Coalescer::default(),
+            coalescer: Coalescer::new(settings.coalescing_bound),
             taken: Taken::default(),
+            budget: settings.expiry_budget,
+            shows_deadline: false,
         }
     }
 
@@ -267,15 +274,15 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers { wheel, with_slack, coalescer, taken, .. } = self;
+        let Timers { wheel, with_slack, coalescer, taken, budget, .. } = self;
         // Those with a slack first: among them are the exact ones. They leave half of the budget to
         // the others.
         let (before, more) = with_slack.as_mut().map_or((0, false), |timers| {
-            timers.fire(now, BUDGET / 2, |slack, key, registered| {
+            timers.fire(now, *budget / 2, |slack, key, registered| {
                 taken.take(TimerKey::new(slack, key), registered, fired);
             })
         });
-        let progress = wheel.fire(now, BUDGET - before, |key, _, registered| {
+        let progress = wheel.fire(now, *budget - before, |key, _, registered| {
             taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
         });
         coalescer.fired(now, progress.expired);
@@ -322,6 +329,16 @@ impl Timers {
     /// Writes down who sleeps until when.
     pub(crate) fn set_sleeper(&mut self, sleeper: Sleeper) {
         self.sleeper = sleeper;
+    }
+
+    /// Returns `true` if a descriptor is to become readable at the next deadline.
+    pub(crate) fn shows_deadline(&self) -> bool {
+        self.shows_deadline
+    }
+
+    /// Lets a descriptor become readable at each next deadline while nobody drives, from now on.
+    pub(crate) fn show_deadlines(&mut self) {
+        self.shows_deadline = true;
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -174,6 +174,7 @@ impl SlackTimers {
 mod tests {
     use super::super::{Sleeper, Timers, WakeTarget};
     use super::*;
+    use crate::reactor::Settings;
 
     const MS: u64 = 1_000_000;
 
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn timers_within_each_others_slack_share_a_wake_up() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         let _ = insert(&mut timers, 100 * MS, slack(20 * MS));
         let _ = insert(&mut timers, 119 * MS, slack(20 * MS));
         let _ = insert(&mut timers, 119 * MS, slack(1_000 * MS));
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn awake_driver_fires_what_is_due() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         let _ = insert(&mut timers, 100 * MS, slack(20 * MS));
         assert_eq!(timers.next_deadline(), 100 * MS);
         let mut fired = Vec::new();
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn only_an_earlier_limit_wakes_the_sleeper() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         timers.set_sleeper(Sleeper::Driver { until: 100 * MS });
         assert_eq!(insert(&mut timers, 80 * MS, slack(20 * MS)), WakeTarget::None);
         assert_eq!(insert(&mut timers, 80 * MS, slack(19 * MS)), WakeTarget::Driver);
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn zero_slack_is_exact_among_dense_timers() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         for now in (10 * MS..20 * MS).step_by(10_000) {
             let _ = insert(&mut timers, now, Slack::UNSET);
             let _ = timers.fire(now, &mut Vec::new());
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn timer_keeps_its_key_and_waker() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         let (key, _) = timers.insert(10 * MS, slack(MS), Waker::noop().clone());
         assert!(timers.is_scheduled(key));
         assert_eq!((key.slack(), timers.len()), (slack(MS), 1));
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
     fn too_many_go_without_slack() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         let keys: Vec<_> = (0..=super::super::key::MOST_WITH_SLACK as u64)
             .map(|number| timers.insert(MS + number, slack(MS), Waker::noop().clone()).0)
             .collect();
@@ -286,7 +287,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
     fn storm_of_one_slack_does_not_starve_others() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Settings::default());
         for _ in 0..3 {
             (0..700).for_each(|_| assert_eq!(insert(&mut timers, MS, slack(MS)), WakeTarget::None));
         }
@@ -307,7 +308,7 @@ mod tests {
         let slacks = [0, 1, 300_000, 5 * MS, 40 * MS, 3_000 * MS];
         for seed in 0..if cfg!(miri) { 2 } else { 40 } {
             let mut random = fastrand::Rng::with_seed(seed);
-            let mut timers = Timers::new();
+            let mut timers = Timers::new(&Settings::default());
             let mut model: Vec<(u64, u64)> = Vec::new();
             for _ in 0..random.usize(1..200) {
                 let deadline = random.u64(1..1_000 * MS);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::reactor::Settings;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +33,7 @@ fn is_registered(timers: &Timers, key: TimerKey, waker: &Waker) -> bool {
 
 /// Returns timers of which one has fired, so that its waker is out.
 fn one_fired(waker: Waker) -> (Timers, TimerKey, Vec<Fired>) {
-    let (mut timers, mut fired) = (Timers::new(), Vec::new());
+    let (mut timers, mut fired) = (Timers::new(&Settings::default()), Vec::new());
     let (key, _) = timers.insert(10, Slack::UNSET, waker);
     assert!(!timers.fire(10, &mut fired));
     assert_eq!(fired.len(), 1);
@@ -48,7 +49,7 @@ fn put_back(timers: &mut Timers, mut fired: Vec<Fired>) -> Vec<Fired> {
 
 #[test]
 fn earlier_deadline_wakes_sleeper_once() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Settings::default());
     timers.set_sleeper(Sleeper::Driver { until: 100 });
     assert_eq!(timers.insert(100, Slack::UNSET, waker()).1, WakeTarget::None);
     assert_eq!(timers.insert(99, Slack::UNSET, waker()).1, WakeTarget::Driver);
@@ -60,7 +61,7 @@ fn earlier_deadline_wakes_sleeper_once() {
 #[test]
 #[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
 fn coalesced_deadline_does_not_wake_sleeper() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Settings::default());
     for now in (10_000_000..20_000_000).step_by(10_000) {
         let _ = timers.insert(now, Slack::UNSET, waker());
         let _ = timers.fire(now, &mut Vec::new());
@@ -131,7 +132,7 @@ fn timer_removed_while_waker_out_is_gone() {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of timers: minutes")]
 fn a_storm_is_handed_out_in_parts() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Settings::default());
     for _ in 0..2 * BUDGET + 1 {
         let _ = timers.insert(10, Slack::UNSET, Waker::noop().clone());
     }
@@ -190,7 +191,7 @@ fn missed_wake_of_a_replaced_waker_is_forgotten() {
 #[test]
 #[cfg_attr(miri, ignore = "four hundred thousand timers: minutes")]
 fn memory_is_given_back_to_two_blocks() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Settings::default());
     let mut capacities = |count: usize| {
         let keys = (0..count).map(|_| timers.insert(10, Slack::UNSET, Waker::noop().clone()).0);
         let keys: Vec<_> = keys.collect();

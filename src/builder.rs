@@ -1,0 +1,217 @@
+//! What a program says of the reactor before it starts.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::driver;
+use crate::driver::config::{Config, Hook, check_name, check_shards, invalid};
+use crate::timer;
+
+/// The fewest and the most timers that a round can be asked to expire.
+const BUDGETS: std::ops::RangeInclusive<usize> = 2..=1 << 20;
+
+/// The longest that timers can be asked to wait for each other.
+const LONGEST_BOUND: Duration = Duration::from_secs(1);
+
+/// Says how the reactor is to be, before it starts.
+///
+/// Nobody needs it: without a builder, the reactor starts with the first timer that waits, the first
+/// source or the first call of [`block_on`](crate::block_on), with defaults that suit most programs.
+/// It is for programs, not for libraries: there is one reactor for the process.
+///
+/// # Environment
+///
+/// `ASYNC_WHEEL_SHARDS` and `ASYNC_WHEEL_THREAD_NAME` set what the program has not said, with a
+/// builder and without one. A value that is no good is an error of [`build`](Builder::build). Without
+/// a builder it is ignored and reported once, as a warning of `tracing` if that feature is on, else
+/// on the standard error output.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::{Builder, Timer, block_on};
+/// use std::time::Duration;
+///
+/// Builder::new()
+///     .shards(2)
+///     .thread_name("timers-and-io")
+///     .default_slack(Duration::from_millis(1))
+///     .build()?;
+/// block_on(async {
+///     Timer::after(Duration::from_millis(1)).await;
+/// });
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct Builder {
+    shards: Option<usize>,
+    thread_name: Option<String>,
+    without_thread: bool,
+    expiry_budget: Option<usize>,
+    coalescing_bound: Option<Duration>,
+    default_slack: Option<Duration>,
+    on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
+}
+
+impl Builder {
+    /// Creates a builder that says nothing yet.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Sets how many shards there may be, from 1 to 1,024: by default, as many as the system says
+    /// that there are processors.
+    ///
+    /// Each shard is a poller and a timing wheel, made when a thread enters
+    /// [`block_on`](crate::block_on) and finds all others used. More shards than such threads are
+    /// never made. On systems whose pollers cannot be nested there is always one.
+    pub fn shards(mut self, shards: usize) -> Builder {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Sets the name of the fallback thread, `async-wheel` by default. Linux shows 15 bytes of it.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// Says whether there is a fallback thread, which drives timers and I/O while no thread does. By
+    /// default there is.
+    ///
+    /// Without it, nothing is ever spawned, there is one shard, and timers and I/O go on **only
+    /// inside** [`block_on`](crate::block_on) and [`driver::drive`]. The program has to see that
+    /// some thread is there whenever a task is to be woken: an executor on threads of its own, with
+    /// nobody in `block_on`, would wait for ever. A task that computes for long inside `block_on`,
+    /// or a waker that blocks, holds up all timers and I/O, unless another thread is in `block_on`
+    /// or `drive`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Builder, Timer, block_on};
+    /// use std::time::Duration;
+    ///
+    /// Builder::new().fallback_thread(false).build()?;
+    /// block_on(async {
+    ///     Timer::after(Duration::from_millis(1)).await;
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn fallback_thread(mut self, is_wanted: bool) -> Builder {
+        self.without_thread = !is_wanted;
+        self
+    }
+
+    /// Sets how many timers a round expires at most, from 2 to 1,048,576, before it looks at I/O
+    /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half.
+    pub fn expiry_budget(mut self, timers: usize) -> Builder {
+        self.expiry_budget = Some(timers);
+        self
+    }
+
+    /// Sets how late timers may be, at most a second, where they are so dense that each would have a
+    /// wake-up of its own: 0.2 ms by default. Zero: they are never late for others.
+    ///
+    /// Where fewer than eight timers fire in this time, none is late for others either.
+    pub fn coalescing_bound(mut self, bound: Duration) -> Builder {
+        self.coalescing_bound = Some(bound);
+        self
+    }
+
+    /// Sets the slack of timers that have none of their own, as
+    /// [`set_default_slack`](crate::time::set_default_slack) does.
+    pub fn default_slack(mut self, slack: Duration) -> Builder {
+        self.default_slack = Some(slack);
+        self
+    }
+
+    /// Sets code that the fallback thread runs before anything else: to set its priority or its
+    /// processors, or to register it somewhere. A panic in it is printed and otherwise ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// async_wheel::Builder::new()
+    ///     .on_thread_start(|| println!("timers and I/O begin"))
+    ///     .build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.on_thread_start = Some(Hook(Arc::new(hook)));
+        self
+    }
+
+    /// Sets code that the fallback thread runs when it ends. It lives as long as its process, and
+    /// ends only in a child that a waker on it has forked, where nothing is left for it to do.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.on_thread_stop = Some(Hook(Arc::new(hook)));
+        self
+    }
+
+    /// Starts the reactor as said. Children that are forked later, and need a reactor, start theirs
+    /// in the same way.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidInput`: a value is out of its range, or two of them contradict each other. The
+    ///   message names them.
+    /// - `AlreadyExists`: the reactor runs, or was built before.
+    /// - What the system says if it has no descriptors or threads left.
+    ///
+    /// After an error nothing has changed: another builder may try.
+    pub fn build(self) -> io::Result<()> {
+        let slack = self.default_slack;
+        driver::build(self.config()?)?;
+        if slack.is_some() {
+            timer::set_default_slack(slack);
+        }
+        Ok(())
+    }
+
+    /// Checks what was said.
+    fn config(self) -> io::Result<Config> {
+        self.check_contradictions()?;
+        let budget = self.expiry_budget;
+        if let Some(budget) = budget.filter(|budget| !BUDGETS.contains(budget)) {
+            let (least, most) = BUDGETS.into_inner();
+            let message = format!("expiry_budget: {budget} timers: not from {least} to {most}");
+            return Err(invalid(message));
+        }
+        if let Some(bound) = self.coalescing_bound.filter(|bound| *bound > LONGEST_BOUND) {
+            let message = format!("coalescing_bound: {bound:?}: longer than {LONGEST_BOUND:?}");
+            return Err(invalid(message));
+        }
+        let mut config = Config {
+            shards: self.shards.map(|shards| check_shards("shards", shards)).transpose()?,
+            no_fallback: self.without_thread,
+            thread_name: self
+                .thread_name
+                .map(|name| check_name("thread_name", name))
+                .transpose()?,
+            expiry_budget: budget,
+            coalescing_bound: self.coalescing_bound.map(|bound| bound.as_nanos() as u64),
+            on_thread_start: self.on_thread_start,
+            on_thread_stop: self.on_thread_stop,
+        };
+        config.add_environment()?;
+        Ok(config)
+    }
+
+    /// Without the thread there is nothing to say of it, and one shard.
+    fn check_contradictions(&self) -> io::Result<()> {
+        let contradicts = [
+            ("thread_name", self.thread_name.is_some()),
+            ("on_thread_start", self.on_thread_start.is_some()),
+            ("on_thread_stop", self.on_thread_stop.is_some()),
+            ("shards other than 1", self.shards.is_some_and(|shards| shards > 1)),
+        ];
+        match contradicts.iter().find(|(_, is_said)| self.without_thread && *is_said) {
+            Some((what, _)) => Err(invalid(format!("fallback_thread(false) contradicts {what}"))),
+            None => Ok(()),
+        }
+    }
+}
