@@ -41,7 +41,10 @@ pub(crate) struct Hooks {
 pub(crate) fn begin(hooks: Hooks) {
     let pollers = [Poller::new().unwrap(), Poller::new().unwrap()];
     let [poller, root] = pollers;
-    let reactor = sync::share(Reactor::new(poller, Some(root), Settings { shards: SHARDS, ..Settings::default() }).unwrap());
+    let reactor = sync::share(
+        Reactor::new(poller, Some(root), Settings { shards: SHARDS, ..Settings::default() })
+            .unwrap(),
+    );
     let shards = (0..SHARDS).map(|_| reactor.assign()).collect();
     STAGE.set(Some(Stage { reactor, shards }));
     CURRENT.set(0);

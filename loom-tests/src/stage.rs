@@ -32,7 +32,9 @@ impl Stage {
     pub(crate) fn without_fallback() -> Stage {
         let poller = Poller::new().unwrap();
         let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor = sync::share(Reactor::new(poller, root, Settings { shards: 2, ..Settings::default() }).unwrap());
+        let reactor = sync::share(
+            Reactor::new(poller, root, Settings { shards: 2, ..Settings::default() }).unwrap(),
+        );
         Stage { reactor, fallback: None, ends: Arc::default(), looks: Arc::default() }
     }
 

@@ -58,7 +58,11 @@ pub(crate) mod process {
         let poller = Poller::new()?;
         let root = if NESTED { Some(Poller::new()?) } else { None };
         let limit = world::with(|world| world.plan.shards);
-        let reactor = sync::share(Reactor::new(poller, root, Settings { shards: limit, ..Settings::default() })?);
+        let reactor = sync::share(Reactor::new(
+            poller,
+            root,
+            Settings { shards: limit, ..Settings::default() },
+        )?);
         let ends = Arc::new(AtomicBool::new(false));
         let started = Started { reactor: reactor.clone(), ends: ends.clone(), fallback: None };
         STARTED.set(Some(started));
