@@ -1,0 +1,31 @@
+//! Both clocks: the one that deadlines are on, and the one that clients know.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::store::Deadline;
+
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Returns the time since 1970.
+pub fn unix() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+pub fn unix_millis() -> i64 {
+    i64::try_from(unix().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the deadline so many milliseconds from now. `base` is now, as [`unix_millis`] has it.
+pub fn after(millis: u64, base: i64) -> Deadline {
+    let due = now().checked_add(Duration::from_millis(millis));
+    Deadline { due, unix: base.saturating_add_unsigned(millis) }
+}
+
+/// Returns the deadline at a time since 1970, or `None` if that is over.
+pub fn at(millis: i64) -> Option<Deadline> {
+    let (now, unix) = (now(), unix());
+    let left = Duration::from_millis(u64::try_from(millis).ok()?).checked_sub(unix)?;
+    (!left.is_zero()).then(|| Deadline { due: now.checked_add(left), unix: millis })
+}
