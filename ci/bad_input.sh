@@ -64,6 +64,8 @@ scripts() {
   refuses ci/sanitizers.sh address no-such-thing
   refuses ci/soak.sh 0
   refuses ci/soak.sh 10 10
+  refuses ci/ttl_server.sh --full 0
+  refuses ci/ttl_server.sh --full 1 1
   refuses ci/mutants.sh
   refuses ci/mutants.sh share
   refuses ci/mutants.sh share 0
@@ -100,6 +102,23 @@ programs() {
   done
   # A server by itself does not know what it should have seen.
   refuses "$target/debug/examples/heartbeats" --check --listen 127.0.0.1:0
+  name=$target/debug/examples/ttl_server
+  refuses "$name" --no-such-option
+  refuses "$name" no-such-thing
+  refuses "$name" --port 65536
+  refuses "$name" --port 0 --bind nonsense
+  refuses "$name" --port 0 --maxmemory much
+  refuses "$name" --port 0 --maxmemory 99999999999gb
+  refuses "$name" --port 0 --maxclients 0
+  refuses "$name" --port 0 --proto-max-bulk-len 2gb
+  refuses "$name" --port 0 --proto-max-bulk-len 1gb --query-buffer-limit 1mb
+  refuses "$name" --port 0 load 127.0.0.1:1
+  refuses "$name" load
+  refuses "$name" load no-such-address
+  refuses "$name" load 127.0.0.1:1
+  refuses "$name" load 127.0.0.1:1 --keys 0
+  refuses "$name" load 127.0.0.1:1 --window 0s
+  refuses "$name" table
   refuses "$target/debug/examples/connect_with_timeout" no-such-address
   refuses "$target/debug/examples/connect_with_timeout" 127.0.0.1:1 never
   refuses "$target/debug/examples/tcp_echo_with_read_timeout" no-such-address
