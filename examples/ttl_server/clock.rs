@@ -25,7 +25,7 @@ pub fn after(millis: u64, base: i64) -> Deadline {
 
 /// Returns the deadline at a time since 1970, or `None` if that is over.
 pub fn at(millis: i64) -> Option<Deadline> {
-    let (now, unix) = (now(), unix());
-    let left = Duration::from_millis(u64::try_from(millis).ok()?).checked_sub(unix)?;
-    (!left.is_zero()).then(|| Deadline { due: now.checked_add(left), unix: millis })
+    let left = Duration::from_millis(u64::try_from(millis).ok()?).checked_sub(unix())?;
+    // The other clock afterwards: what passes in between makes the deadline later, not earlier.
+    (!left.is_zero()).then(|| Deadline { due: now().checked_add(left), unix: millis })
 }

@@ -16,7 +16,7 @@ use super::clock;
 
 /// What a key takes beside the bytes of its name and its value: its places in the queue and in the
 /// table, and the allocator's part.
-const BYTES_PER_KEY: usize = 96;
+const BYTES_PER_KEY: usize = 104;
 
 /// When a key ends.
 #[derive(Clone, Copy, Debug)]
