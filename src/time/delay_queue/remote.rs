@@ -1,7 +1,7 @@
 //! Operations from other threads.
 //!
-//! A handle writes down what it wants in an inbox, and wakes the task that polls the queue if the
-//! inbox was empty. The owner of the queue carries it out. So the queue itself is nobody else's,
+//! A handle writes down what it wants in an inbox, and wakes the task that polls the queue unless
+//! another has since that task last looked. The owner of the queue carries it out. So the queue itself is nobody else's,
 //! and its own operations take no lock while no handle has written.
 
 use std::error::Error;
@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use atomic_waker::AtomicWaker;
-
 use super::key::{Key, QueueId};
 use crate::clock;
-use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicUsize, Mutex, Ordering, is_same_task};
 
 /// What a queue and its handles share.
 pub(super) struct Shared<T> {
@@ -23,12 +21,12 @@ pub(super) struct Shared<T> {
     inbox: Mutex<Inbox<T>>,
     /// One if there is something in the inbox, else zero. Written under its lock only.
     mail: AtomicUsize,
-    /// The task that waits for the queue.
-    waker: AtomicWaker,
 }
 
 struct Inbox<T> {
     operations: Vec<Operation<T>>,
+    /// The task that waits for the queue, unless it was woken.
+    waker: Option<Waker>,
     handles: usize,
     /// Whether the queue is gone.
     is_closed: bool,
@@ -45,13 +43,14 @@ pub(super) enum Operation<T> {
 
 impl<T> Shared<T> {
     pub(super) fn new(queue: QueueId) -> Shared<T> {
-        let inbox = Inbox { operations: Vec::new(), handles: 0, is_closed: false, next_number: 0 };
-        Shared {
-            queue,
-            inbox: Mutex::new(inbox),
-            mail: AtomicUsize::new(0),
-            waker: AtomicWaker::new(),
-        }
+        let inbox = Inbox {
+            operations: Vec::new(),
+            waker: None,
+            handles: 0,
+            is_closed: false,
+            next_number: 0,
+        };
+        Shared { queue, inbox: Mutex::new(inbox), mail: AtomicUsize::new(0) }
     }
 
     /// Puts an operation into the inbox: what `make` makes of an unused number. `Err` with it if
@@ -64,24 +63,24 @@ impl<T> Shared<T> {
             return Err(operation);
         }
         inbox.next_number += 1;
-        let was_empty = inbox.operations.is_empty();
         inbox.operations.push(operation);
         // Relaxed: the lock orders what is in the inbox. For `receive` after a registration of
         // the waker, see there.
         self.mail.store(1, Ordering::Relaxed);
+        // If there is none, another has woken the task, which has not looked since.
+        let waker = inbox.waker.take();
         drop(inbox);
-        // Otherwise whoever found it empty has woken the task, which has not looked since.
-        if was_empty {
-            self.waker.wake();
+        if let Some(waker) = waker {
+            waker.wake();
         }
         Ok(number)
     }
 
     /// Takes what is in the inbox.
     ///
-    /// After [`register`](Shared::register), what is missed here wakes the task: the waker's own
-    /// operations, of which one acquires what the other released, put the store to `mail` before
-    /// this load or the registration before the wake.
+    /// After [`register`](Shared::register), what is missed here wakes the task: a handle has had
+    /// the lock before the registration, and then this load sees its store to `mail`, or after it,
+    /// and then it has found the waker.
     #[inline]
     pub(super) fn receive(&self) -> Vec<Operation<T>> {
         // Relaxed: it only says whether the lock is worth taking.
@@ -96,17 +95,26 @@ impl<T> Shared<T> {
 
     /// Lets handles wake this task from now on.
     pub(super) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+        let is_known = |known: &Waker| is_same_task(known, waker);
+        if self.inbox.lock().waker.as_ref().is_some_and(is_known) {
+            return;
+        }
+        // Not under the lock: it is the task's code, and may panic.
+        let waker = waker.clone();
+        let former = self.inbox.lock().waker.replace(waker);
+        drop(former);
     }
 
     /// Wakes the task that waits, if there is one.
     pub(super) fn wake(&self) {
-        self.waker.wake();
+        if let Some(waker) = self.unregister() {
+            waker.wake();
+        }
     }
 
     /// Returns the waker of the task that waited. It is woken no more.
     pub(super) fn unregister(&self) -> Option<Waker> {
-        self.waker.take()
+        self.inbox.lock().waker.take()
     }
 
     pub(super) fn has_handles(&self) -> bool {
@@ -257,11 +265,11 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let mut inbox = self.shared.inbox.lock();
         inbox.handles -= 1;
-        let is_last = inbox.handles == 0;
-        drop(inbox);
         // An empty queue ends with its last handle.
-        if is_last {
-            self.shared.wake();
+        let waker = if inbox.handles == 0 { inbox.waker.take() } else { None };
+        drop(inbox);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }

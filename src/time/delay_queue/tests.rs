@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -283,6 +284,35 @@ fn panic_of_a_removed_value_loses_nothing() {
     assert!(queue.get(key).is_some());
     drop(queue);
     assert_eq!(dropped.get(), 2);
+}
+
+/// A waker that panics when it is dropped.
+struct Reluctant;
+
+impl Wake for Reluctant {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Reluctant {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("dropped"));
+    }
+}
+
+/// A waker that panics when another takes its place must not cost the wakes of all others.
+#[test]
+fn panicking_replaced_waker_leaves_the_queue_usable() {
+    at(0);
+    let mut queue = DelayQueue::new();
+    let handle = queue.handle();
+    assert_eq!(poll_with(&mut queue, &Arc::new(Reluctant).into()), Poll::Pending);
+    let wakes = Arc::new(Wakes::default());
+    let waker = wakes.clone().into();
+    assert!(catch_unwind(AssertUnwindSafe(|| poll_with(&mut queue, &waker))).is_err());
+    assert_eq!(poll_with(&mut queue, &waker), Poll::Pending);
+    handle.insert(1, Duration::ZERO).unwrap();
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(poll_with(&mut queue, &waker), Poll::Ready(Some(1)));
 }
 
 /// A queue and its handle, which outlives it, keep no waker for good.
