@@ -31,9 +31,13 @@ pub use self::remote::{Closed, Handle};
 /// # Exactness and order
 ///
 /// An entry is never yielded before its deadline, to the nanosecond, and there is no longest
-/// duration: a deadline that the clock cannot count to, or that is more than 292 years away from
-/// when the queue was made, never comes. What is overdue when the task polls comes in the order of
-/// its deadlines, but those that lie within 65.5 µs of each other may come in any order.
+/// duration: a deadline that the clock cannot count to, or that is more than 292 years ahead of
+/// when the queue was made, never comes. One that is more than 292 years before counts as 292 years
+/// before.
+///
+/// What is overdue when the task polls comes in the order of its deadlines, but those that lie
+/// within 65.5 µs of each other may come in any order. What was overdue when it was inserted or
+/// reset comes as if it were due then.
 ///
 /// # Waiting
 ///
@@ -48,8 +52,8 @@ pub use self::remote::{Closed, Handle};
 /// # Other threads
 ///
 /// [`handle`](DelayQueue::handle) makes handles that insert, reset and remove from anywhere. What
-/// they asked for is carried out by the next poll of the queue, or by its next operation that takes
-/// `&mut self`: until then, `len`, `get`, `peek` and the like do not see it.
+/// they asked for is carried out by the next poll of the queue, or by its next `reset`, `remove`,
+/// `get_mut` or `clear`: until then, `len`, `get`, `peek` and the like do not see it.
 ///
 /// # Cancel safety
 ///

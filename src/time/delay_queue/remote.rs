@@ -133,8 +133,8 @@ impl<T> Shared<T> {
 /// thread. Made by [`DelayQueue::handle`](super::DelayQueue::handle).
 ///
 /// Each call takes a short lock and wakes the task that polls the queue, if no call has since it
-/// last looked. The queue carries out what was asked for, in that order, at its next poll or its
-/// next operation. Time counts from the call of the handle.
+/// last looked. The queue carries out what was asked for, in that order, by its next poll at the
+/// latest. Time counts from the call of the handle.
 ///
 /// Clones are handles of the same queue.
 ///
