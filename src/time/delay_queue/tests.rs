@@ -1,9 +1,8 @@
 //! The queue on the manual clock: exact to the nanosecond, beside a map that does the same.
 
-use std::cell::Cell;
+mod user_code;
+
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -256,63 +255,6 @@ fn closed_handle_returns_the_value() {
     let error = handle.clone().remove(key).unwrap_err();
     assert_eq!(error.to_string(), "the delay queue was dropped");
     assert!(handle.reset(key, ns(1)).is_err() && handle.reset_at(key, now).is_err());
-}
-
-/// A value that panics when it is dropped, and one that counts.
-struct Dropped(Rc<Cell<usize>>, bool);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
-        assert!(!self.1, "on purpose");
-    }
-}
-
-/// A removed value's panic leaves out nothing of what handles have asked for.
-#[test]
-fn panic_of_a_removed_value_loses_nothing() {
-    at(0);
-    let dropped = Rc::new(Cell::new(0));
-    let mut queue = DelayQueue::new();
-    let handle = queue.handle();
-    let panics = handle.insert(Dropped(dropped.clone(), true), ns(10)).unwrap();
-    handle.remove(panics).unwrap();
-    let key = handle.insert(Dropped(dropped.clone(), false), ns(10)).unwrap();
-    let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut queue)));
-    assert!(polled.is_err());
-    assert_eq!((dropped.get(), queue.len()), (1, 1));
-    assert!(queue.get(key).is_some());
-    drop(queue);
-    assert_eq!(dropped.get(), 2);
-}
-
-/// A waker that panics when it is dropped.
-struct Reluctant;
-
-impl Wake for Reluctant {
-    fn wake(self: Arc<Self>) {}
-}
-
-impl Drop for Reluctant {
-    fn drop(&mut self) {
-        resume_unwind(Box::new("dropped"));
-    }
-}
-
-/// A waker that panics when another takes its place must not cost the wakes of all others.
-#[test]
-fn panicking_replaced_waker_leaves_the_queue_usable() {
-    at(0);
-    let mut queue = DelayQueue::new();
-    let handle = queue.handle();
-    assert_eq!(poll_with(&mut queue, &Arc::new(Reluctant).into()), Poll::Pending);
-    let wakes = Arc::new(Wakes::default());
-    let waker = wakes.clone().into();
-    assert!(catch_unwind(AssertUnwindSafe(|| poll_with(&mut queue, &waker))).is_err());
-    assert_eq!(poll_with(&mut queue, &waker), Poll::Pending);
-    handle.insert(1, Duration::ZERO).unwrap();
-    assert_eq!(wakes.count(), 1);
-    assert_eq!(poll_with(&mut queue, &waker), Poll::Ready(Some(1)));
 }
 
 /// A queue and its handle, which outlives it, keep no waker for good.
