@@ -9,7 +9,7 @@
 #
 #   lib     unit tests but those of mere arithmetic; those with threads under several schedules
 #   wheel   the wheel's tests of hazards, and the property test with few cases
-#   seeds   the seeds of the fuzz targets `timer` and `descriptor`
+#   seeds   the seeds of the fuzz targets `timer`, `delay_queue` and `descriptor`
 #
 # Without a name, all three. Needs a nightly toolchain (`rustup toolchain install nightly`), to
 # which it adds Miri. Exit code 2 if the arguments are wrong.
@@ -53,7 +53,7 @@ for step in "${steps[@]}"; do
         --test wheel_hazards --test wheel_model
       ;;
     seeds)
-      for target in timer descriptor; do
+      for target in timer delay_queue descriptor; do
         MIRIFLAGS=$isolation run cargo +nightly miri run --locked --manifest-path fuzz/Cargo.toml \
           --bin "$target" -- fuzz/seeds/"$target"/*
       done

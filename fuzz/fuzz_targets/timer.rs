@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use arbitrary::Arbitrary;
 use clock::NEVER;
 use futures_lite::Stream;
+use stand_in::span::Span;
 use stand_in::stage::SHARDS;
 use stand_in::{clock, driver, stage, sync, sys, tasks};
 use tasks::{Task, step};
@@ -47,50 +48,6 @@ const BURST: u32 = 1_024;
 
 /// Ticks of a period as long as this, in nanoseconds, need not be counted: nobody misses so many.
 const UNCOUNTED: u128 = 1 << 43;
-
-#[derive(Clone, Copy, Debug, Arbitrary)]
-enum Span {
-    Nothing,
-    Nanos(u8),
-    Micros(u8),
-    /// A quarter of a millisecond each: of higher levels of the wheel.
-    Longer(u8),
-    Minutes(u8),
-    /// A power of two, or a little less or more.
-    Power {
-        exponent: u8,
-        nudge: i8,
-    },
-    /// About what wheel time can hold.
-    Centuries(u8),
-    Max,
-}
-
-impl Span {
-    fn duration(self) -> Duration {
-        match self {
-            Span::Nothing => Duration::ZERO,
-            Span::Nanos(time) => Duration::from_nanos(time.into()),
-            Span::Micros(time) => Duration::from_nanos(u64::from(time) * 1_177),
-            Span::Longer(time) => Duration::from_micros(u64::from(time) * 250),
-            Span::Minutes(time) => Duration::from_secs(60 * (1 + u64::from(time))),
-            Span::Power { exponent, nudge } => {
-                let power = 1_u64 << (exponent % 64);
-                Duration::from_nanos(power.saturating_add_signed(nudge.into()))
-            }
-            Span::Centuries(less) => {
-                Duration::from_nanos(u64::MAX - 247) + Duration::from_nanos(less.into())
-            }
-            Span::Max => Duration::MAX,
-        }
-    }
-
-    /// An instant at this distance, or none if the clock cannot count to it.
-    fn away(self, past: bool) -> Option<Instant> {
-        let now = clock::now();
-        if past { now.checked_sub(self.duration()) } else { now.checked_add(self.duration()) }
-    }
-}
 
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Deadline {
@@ -552,15 +509,9 @@ impl Meanwhile {
                 MERGED.set(true);
                 stage::rounds(usize::from(shard) % SHARDS);
             }
-            Meanwhile::Pass(span) => pass(span),
+            Meanwhile::Pass(span) => span.pass(),
         }
     }
-}
-
-/// Lets time pass, but not to the end of it.
-fn pass(span: Span) {
-    let most = NEVER / 2 - clock::wheel_now().min(NEVER / 2);
-    clock::pass(clock::saturating_nanos(span.duration()).min(most));
 }
 
 fn perform(operation: Operation) {
@@ -589,7 +540,7 @@ fn perform(operation: Operation) {
         }
         Operation::Ask { slot, missed, slack } => at(slot, |slot| slot.ask(missed, slack)),
         Operation::Drop { slot } => put(slot, None),
-        Operation::Pass(span) => pass(span),
+        Operation::Pass(span) => span.pass(),
         Operation::Round { shard } => {
             stage::rounds(usize::from(shard) % SHARDS);
             settle();

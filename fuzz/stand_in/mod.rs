@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod driver;
 #[cfg(miri)]
 pub(crate) mod replay;
+pub(crate) mod span;
 pub(crate) mod stage;
 pub(crate) mod sync;
 pub(crate) mod sys;

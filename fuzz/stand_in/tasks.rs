@@ -8,14 +8,22 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::{stage, sync};
 
-/// What a task does when it is woken, besides counting.
-type OnWake = Box<dyn Fn() + Send + Sync>;
+/// What happens to a waker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Woken,
+    Cloned,
+    Dropped,
+}
+
+/// What a task does when something happens to a waker of it, besides counting.
+type OnEvent = Box<dyn Fn(Event) + Send + Sync>;
 
 pub(crate) struct Task {
     wakes: AtomicUsize,
     /// When it was last woken, by [`step`].
     last: AtomicUsize,
-    on_wake: OnWake,
+    on_event: OnEvent,
 }
 
 thread_local! {
@@ -39,8 +47,17 @@ pub(crate) fn elsewhere(code: impl FnOnce()) {
 
 impl Task {
     pub(crate) fn new(on_wake: impl Fn() + Send + Sync + 'static) -> Arc<Task> {
-        let on_wake = Box::new(on_wake);
-        Arc::new(Task { wakes: AtomicUsize::new(0), last: AtomicUsize::new(0), on_wake })
+        Task::observing(move |event| {
+            if event == Event::Woken {
+                on_wake();
+            }
+        })
+    }
+
+    /// One that acts also when its wakers are cloned and dropped.
+    pub(crate) fn observing(on_event: impl Fn(Event) + Send + Sync + 'static) -> Arc<Task> {
+        let on_event = Box::new(on_event);
+        Arc::new(Task { wakes: AtomicUsize::new(0), last: AtomicUsize::new(0), on_event })
     }
 
     pub(crate) fn wakes(&self) -> usize {
@@ -62,20 +79,20 @@ impl Task {
     }
 
     fn woken(&self) {
-        check("woken");
+        check("a waker is woken");
         self.wakes.fetch_add(1, Ordering::Relaxed);
         self.last.store(step(), Ordering::Relaxed);
-        (self.on_wake)();
+        (self.on_event)(Event::Woken);
     }
 }
 
 /// Code of the user's is not to be run under a lock, nor by who has the seat.
-fn check(what: &str) {
-    assert_eq!(sync::held(), 0, "a waker is {what} under a lock");
+pub(crate) fn check(what: &str) {
+    assert_eq!(sync::held(), 0, "{what} under a lock");
     if !ELSEWHERE.get() {
         for index in 0..stage::SHARDS {
             let driven = stage::is_driven(index);
-            assert!(!driven, "a waker is {what} with the seat of shard {index} held");
+            assert!(!driven, "{what} with the seat of shard {index} held");
         }
     }
 }
@@ -86,8 +103,11 @@ static OTHER: RawWakerVTable =
 static TABLES: [&RawWakerVTable; 2] = [&ONE, &OTHER];
 
 fn clone(data: *const (), make: usize) -> RawWaker {
-    check("cloned");
+    check("a waker is cloned");
     // SAFETY: a waker's data, of which the waker that is cloned holds a reference.
+    let task = unsafe { &*data.cast::<Task>() };
+    (task.on_event)(Event::Cloned);
+    // SAFETY: as above.
     unsafe { Arc::increment_strong_count(data.cast::<Task>()) };
     RawWaker::new(data, TABLES[make])
 }
@@ -105,9 +125,10 @@ fn wake_by_ref(data: *const ()) {
 }
 
 fn discard(data: *const ()) {
-    check("dropped");
+    check("a waker is dropped");
     // SAFETY: as in `wake`.
-    drop(unsafe { Arc::from_raw(data.cast::<Task>()) });
+    let task = unsafe { Arc::from_raw(data.cast::<Task>()) };
+    (task.on_event)(Event::Dropped);
 }
 
 /// A panic that a waker makes on purpose where the library runs it by itself: without the hook,
