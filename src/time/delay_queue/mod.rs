@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::entries::Entries;
-use self::remote::{Operation, Shared};
+use self::remote::{Operation, Shared, Task};
 use self::stream::Waits;
 use crate::clock;
 use crate::timer::Timer;
@@ -123,6 +123,8 @@ pub struct DelayQueue<T> {
     /// Wakes the task for the earliest deadline.
     timer: Timer,
     waits: Waits,
+    /// The task that polled last, unless the queue has ended since.
+    task: Option<Arc<Task>>,
     /// The last look at the clock.
     now: Instant,
 }
@@ -145,7 +147,7 @@ impl<T> DelayQueue<T> {
         let now = clock::now();
         let entries = Entries::new(now);
         let shared = Arc::new(Shared::new(entries.queue()));
-        DelayQueue { entries, shared, timer: Timer::never(), waits: Waits::No, now }
+        DelayQueue { entries, shared, timer: Timer::never(), waits: Waits::No, task: None, now }
     }
 
     /// Creates an empty queue with room for `capacity` entries.
@@ -563,7 +565,7 @@ impl<T> Drop for DelayQueue<T> {
     fn drop(&mut self) {
         let operations = self.shared.close();
         // Handles may keep what is shared for long.
-        drop(self.shared.unregister());
+        self.unregister();
         drop(operations);
     }
 }

@@ -1,15 +1,17 @@
 //! Operations from other threads.
 //!
 //! A handle writes down what it wants in an inbox, and wakes the task that polls the queue unless
-//! another has since that task last looked. The owner of the queue carries it out. So the queue itself is nobody else's,
-//! and its own operations take no lock while no handle has written.
+//! another has since that task last looked. The owner of the queue carries it out. So the queue itself
+//! is nobody else's, and its own operations take no lock while no handle has written.
 
 use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
+
+use atomic_waker::AtomicWaker;
 
 use super::key::{Key, QueueId};
 use crate::clock;
@@ -21,17 +23,43 @@ pub(super) struct Shared<T> {
     inbox: Mutex<Inbox<T>>,
     /// One if there is something in the inbox, else zero. Written under its lock only.
     mail: AtomicUsize,
+    /// The task that waits for the queue, unless it was woken.
+    waker: AtomicWaker,
 }
 
 struct Inbox<T> {
     operations: Vec<Operation<T>>,
-    /// The task that waits for the queue, unless it was woken.
-    waker: Option<Waker>,
     handles: usize,
     /// Whether the queue is gone.
     is_closed: bool,
     /// The number that the next entry of a handle gets.
     next_number: u64,
+}
+
+/// The waker of a task in a form that runs none of the task's code when it is cloned, nor when it is
+/// dropped while there is another clone. An `AtomicWaker` does both while it is locked: a panic in
+/// there would leave it locked for good.
+pub(super) struct Task(Waker);
+
+impl Task {
+    pub(super) fn new(waker: &Waker) -> Arc<Task> {
+        Arc::new(Task(waker.clone()))
+    }
+
+    /// Returns `true` if this is the task that a waker wakes.
+    pub(super) fn is(&self, waker: &Waker) -> bool {
+        is_same_task(&self.0, waker)
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+    }
 }
 
 /// What a handle wants.
@@ -43,14 +71,13 @@ pub(super) enum Operation<T> {
 
 impl<T> Shared<T> {
     pub(super) fn new(queue: QueueId) -> Shared<T> {
-        let inbox = Inbox {
-            operations: Vec::new(),
-            waker: None,
-            handles: 0,
-            is_closed: false,
-            next_number: 0,
-        };
-        Shared { queue, inbox: Mutex::new(inbox), mail: AtomicUsize::new(0) }
+        let inbox = Inbox { operations: Vec::new(), handles: 0, is_closed: false, next_number: 0 };
+        Shared {
+            queue,
+            inbox: Mutex::new(inbox),
+            mail: AtomicUsize::new(0),
+            waker: AtomicWaker::new(),
+        }
     }
 
     /// Puts an operation into the inbox: what `make` makes of an unused number. `Err` with it if
@@ -67,20 +94,17 @@ impl<T> Shared<T> {
         // Relaxed: the lock orders what is in the inbox. For `receive` after a registration of
         // the waker, see there.
         self.mail.store(1, Ordering::Relaxed);
-        // If there is none, another has woken the task, which has not looked since.
-        let waker = inbox.waker.take();
         drop(inbox);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        // Finds nobody if another has woken the task, and it has not looked since.
+        self.waker.wake();
         Ok(number)
     }
 
     /// Takes what is in the inbox.
     ///
-    /// After [`register`](Shared::register), what is missed here wakes the task: a handle has had
-    /// the lock before the registration, and then this load sees its store to `mail`, or after it,
-    /// and then it has found the waker.
+    /// After [`register`](Shared::register), what is missed here wakes the task: registration and
+    /// wake change the same word of the `AtomicWaker`, each with acquire and release. If the wake is
+    /// first, this load sees the store to `mail` that came before it; if not, it finds the waker.
     #[inline]
     pub(super) fn receive(&self) -> Vec<Operation<T>> {
         // Relaxed: it only says whether the lock is worth taking.
@@ -93,28 +117,20 @@ impl<T> Shared<T> {
         mem::take(&mut inbox.operations)
     }
 
-    /// Lets handles wake this task from now on.
-    pub(super) fn register(&self, waker: &Waker) {
-        let is_known = |known: &Waker| is_same_task(known, waker);
-        if self.inbox.lock().waker.as_ref().is_some_and(is_known) {
-            return;
-        }
-        // Not under the lock: it is the task's code, and may panic.
-        let waker = waker.clone();
-        let former = self.inbox.lock().waker.replace(waker);
-        drop(former);
+    /// Lets handles wake this task from now on. The caller keeps the former one until this has
+    /// returned.
+    pub(super) fn register(&self, task: &Arc<Task>) {
+        self.waker.register(&Waker::from(Arc::clone(task)));
     }
 
     /// Wakes the task that waits, if there is one.
     pub(super) fn wake(&self) {
-        if let Some(waker) = self.unregister() {
-            waker.wake();
-        }
+        self.waker.wake();
     }
 
-    /// Returns the waker of the task that waited. It is woken no more.
-    pub(super) fn unregister(&self) -> Option<Waker> {
-        self.inbox.lock().waker.take()
+    /// Forgets the task that waited. It is woken no more.
+    pub(super) fn unregister(&self) {
+        drop(self.waker.take());
     }
 
     pub(super) fn has_handles(&self) -> bool {
@@ -265,11 +281,11 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let mut inbox = self.shared.inbox.lock();
         inbox.handles -= 1;
-        // An empty queue ends with its last handle.
-        let waker = if inbox.handles == 0 { inbox.waker.take() } else { None };
+        let is_last = inbox.handles == 0;
         drop(inbox);
-        if let Some(waker) = waker {
-            waker.wake();
+        // An empty queue ends with its last handle.
+        if is_last {
+            self.shared.wake();
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use futures_core::Stream;
 
+use super::remote::Task;
 use super::{DelayQueue, Expired};
 use crate::clock;
 use crate::timer::Timer;
@@ -66,7 +67,7 @@ impl<T> DelayQueue<T> {
             return Poll::Ready(Some(expired));
         }
         // Before the last look into the inbox, so that what comes after it wakes the task.
-        self.shared.register(cx.waker());
+        self.register(cx.waker());
         self.receive();
         loop {
             let Some(next) = self.entries.wheel.next_deadline() else {
@@ -111,9 +112,27 @@ impl<T> DelayQueue<T> {
         self.receive();
         let is_over = self.entries.wheel.is_empty();
         if is_over {
-            drop(self.shared.unregister());
+            self.unregister();
         }
         is_over
+    }
+
+    /// Lets handles and earlier deadlines wake a task from now on.
+    fn register(&mut self, waker: &Waker) {
+        let known = self.task.as_ref().filter(|task| task.is(waker));
+        if let Some(task) = known {
+            return self.shared.register(task);
+        }
+        let task = Task::new(waker);
+        self.shared.register(&task);
+        // Last, since it is the code of the task that waited before.
+        drop(self.task.replace(task));
+    }
+
+    /// Forgets the task that waited.
+    pub(super) fn unregister(&mut self) {
+        self.shared.unregister();
+        drop(self.task.take());
     }
 
     /// Waits for the time when the queue has to be looked at next.
