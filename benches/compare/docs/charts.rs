@@ -60,6 +60,8 @@ const BARS: &[Bars] = &[
         "thousands of round trips a second; more is better", false),
     Bars::new(Chart::Calls, "system-calls.svg", "System calls",
         "calls an operation; less is better", false),
+    Bars::new(Chart::Queue, "delay-queue.svg", "Delay queue",
+        "ns an entry, logarithmic; less is better", true),
 ];
 
 pub const RATIOS: Drawn =

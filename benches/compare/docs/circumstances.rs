@@ -9,8 +9,16 @@ use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 use serde::{Deserialize, Serialize};
 
 /// The crates whose versions matter.
-const CRATES: &[&str] =
-    &["async-wheel", "async-io", "polling", "tokio", "mio", "monoio", "async-executor"];
+const CRATES: &[&str] = &[
+    "async-wheel",
+    "async-io",
+    "polling",
+    "tokio",
+    "tokio-util",
+    "mio",
+    "monoio",
+    "async-executor",
+];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Circumstances {

@@ -15,6 +15,7 @@ pub enum Chart {
     Echo,
     Served,
     Calls,
+    Queue,
     /// Not drawn: mostly nothing.
     Not,
 }
@@ -54,6 +55,12 @@ impl Row {
             tokio: None,
             monoio: None,
         }
+    }
+
+    /// An operation on a delay queue.
+    const fn queue(figure: &'static str, work: &'static str) -> Row {
+        let row = Row::new(Workload::DelayQueue, figure, work).unit("ns", Chart::Queue);
+        row.goal_against_tokio(Below)
     }
 
     const fn unit(self, unit: &'static str, chart: Chart) -> Row {
@@ -268,6 +275,44 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::Quiet, "calls", "system calls to insert and cancel, not the earliest")
         .unit("", Chart::Calls)
         .own_goal(AtMost(0.0)),
+    Row::queue("insert_10", "queue: insert; 10 entries"),
+    Row::queue("insert_1000", "queue: insert; 10³ entries"),
+    Row::queue("insert_100000", "queue: insert; 10⁵ entries"),
+    Row::queue("insert_1000000", "queue: insert; 10⁶ entries"),
+    Row::queue("insert_same_10", "queue: insert at one deadline; 10"),
+    Row::queue("insert_same_1000", "queue: insert at one deadline; 10³"),
+    Row::queue("insert_same_100000", "queue: insert at one deadline; 10⁵"),
+    Row::queue("insert_same_1000000", "queue: insert at one deadline; 10⁶"),
+    Row::queue("reset_later_10", "queue: reset to later, one after the other; 10"),
+    Row::queue("reset_later_1000", "queue: reset to later, one after the other; 10³"),
+    Row::queue("reset_later_100000", "queue: reset to later, one after the other; 10⁵"),
+    Row::queue("reset_later_1000000", "queue: reset to later, one after the other; 10⁶"),
+    Row::queue("reset_later_random_10", "queue: reset to later, at random; 10"),
+    Row::queue("reset_later_random_1000", "queue: reset to later, at random; 10³"),
+    Row::queue("reset_later_random_100000", "queue: reset to later, at random; 10⁵"),
+    Row::queue("reset_later_random_1000000", "queue: reset to later, at random; 10⁶"),
+    Row::queue("reset_random_10", "queue: reset to a random time, at random; 10"),
+    Row::queue("reset_random_1000", "queue: reset to a random time, at random; 10³"),
+    Row::queue("reset_random_100000", "queue: reset to a random time, at random; 10⁵"),
+    Row::queue("reset_random_1000000", "queue: reset to a random time, at random; 10⁶"),
+    Row::queue("remove_10", "queue: remove one after the other; 10"),
+    Row::queue("remove_1000", "queue: remove one after the other; 10³"),
+    Row::queue("remove_100000", "queue: remove one after the other; 10⁵"),
+    Row::queue("remove_1000000", "queue: remove one after the other; 10⁶"),
+    Row::queue("remove_random_10", "queue: remove at random; 10"),
+    Row::queue("remove_random_1000", "queue: remove at random; 10³"),
+    Row::queue("remove_random_100000", "queue: remove at random; 10⁵"),
+    Row::queue("remove_random_1000000", "queue: remove at random; 10⁶"),
+    Row::queue("expire_10", "queue: yield what is overdue; 10"),
+    Row::queue("expire_1000", "queue: yield what is overdue; 10³"),
+    Row::queue("expire_100000", "queue: yield what is overdue; 10⁵"),
+    Row::queue("expire_1000000", "queue: yield what is overdue; 10⁶"),
+    Row::queue("live_100000", "queue: 10⁵ within 1 s, waited for: processor time"),
+    Row::queue("live_1000000", "queue: 10⁶ within 1 s, waited for: processor time"),
+    Row::new(Workload::DelayQueue, "bytes", "queue: memory of an entry")
+        .unit("B", Chart::Memory)
+        .goal_against_tokio(Below),
+    Row::new(Workload::DelayQueue, "key_bytes", "queue: its key").unit("B", Chart::Memory),
 ];
 
 impl Row {

@@ -26,7 +26,7 @@ pub fn run<R: Runtime>(scale: Scale) -> Figures {
 }
 
 /// The bytes of this process that are in memory.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     let statm = Process::myself().and_then(|process| process.statm());
     statm.map_or(0, |statm| statm.resident * procfs::page_size())
 }

@@ -5,6 +5,7 @@ mod churn;
 mod clients;
 mod connection;
 mod create;
+mod delay_queue;
 mod echo;
 mod fire;
 mod idle;
@@ -115,6 +116,9 @@ pub enum Workload {
     Idle,
     /// Insert and cancel a timer that is not the earliest; to be counted by strace
     Quiet,
+    /// Insert, reset, remove and expire the entries of a delay queue, 10 to 10^6 of them; tokio's
+    /// is tokio-util's
+    DelayQueue,
 }
 
 impl Peer {
@@ -125,7 +129,8 @@ impl Workload {
     /// Whether a runtime can do it.
     pub fn suits(self, peer: Peer) -> bool {
         match peer {
-            Peer::AsyncWheel | Peer::AsyncIo => true,
+            Peer::AsyncWheel => true,
+            Peer::AsyncIo => self != Workload::DelayQueue,
             Peer::Tokio => !matches!(self, Workload::Wake | Workload::Fallback),
             Peer::Monoio => self == Workload::CoreEcho,
         }
@@ -207,6 +212,7 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::Lateness => lateness::run::<R>(scale),
         Workload::Idle => idle::run::<R>(scale),
         Workload::Quiet => Ok(quiet::run::<R>(scale)),
+        Workload::DelayQueue => delay_queue::run(peer, scale),
     }
 }
 
