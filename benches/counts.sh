@@ -3,6 +3,7 @@
 # instructions, system calls. docs/performance.md has the results.
 #
 #   benches/counts.sh            the counts of each operation; about two minutes
+#   benches/counts.sh queue      the counts of each operation on a delay queue; a minute
 #   benches/counts.sh lines      the cache lines that one operation touches
 #   benches/counts.sh moves      how often the wheel moves a timer; about three minutes
 #   benches/counts.sh wheels     up to 10^8 timers in virtual time; 4 GB of memory
@@ -15,11 +16,12 @@
 # Installs what it needs on Debian with root. Exit code 2 if the argument is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
-usage="benches/counts.sh [lines | moves | wheels | calls | memory]"
+usage="benches/counts.sh [queue | lines | moves | wheels | calls | memory]"
 answer_help "$@"
 cd "$root"
 case $#${1+ $1} in
   0) work=operations tools=(valgrind) ;;
+  '1 queue') work=queue tools=(valgrind) ;;
   '1 lines') work=lines tools=(valgrind nm python3) ;;
   '1 moves') work=moves tools=(valgrind) ;;
   '1 wheels') work=wheels tools=() ;;
@@ -44,15 +46,24 @@ callgrind() {
 }
 
 operations() {
-  printf '%-8s %9s %8s %8s %8s %8s %8s\n' each pending instr refs D1miss LLmiss locked
-  for kind in insert reuse cancel push; do
+  count_each insert reuse cancel push
+}
+
+queue() {
+  count_each queue-insert queue-reset queue-remove queue-expire
+}
+
+# count_each KIND...: the counts of each kind of operation.
+count_each() {
+  printf '%-12s %9s %8s %8s %8s %8s %8s\n' each pending instr refs D1miss LLmiss locked
+  for kind; do
     for pending in 1000 100000 1000000; do
       n=$((pending < 20000 ? pending / 2 : 10000))
       callgrind --cache-sim=yes --D1=32768,8,64 --I1=32768,8,64 --LL=33554432,16,64 \
         --collect-bus=yes "$counts" "$kind" "$pending" "$n" |
         awk -v kind="$kind" -v pending="$pending" -v n="$n" '
           { of[$1] = $2 / n }
-          END { printf "%-8s %9d %8.1f %8.1f %8.2f %8.2f %8.2f\n", kind, pending, of["Ir"],
+          END { printf "%-12s %9d %8.1f %8.1f %8.2f %8.2f %8.2f\n", kind, pending, of["Ir"],
                 of["Dr"] + of["Dw"], of["D1mr"] + of["D1mw"], of["DLmr"] + of["DLmw"], of["Ge"] }'
     done
   done

@@ -4,6 +4,7 @@
 //! Times mean nothing here. What is to be counted is done in [`measured`], which the tool is
 //! told to look for; what comes before builds the population up.
 
+mod queue;
 mod simulation;
 
 use std::future::{Future, poll_fn};
@@ -17,11 +18,16 @@ use std::time::Duration;
 use async_wheel::{Timer, block_on};
 
 /// What there is to be done, and which numbers each takes.
-const WORK: [(&str, &str); 8] = [
+const WORK: [(&str, &str); 12] = [
     ("insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
     ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
     ("push", "POPULATION OPERATIONS, no more of these than of those"),
+    // With a delay queue.
+    ("queue-insert", "POPULATION OPERATIONS, no more of these than of those"),
+    ("queue-reset", "POPULATION OPERATIONS, no more of these than of those"),
+    ("queue-remove", "POPULATION OPERATIONS, no more of these than of those"),
+    ("queue-expire", "POPULATION OPERATIONS, no more of these than of those"),
     // Each is made, waits, fires and is dropped.
     ("life", "TIMERS"),
     // One after another, each waited for.
@@ -51,6 +57,12 @@ fn main() {
             if operations <= population =>
         {
             block_on(one_kind(&work, population as usize, operations as usize))
+        }
+        (
+            "queue-insert" | "queue-reset" | "queue-remove" | "queue-expire",
+            &[population, operations],
+        ) if operations <= population => {
+            queue::run(&work, population as usize, operations as usize);
         }
         ("life", &[count]) => block_on(life(count)),
         ("waits", &[count]) => block_on(waits(count)),
