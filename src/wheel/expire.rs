@@ -109,13 +109,44 @@ impl<T, M: Memory> Wheel<T, M> {
     }
 
     /// Takes out one entry that is due at `now`: its key, by then stale, its deadline and value.
+    ///
+    /// As [`expire`](Wheel::expire) with a budget of one, but it looks for the earliest slot once
+    /// for each entry, not another time to say whether there is more. A slot that has to be
+    /// cascaded is so in one go.
     pub(super) fn expire_next(&mut self, now: u64) -> Option<(Key, u64, T)> {
-        let mut next = None;
-        // A call may end with moves only.
-        while self.expire(now, 1, |key, deadline, value| next = Some((key, deadline, value))).more
-            && next.is_none()
-        {}
-        next
+        let (index, deadline) = self.take_next(now)?;
+        let (key, value) = self.arena.remove(index);
+        self.not_pre_cascaded += 1;
+        if self.not_pre_cascaded >= PRE_CASCADE_EVERY {
+            self.pre_cascade(PRE_CASCADE_EVERY * MOVES_PER_EXPIRY);
+        }
+        Some((key, deadline, value?))
+    }
+
+    /// Takes one entry that is due at `now` out of its slot. Returns its index and its deadline.
+    #[inline]
+    fn take_next(&mut self, now: u64) -> Option<(u32, u64)> {
+        let mut moves = usize::MAX;
+        while let Some((slot_id, minimum)) = self.levels.earliest(self.elapsed) {
+            if minimum > now {
+                break;
+            }
+            // As in `expire_each`.
+            self.elapsed = self.elapsed.max(minimum);
+            if let Some(index) = self.levels.take_lone(slot_id, minimum) {
+                return Some((index, minimum));
+            }
+            if slot_id.level() > 0 {
+                self.cascade(slot_id, &mut moves);
+                continue;
+            }
+            self.levels.walk(slot_id);
+            if let Some(due) = self.next_due(now, 1, &mut moves) {
+                return Some(due);
+            }
+        }
+        self.elapsed = self.elapsed.max(now);
+        None
     }
 
     /// Calls `f` with the index of each entry that is due, when it has just been taken out of its
