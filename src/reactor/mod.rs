@@ -27,7 +27,7 @@ pub(crate) use batch::Batch;
 pub(crate) use settings::Settings;
 pub(crate) use shard::Shard;
 pub(crate) use source::{Interest, Place, Source, Waiter};
-pub(crate) use timers::{Slack, TimerKey};
+pub(crate) use timers::{Coalescer, LONGEST_DELAY, Slack, TimerKey};
 
 /// The set of shards.
 #[derive(Debug)]
@@ -84,6 +84,11 @@ impl Reactor {
 
     pub(crate) fn fallback(&self) -> &Unparker {
         &self.fallback
+    }
+
+    /// The longest that a timer waits for others where timers are dense, in nanoseconds.
+    pub(crate) fn coalescing_bound(&self) -> u64 {
+        self.settings.coalescing_bound
     }
 
     pub(crate) fn root(&self) -> &Poller {

@@ -22,7 +22,7 @@ impl Default for Settings {
             shards: 1,
             has_fallback: true,
             expiry_budget: timers::BUDGET,
-            coalescing_bound: timers::coalesce::LONGEST,
+            coalescing_bound: timers::LONGEST_DELAY,
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::reactor::{Shard, Slack};
 use crate::sync::{self, Ref};
 
 pub use self::missed::MissedTicks;
-pub(crate) use self::options::{default_slack, set_default_slack};
+pub(crate) use self::options::{coalescing_bound, default_slack, set_default_slack};
 
 /// A future or stream that tells when its time has come.
 ///

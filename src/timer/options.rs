@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{MissedTicks, Timer};
 use crate::clock::{self, NEVER};
-use crate::reactor::Slack;
+use crate::driver;
+use crate::reactor::{LONGEST_DELAY, Slack};
 
 /// The number of the slack of timers that have none of their own.
 static DEFAULT_SLACK: AtomicU8 = AtomicU8::new(0);
@@ -27,6 +28,11 @@ fn default_in_force() -> Slack {
 /// See [`crate::time::default_slack`].
 pub(crate) fn default_slack() -> Option<Duration> {
     duration(default_in_force())
+}
+
+/// The longest that what is due waits for others where deadlines are dense, in nanoseconds.
+pub(crate) fn coalescing_bound() -> u64 {
+    driver::started().map_or(LONGEST_DELAY, |reactor| reactor.coalescing_bound())
 }
 
 fn duration(slack: Slack) -> Option<Duration> {

@@ -23,7 +23,7 @@ const PERIOD: u64 = 2_000_000;
 
 /// All times are wheel time.
 #[derive(Debug)]
-pub(super) struct Coalescer {
+pub(crate) struct Coalescer {
     /// The longest that a timer waits for others. Zero: not at all.
     longest: u64,
     /// Since when timers are counted.
@@ -37,12 +37,12 @@ pub(super) struct Coalescer {
 }
 
 impl Coalescer {
-    pub(super) fn new(longest: u64) -> Coalescer {
+    pub(crate) fn new(longest: u64) -> Coalescer {
         Coalescer { longest, since: 0, count: 0, last: 0, delay: 0 }
     }
 
     /// Notes that timers fired.
-    pub(super) fn fired(&mut self, now: u64, count: usize) {
+    pub(crate) fn fired(&mut self, now: u64, count: usize) {
         if count == 0 {
             return;
         }
@@ -61,7 +61,7 @@ impl Coalescer {
     /// Returns until when a sleep may last although the next timer is due at `next`. Never before
     /// it, and after it by the bound at most, also when the clock has stepped back since the last
     /// ones fired.
-    pub(super) fn coalesced(&self, next: u64) -> u64 {
+    pub(crate) fn coalesced(&self, next: u64) -> u64 {
         let end = self.last.saturating_add(self.delay);
         next.max(end.min(next.saturating_add(self.longest)))
     }

@@ -14,12 +14,12 @@ use crate::clock::NEVER;
 use crate::sys::Pages;
 use crate::wheel::{Key, Wheel};
 
-pub(super) mod coalesce;
+mod coalesce;
 mod key;
 mod placeholder;
 mod slack;
 
-use coalesce::Coalescer;
+pub(crate) use coalesce::{Coalescer, LONGEST as LONGEST_DELAY};
 use key::MOST_WITH_SLACK;
 pub(crate) use key::TimerKey;
 use placeholder::{placeholder, stamp};

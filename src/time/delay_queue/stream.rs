@@ -4,21 +4,21 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
 use super::remote::Task;
 use super::{DelayQueue, Expired};
 use crate::clock;
-use crate::timer::Timer;
+use crate::timer::{self, Timer};
 
 /// What the task that polled last waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
     /// Nothing: it got something, or was woken since.
     No,
-    /// This time, and whatever is earlier.
+    /// This deadline, and whatever is earlier.
     Until(Instant),
     /// Anything.
     ForAnything,
@@ -86,10 +86,12 @@ impl<T> DelayQueue<T> {
             if let Some(expired) = self.expire_next() {
                 return Poll::Ready(Some(expired));
             }
+            let now = clock::wheel_time(self.now);
+            self.coalescer.fired(now, mem::take(&mut self.yielded));
             // Other than before if what seemed to be due was removed or reset.
             let next = self.entries.wheel.next_deadline();
             if let Some(next) = next.filter(|next| *next > self.now) {
-                if self.poll_timer(next, cx).is_pending() {
+                if self.poll_timer(self.sleep_until(next), cx).is_pending() {
                     self.waits = Waits::Until(next);
                     return Poll::Pending;
                 }
@@ -135,10 +137,25 @@ impl<T> DelayQueue<T> {
         drop(self.task.take());
     }
 
+    /// Returns until when the task may sleep although an entry is due at `next`: longer where
+    /// entries are dense, as with timers, and as there not if a slack says how long.
+    pub(super) fn sleep_until(&self, next: Instant) -> Instant {
+        if timer::default_slack().is_some() {
+            return next;
+        }
+        let due = clock::wheel_time(next);
+        let late = self.coalescer.coalesced(due) - due;
+        if late == 0 {
+            return next;
+        }
+        let late = late.min(timer::coalescing_bound());
+        next.checked_add(Duration::from_nanos(late)).unwrap_or(next)
+    }
+
     /// Waits for the time when the queue has to be looked at next.
-    fn poll_timer(&mut self, next: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.timer.deadline() != Some(next) {
-            self.timer.set_at(next);
+    fn poll_timer(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.deadline() != Some(at) {
+            self.timer.set_at(at);
         }
         ready!(Pin::new(&mut self.timer).poll(cx));
         Poll::Ready(())
@@ -148,6 +165,7 @@ impl<T> DelayQueue<T> {
     #[inline]
     fn expire_next(&mut self) -> Option<Expired<T>> {
         let (key, deadline, value) = self.entries.expire_next(self.now)?;
+        self.yielded += 1;
         Some(Expired::new(key, deadline, value))
     }
 

@@ -430,7 +430,9 @@ impl Pair {
         // The timer itself fires on the reactor's threads, at another time.
         let first = self.first();
         let sleeps = self.queue.timer.deadline();
-        let is_covered = first.is_none_or(|first| sleeps.is_some_and(|sleeps| sleeps <= first));
+        let is_covered = first.is_none_or(|first| {
+            sleeps.is_some_and(|sleeps| sleeps <= self.queue.sleep_until(first))
+        });
         assert!(is_covered, "not woken since {before}: {first:?}, sleeps until {sleeps:?}");
     }
 }
@@ -452,4 +454,32 @@ proptest! {
         prop_assert!(pair.known.is_empty());
         prop_assert_eq!(pair.queue.entries.numbered(), (0, 0));
     }
+}
+
+/// Yields what comes every so many nanoseconds, waking for each. Returns how long after the next
+/// deadline the task is woken for it.
+fn delay_of_next(apart: u64) -> Duration {
+    let start = at(0);
+    let mut queue = DelayQueue::new();
+    for number in 1..1_000 {
+        queue.insert_at(number, start + ns(number * apart));
+    }
+    for number in 1..900 {
+        at(number * apart);
+        assert_eq!(poll(&mut queue), Poll::Ready(Some(number)));
+        assert_eq!(poll(&mut queue), Poll::Pending);
+    }
+    queue.timer.deadline().unwrap() - (start + ns(900 * apart))
+}
+
+#[test]
+fn sparse_entry_wakes_the_task_at_its_deadline() {
+    assert_eq!(delay_of_next(30_000), Duration::ZERO);
+}
+
+/// A sleep for each would take most of a processor.
+#[test]
+fn dense_entries_share_a_wake_up() {
+    let delay = delay_of_next(10_000);
+    assert!(delay > ns(100_000) && delay <= ns(200_000), "{delay:?}");
 }
