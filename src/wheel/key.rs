@@ -29,6 +29,7 @@ pub struct Key {
 }
 
 impl Key {
+    #[inline]
     pub(super) fn new(index: u32, generation: u32) -> Key {
         Key {
             index,

@@ -230,6 +230,7 @@ impl<T> DelayQueue<T> {
         self.insert_until(value, Some(deadline))
     }
 
+    #[inline]
     fn insert_until(&mut self, value: T, deadline: Option<Instant>) -> Key {
         let key = self.entries.insert(value, deadline);
         self.note_deadline(deadline);
@@ -344,6 +345,7 @@ impl<T> DelayQueue<T> {
         self.reset_until(key, Some(deadline))
     }
 
+    #[inline]
     fn reset_until(&mut self, key: Key, deadline: Option<Instant>) -> Result<(), UnknownKey> {
         self.receive();
         if !self.entries.reset(key, deadline) {

@@ -104,6 +104,7 @@ impl<T> InstantWheel<T> {
     /// let key = wheel.insert(now, 'a');
     /// assert_eq!(wheel.deadline(key), Some(now));
     /// ```
+    #[inline]
     pub fn insert(&mut self, deadline: Instant, value: T) -> Key {
         self.insert_at(self.epoch.deadline(deadline), value)
     }
@@ -145,6 +146,7 @@ impl<T> InstantWheel<T> {
         self.wheel.insert_idle(value)
     }
 
+    #[inline]
     fn insert_at(&mut self, deadline: Option<u64>, value: T) -> Key {
         match deadline {
             Some(deadline) => self.wheel.insert(deadline, value),
@@ -185,6 +187,7 @@ impl<T> InstantWheel<T> {
     /// assert!(wheel.reschedule(key, later));
     /// assert_eq!(wheel.deadline(key), Some(later));
     /// ```
+    #[inline]
     pub fn reschedule(&mut self, key: Key, deadline: Instant) -> bool {
         self.reschedule_at(key, self.epoch.deadline(deadline))
     }
@@ -209,6 +212,7 @@ impl<T> InstantWheel<T> {
         self.reschedule_at(key, self.epoch.after(now, timeout))
     }
 
+    #[inline]
     fn reschedule_at(&mut self, key: Key, deadline: Option<u64>) -> bool {
         match deadline {
             Some(deadline) => self.wheel.reschedule(key, deadline),
