@@ -109,6 +109,13 @@ impl<T, M: Memory> Arena<T, M> {
         (Key::new(index, entry.generation), entry.value.as_mut())
     }
 
+    /// Notes that all entries were taken off their slots' lists.
+    pub(super) fn unschedule_all(&mut self) {
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.value.is_some()) {
+            entry.list_index = NONE;
+        }
+    }
+
     /// The first entry from an index on, to walk over all of them.
     pub(super) fn key_at_or_after(&self, start: u32) -> Option<Key> {
         self.entries.find(start, |entry| entry.value.is_some()).map(|index| self.key(index))

@@ -237,6 +237,20 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         IterMut { table: self.table.iter_mut().enumerate(), number: 0, slots: no_slots }
     }
 
+    /// Frees all slots of elements that nobody asks after: their generations begin anew. All blocks
+    /// are kept.
+    pub(super) fn clear(&mut self) {
+        for number in (0..self.table.len()).rev() {
+            let block = &mut self.table[number];
+            block.slots.clear();
+            block.free = NO_SLOT;
+            block.live = 0;
+            if !block.is_listed && block.slots.capacity() > 0 {
+                self.list(number as u32);
+            }
+        }
+    }
+
     /// Makes room for as many elements more. Looks at each block.
     pub(super) fn reserve(&mut self, additional: usize) {
         let free = |block: &Line<Block<E, M>>| SIZE - usize::from(block.live + block.used_up);

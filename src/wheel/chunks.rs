@@ -85,6 +85,15 @@ impl<M: Memory> Chunks<M> {
         if self.blocks.gives_back() { chunks.giving_back() } else { chunks }
     }
 
+    /// Frees all chunks.
+    pub(super) fn clear(&mut self) {
+        if self.blocks.gives_back() {
+            *self = self.empty_like();
+        } else {
+            self.blocks.clear();
+        }
+    }
+
     /// Returns the deadline at a list index.
     #[inline]
     pub(super) fn deadline(&self, list_index: u32) -> u64 {

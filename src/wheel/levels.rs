@@ -371,6 +371,17 @@ impl<M: Memory> Levels<M> {
         }
     }
 
+    /// Empties all slots. The entries do not note it.
+    pub(super) fn clear(&mut self) {
+        self.occupied = 0;
+        for level in self.levels.iter_mut() {
+            level.occupied = [0; 2];
+            level.tops = [NONE; SLOTS];
+        }
+        self.walk = Walk::NONE;
+        self.chunks.clear();
+    }
+
     /// Moves all lists into as few chunks as they need and gives back the others.
     pub(super) fn shrink_to_fit<T>(&mut self, arena: &mut Arena<T, M>) {
         // It turns the lists round: whatever is walked over next is walked over from the top.

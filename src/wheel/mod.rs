@@ -432,6 +432,9 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert!(wheel.is_empty());
     /// ```
     pub fn clear(&mut self) {
+        // The lists at once, not entry by entry.
+        self.arena.unschedule_all();
+        self.levels.clear();
         self.drain().for_each(drop);
     }
 
