@@ -215,6 +215,7 @@ fn poll_queue(side: usize, queue: &mut Queue, task: usize, make: bool) -> bool {
             assert!(expired.deadline() <= clock::now(), "early");
             world::learn(id, expired.key());
             world::model(side, |model| {
+                model.yielded += 1;
                 let entry = model.entries.remove(&id);
                 if !crossed {
                     let deadline = entry.expect("it is in the queue").deadline;
