@@ -23,12 +23,13 @@ if [ $# -gt 0 ]; then
 fi
 cd "$root"
 make_scratch
-servers=()
+# Those that run, by their process.
+declare -A servers=()
 trap 'stop_all; rm -rf "$scratch"' EXIT
 
 stop_all() {
   local server
-  for server in "${servers[@]}"; do kill "$server" 2> /dev/null || true; done
+  for server in "${!servers[@]}"; do kill "$server" 2> /dev/null || true; done
   wait 2> /dev/null
 }
 
@@ -47,7 +48,7 @@ start_ours() {
   : > "$scratch/ours"
   "$ttl_server" --port 0 "$@" > "$scratch/ours" &
   process=$!
-  servers+=("$process")
+  servers[$process]=yes
   for _ in {1..100}; do
     line=$(cat "$scratch/ours")
     port=${line##*:}
@@ -67,12 +68,14 @@ start_redis() {
     "$scratch/redis-server" --port "$port" --bind 127.0.0.1 --save "" --appendonly no \
       --databases 1 --dir "$scratch" "$@" > "$scratch/redis" &
     process=$!
-    servers+=("$process")
+    servers[$process]=yes
     for _ in {1..100}; do
       ! grep -q "Ready to accept connections" "$scratch/redis" || return 0
       kill -0 "$process" 2> /dev/null || break
       sleep 0.1
     done
+    # The port was not free.
+    stop "$process" 2> /dev/null || true
   done
   echo "redis-server did not start: $(tail -n 1 "$scratch/redis")" >&2
   return 1
@@ -81,8 +84,9 @@ start_redis() {
 # stop PROCESS: ends a server, which has to end well.
 stop() {
   local code=0
-  kill "$1"
+  kill "$1" || true
   wait "$1" || code=$?
+  unset "servers[$1]"
   [ $code -eq 0 ] || echo "a server ended with $code" >&2
   return $code
 }
