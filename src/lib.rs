@@ -113,3 +113,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/time.md")]
 struct TimePage;
+
+/// Compiles the examples of the page on event loops.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../docs/event-loops.md")]
+struct EventLoopsPage;

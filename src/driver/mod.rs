@@ -11,7 +11,8 @@
 //!   that is readable. On Linux it is readable for timers as well; elsewhere, the loop sleeps until
 //!   [`next_deadline`] at most.
 //!
-//! The examples `poll_loop`, `calloop` and `inside_tokio` in the repository show each.
+//! `docs/event-loops.md` in the repository has a recipe for `poll(2)`, calloop, GLib and tokio, each
+//! with an example.
 
 #![forbid(unsafe_code)]
 

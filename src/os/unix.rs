@@ -2,17 +2,28 @@
 
 use std::os::fd::BorrowedFd;
 
-/// Returns a descriptor that is readable while an event of a source waits to be fetched, on any
-/// shard of the reactor: for event loops of other libraries, which can poll it beside their own.
+/// Returns a descriptor that is readable while there is something to do for
+/// [`driver::drive`](crate::driver::drive): for other event loops, which poll it beside their own.
 /// `None` where the system's poller has no such descriptor, or if there are no descriptors left to
 /// make one.
 ///
-/// It does not report timers: an overdue timer does not make it readable, and a loop that polls
-/// it must not count on it for [`Timer`](crate::Timer)s. It may be readable without an event of a
-/// source, when a thread that sleeps in a shard's poller is woken; and it is readable for a moment
-/// only where a thread of the reactor fetches the event first.
+/// [Without the fallback thread](crate::Builder::fallback_thread) it is readable, until somebody
+/// drives,
 ///
-/// The first call creates it, and it stays for the life of the process. It is for polling only.
+/// - for an event of a source that waits to be dispatched;
+/// - on Linux, for a timer that is due. Elsewhere the loop asks
+///   [`driver::next_deadline`](crate::driver::next_deadline) before it sleeps;
+/// - for a timer that another thread has set to an earlier time than was known;
+/// - after [`driver::notify`](crate::driver::notify).
+///
+/// With the fallback thread it is readable for a moment at most, since that thread, or one in
+/// [`block_on`](crate::block_on), takes what is due, on any shard. Do not count on it for timers.
+///
+/// It may be readable with nothing to do. It is level-triggered: it stays readable while something
+/// is left.
+///
+/// The first call creates it, and it stays open for the life of the process. It is for polling only:
+/// register nothing with it, and do not close it.
 ///
 /// # Examples
 ///
