@@ -1,9 +1,10 @@
-//! What a runtime must be able to do to take part, and the three that can. A fourth is
-//! there for one workload.
+//! What a runtime must be able to do to take part, and the three that can. monoio is there for
+//! one workload, and this crate in a tokio program for a few.
 //!
 //! A workload is written once, over this trait. What the runtimes do differently by nature is
 //! here: which executor a task runs on, and what a pending timer is.
 
+mod inside_tokio;
 mod like_async_io;
 pub mod on_monoio;
 mod on_tokio;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+pub use inside_tokio::InsideTokio;
 pub use like_async_io::{AsyncIo, AsyncWheel};
 pub use on_tokio::Tokio;
 

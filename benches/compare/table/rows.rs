@@ -313,6 +313,42 @@ pub const ROWS: &[Row] = &[
         .unit("B", Chart::Memory)
         .goal_against_tokio(Below),
     Row::new(Workload::DelayQueue, "key_bytes", "queue: its key").unit("B", Chart::Memory),
+    Row::new(Workload::InTokioCreate1, "ns", "in tokio, 1 worker: create, poll, drop; 10⁶ pending")
+        .unit("ns", Chart::Operations)
+        .goal_against_tokio(AtMost(1.0)),
+    Row::new(
+        Workload::InTokioCreate2,
+        "ns",
+        "in tokio, 2 workers: create, poll, drop; 10⁶ pending",
+    )
+    .unit("ns", Chart::Operations)
+    .goal_against_tokio(AtMost(1.0)),
+    Row::new(Workload::InTokioCreate1, "bytes", "in tokio: memory of a pending timer")
+        .unit("B", Chart::Memory)
+        .goal_against_tokio(AtMost(1.0)),
+    Row::new(Workload::InTokioFire1, "ns", "in tokio, 1 worker: 10⁶ tasks' timers, processor time")
+        .unit("ns", Chart::Expiry)
+        .goal_against_tokio(AtMost(1.0)),
+    Row::new(
+        Workload::InTokioFire2,
+        "ns",
+        "in tokio, 2 workers: 10⁶ tasks' timers, processor time",
+    )
+    .unit("ns", Chart::Expiry)
+    .goal_against_tokio(AtMost(1.0)),
+    Row::new(Workload::InTokioFire1, "span_ms", "in tokio, 1 worker: until all have fired")
+        .unit("ms", Chart::Not)
+        .goal_against_tokio(AtMost(1.0)),
+    Row::new(Workload::InTokioFire2, "span_ms", "in tokio, 2 workers: until all have fired")
+        .unit("ms", Chart::Not)
+        .goal_against_tokio(AtMost(1.0)),
+    Row::new(
+        Workload::InTokioFire1,
+        "resident_mib",
+        "in tokio: memory of the process with 10⁶ tasks' timers",
+    )
+    .unit("MiB", Chart::Not)
+    .goal_against_tokio(AtMost(1.0)),
 ];
 
 impl Row {

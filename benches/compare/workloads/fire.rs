@@ -1,4 +1,4 @@
-//! Many timers that become due within one second: each in a task of its own on two threads, or
+//! Many timers that become due within one second: each in a task of its own on some threads, or
 //! without tasks, each with a waker of its own, on one thread.
 
 use std::future::{Future, poll_fn};
@@ -13,12 +13,12 @@ use fastrand::Rng;
 use futures_lite::future;
 use hdrhistogram::Histogram;
 
+use super::memory::resident;
 use super::{Figures, Scale, random_between};
 use crate::population::{BATCH, Population};
 use crate::runtimes::Runtime;
 use crate::usage::processor_time;
 
-const THREADS: usize = 2;
 /// The time within which they are due.
 const SPAN: Duration = Duration::from_secs(1);
 /// How long one may be late before something is taken to be broken.
@@ -49,10 +49,10 @@ impl Wake for Fired {
     }
 }
 
-pub fn in_tasks<R: Runtime>(scale: Scale) -> Result<Figures> {
+pub fn in_tasks<R: Runtime>(scale: Scale, threads: usize) -> Result<Figures> {
     let timers = scale.count(1_000_000);
     R::run(
-        THREADS,
+        threads,
         with_room(timers, move |base| async move {
             let all = deadlines(base, timers);
             let armed = Arc::new(AtomicUsize::new(0));
@@ -132,6 +132,7 @@ async fn observe<R: Runtime>(base: Instant, all: &[Arc<Fired>]) -> Result<Option
     if Instant::now() >= base {
         return Ok(None);
     }
+    let resident = resident();
     R::at(base).await;
     let before = processor_time();
     R::at(base + SPAN).await;
@@ -140,12 +141,15 @@ async fn observe<R: Runtime>(base: Instant, all: &[Arc<Fired>]) -> Result<Option
         R::after(Duration::from_millis(20)).await;
     }
     let used = processor_time() - before;
+    let span = base.elapsed();
     let mut histogram = Histogram::<u64>::new(3)?;
     for fired in all {
         histogram.record(fired.late.load(Relaxed) - 1)?;
     }
     Ok(Some(vec![
         ("ns", used.as_nanos() as f64 / all.len() as f64),
+        ("span_ms", span.as_secs_f64() * 1e3),
+        ("resident_mib", resident as f64 / f64::from(1 << 20)),
         ("late_p50_us", histogram.value_at_quantile(0.5) as f64 / 1e3),
         ("late_p99_us", histogram.value_at_quantile(0.99) as f64 / 1e3),
     ]))

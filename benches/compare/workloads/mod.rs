@@ -9,6 +9,7 @@ mod delay_queue;
 mod echo;
 mod fire;
 mod idle;
+mod in_tokio;
 mod intervals;
 mod lateness;
 mod memory;
@@ -119,6 +120,18 @@ pub enum Workload {
     /// Insert, reset, remove and expire the entries of a delay queue, 10 to 10^6 of them; tokio's
     /// is tokio-util's
     DelayQueue,
+    /// In a tokio program: create, poll, drop on one worker, 10^6 others pending
+    #[value(name = "in-tokio-create-1")]
+    InTokioCreate1,
+    /// In a tokio program: the same on two workers
+    #[value(name = "in-tokio-create-2")]
+    InTokioCreate2,
+    /// In a tokio program: 10^6 tasks on one worker, each with a timer, due within one second
+    #[value(name = "in-tokio-fire-1")]
+    InTokioFire1,
+    /// In a tokio program: the same on two workers
+    #[value(name = "in-tokio-fire-2")]
+    InTokioFire2,
 }
 
 impl Peer {
@@ -130,10 +143,16 @@ impl Workload {
     pub fn suits(self, peer: Peer) -> bool {
         match peer {
             Peer::AsyncWheel => true,
-            Peer::AsyncIo => self != Workload::DelayQueue,
+            Peer::AsyncIo => self != Workload::DelayQueue && !self.is_in_tokio(),
             Peer::Tokio => !matches!(self, Workload::Wake | Workload::Fallback),
             Peer::Monoio => self == Workload::CoreEcho,
         }
+    }
+
+    /// Whether it is about a program that runs on tokio.
+    fn is_in_tokio(self) -> bool {
+        use Workload::{InTokioCreate1, InTokioCreate2, InTokioFire1, InTokioFire2};
+        matches!(self, InTokioCreate1 | InTokioCreate2 | InTokioFire1 | InTokioFire2)
     }
 
     /// Whether only its system calls are of interest.
@@ -187,7 +206,7 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::PushInTurn => push::run::<R>(scale, push::Which::InTurn),
         Workload::PushOne => push::run::<R>(scale, push::Which::TheSame),
         Workload::PushIdle => push_idle::run::<R>(scale),
-        Workload::Fire => fire::in_tasks::<R>(scale),
+        Workload::Fire => fire::in_tasks::<R>(scale, 2),
         Workload::FireBare => fire::with_wakers::<R>(scale),
         Workload::Memory => Ok(memory::run::<R>(scale)),
         Workload::Churn => Ok(churn::run::<R>(scale)),
@@ -213,6 +232,10 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::Idle => idle::run::<R>(scale),
         Workload::Quiet => Ok(quiet::run::<R>(scale)),
         Workload::DelayQueue => delay_queue::run(peer, scale),
+        Workload::InTokioCreate1 => in_tokio::run(scale, peer, in_tokio::Work::Create, 1),
+        Workload::InTokioCreate2 => in_tokio::run(scale, peer, in_tokio::Work::Create, 2),
+        Workload::InTokioFire1 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 1),
+        Workload::InTokioFire2 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 2),
     }
 }
 
