@@ -118,16 +118,20 @@ fn followers_take_over_without_fallback() {
         without_thread();
         let busy = thread::spawn(|| {
             block_on(async {
-                Timer::after(5 * MS).await;
+                Timer::after(A_WHILE / 2).await;
                 // Computes, and drives nothing.
                 thread::sleep(10 * A_WHILE);
             });
         });
+        // It drives by now.
+        thread::sleep(A_WHILE / 4);
         let start = Instant::now();
         let sleepers: Vec<_> = (0..3)
             .map(|_| {
                 thread::spawn(|| {
                     block_on(async {
+                        // Not due when the other one leaves: nobody is woken for a timer then.
+                        Timer::after(A_WHILE).await;
                         for _ in 0..20 {
                             Timer::after(MS).await;
                         }
@@ -164,19 +168,31 @@ fn notify_ends_a_drive_that_sleeps() {
 }
 
 /// While a thread in `block_on` drives, one in `drive` waits for its turn, and hears notifications.
+fn notify_a_follower() {
+    let driver = thread::spawn(|| block_on(async { Timer::after(20 * A_WHILE).await }));
+    thread::sleep(A_WHILE);
+    let start = Instant::now();
+    let follower = thread::spawn(|| drive(None));
+    thread::sleep(A_WHILE);
+    notify();
+    follower.join().unwrap().unwrap();
+    assert!(start.elapsed() < 10 * A_WHILE, "{:?}", start.elapsed());
+    driver.join().unwrap();
+}
+
 #[test]
 fn notify_reaches_a_drive_that_follows() {
     alone(|| {
         without_thread();
-        let driver = thread::spawn(|| block_on(async { Timer::after(20 * A_WHILE).await }));
-        thread::sleep(A_WHILE);
-        let start = Instant::now();
-        let follower = thread::spawn(|| drive(None));
-        thread::sleep(A_WHILE);
-        notify();
-        follower.join().unwrap().unwrap();
-        assert!(start.elapsed() < 10 * A_WHILE, "{:?}", start.elapsed());
-        driver.join().unwrap();
+        notify_a_follower();
+    });
+}
+
+/// The thread that drives does not promote the next when it is woken: there is the fallback.
+#[test]
+fn notify_reaches_follower_beside_fallback() {
+    alone(|| {
+        notify_a_follower();
     });
 }
 
