@@ -77,14 +77,31 @@ pub fn config(client: &mut Client<'_>, request: Request<'_>) -> Outcome {
 }
 
 /// Returns `true` if a name is of a pattern, in which `*` stands for anything and `?` for a byte.
+///
+/// It takes at most the product of the two lengths in steps, and no stack for them: patterns are what
+/// clients send.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern, name) {
-        ([b'*', rest @ ..], _) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
-        ([b'?', rest @ ..], [_, name @ ..]) => matches(rest, name),
-        ([byte, rest @ ..], [first, name @ ..]) => byte == first && matches(rest, name),
-        ([], name) => name.is_empty(),
-        (_, []) => false,
+    let (mut at, mut from) = (0, 0);
+    // What follows the last `*`, and the first byte of the name that this one does not stand for.
+    let mut retry = None;
+    while from < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                at += 1;
+                retry = Some((at, from));
+            }
+            Some(&byte) if byte == b'?' || byte == name[from] => {
+                at += 1;
+                from += 1;
+            }
+            _ => {
+                let Some((after, start)) = retry else { return false };
+                retry = Some((after, start + 1));
+                (at, from) = (after, start + 1);
+            }
+        }
     }
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 pub fn client(client: &mut Client<'_>, request: Request<'_>) -> Outcome {
@@ -189,8 +206,29 @@ mod tests {
             ("p?rt", "port", true),
             ("port?", "port", false),
             ("", "port", false),
+            ("", "", true),
+            ("*", "", true),
+            ("?", "", false),
+            ("*t", "port-port", true),
+            ("*o*t", "port-port", true),
+            ("*o?t-*rt", "port-port", true),
+            ("*ort?", "port-port", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
         }
+    }
+
+    /// Hazard: a client keeps the server busy for years, or ends it, with one pattern.
+    #[test]
+    fn pattern_of_many_stars_costs_little() {
+        let name = b"client-query-buffer-limit";
+        for stars in [30, 1_000_000] {
+            let mut pattern = b"*".repeat(stars);
+            assert!(matches(&pattern, name));
+            pattern.push(b'x');
+            assert!(!matches(&pattern, name));
+        }
+        assert!(matches(&b"*?".repeat(name.len()), name));
+        assert!(!matches(&b"*?".repeat(name.len() + 1), name));
     }
 }
