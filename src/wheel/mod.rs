@@ -438,7 +438,9 @@ impl<T, M: Memory> Wheel<T, M> {
         self.drain().for_each(drop);
     }
 
-    /// The number of entries that fit without another allocation. Looks at each block of 4,096.
+    /// The number of entries that there is room for, those that are there included. The lists of the
+    /// slots are allocated as entries are scheduled: 12.8 bytes an entry. Looks at each block of
+    /// 4,096.
     ///
     /// # Examples
     ///

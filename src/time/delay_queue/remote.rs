@@ -150,7 +150,8 @@ impl<T> Shared<T> {
 ///
 /// Each call takes a short lock and wakes the task that polls the queue, if no call has since it
 /// last looked. The queue carries out what was asked for, in that order, by its next poll at the
-/// latest. Time counts from the call of the handle.
+/// latest; until then it takes memory, whatever it is: handles are not held up by a task that is
+/// slow. Time counts from the call of the handle.
 ///
 /// Clones are handles of the same queue.
 ///
@@ -210,6 +211,23 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`Closed`] with the value if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// The queue sees what a handle did when it carries it out, here to change the value:
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// let key = queue.handle().insert_at("a", deadline)?;
+    /// assert_eq!(queue.get(key), None);
+    /// assert_eq!(queue.get_mut(key), Some(&mut "a"));
+    /// assert_eq!(queue.deadline(key), Some(deadline));
+    /// # Ok::<(), async_wheel::time::delay_queue::Closed<&str>>(())
+    /// ```
     pub fn insert_at(&self, value: T, deadline: Instant) -> Result<Key, Closed<T>> {
         self.send_insert(value, Some(deadline))
     }
@@ -231,6 +249,19 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`Closed`] if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let key = queue.insert("a", Duration::from_secs(60));
+    /// queue.handle().remove(key)?;
+    /// assert!(queue.remove(key).is_err());
+    /// # Ok::<(), async_wheel::time::delay_queue::Closed>(())
+    /// ```
     pub fn remove(&self, key: Key) -> Result<(), Closed> {
         self.send(Operation::Remove(key))
     }
@@ -243,6 +274,21 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`Closed`] if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use futures_lite::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut queue = DelayQueue::new();
+    /// let key = queue.insert("a", Duration::MAX);
+    /// queue.handle().reset(key, Duration::from_millis(1))?;
+    /// assert_eq!(queue.next().await.unwrap().into_inner(), "a");
+    /// # Ok::<(), async_wheel::time::delay_queue::Closed>(()) }).unwrap();
+    /// ```
     pub fn reset(&self, key: Key, timeout: Duration) -> Result<(), Closed> {
         self.send(Operation::Reset(key, clock::now().checked_add(timeout)))
     }
@@ -253,6 +299,22 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`Closed`] if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use futures_lite::StreamExt;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # async_wheel::block_on(async {
+    /// let mut queue = DelayQueue::new();
+    /// let key = queue.insert("a", Duration::MAX);
+    /// let deadline = Instant::now();
+    /// queue.handle().reset_at(key, deadline)?;
+    /// assert_eq!(queue.next().await.unwrap().deadline(), deadline);
+    /// # Ok::<(), async_wheel::time::delay_queue::Closed>(()) }).unwrap();
+    /// ```
     pub fn reset_at(&self, key: Key, deadline: Instant) -> Result<(), Closed> {
         self.send(Operation::Reset(key, Some(deadline)))
     }
@@ -265,6 +327,17 @@ impl<T> Handle<T> {
     }
 
     /// Returns `true` if the queue was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    ///
+    /// let queue = DelayQueue::<u32>::new();
+    /// let handle = queue.handle();
+    /// drop(queue);
+    /// assert!(handle.is_closed());
+    /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.inbox.lock().is_closed

@@ -72,7 +72,8 @@ impl<T> InstantWheel<T> {
         InstantWheel { wheel, epoch }
     }
 
-    /// Creates an empty wheel at the time `now` with room for `capacity` entries.
+    /// Creates an empty wheel at the time `now` with room for `capacity` entries. Panics as
+    /// [`Wheel::reserve`] does.
     ///
     /// # Examples
     ///
@@ -364,7 +365,7 @@ impl<T> InstantWheel<T> {
         self.wheel.clear();
     }
 
-    /// Returns the number of entries that fit without another allocation.
+    /// Returns the number of entries that there is room for. See [`Wheel::capacity`].
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.wheel.capacity()
