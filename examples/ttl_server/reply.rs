@@ -65,6 +65,13 @@ impl Output {
         encoded(extend_encode(&mut self.buffer, &BytesFrame::Array(items), false));
     }
 
+    /// Adds an array item by item: an item takes some hundred bytes until it is encoded, and clients
+    /// may ask for many.
+    pub fn array_of(&mut self, items: impl ExactSizeIterator<Item = BytesFrame>) {
+        self.buffer.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
+        items.for_each(|item| encoded(extend_encode(&mut self.buffer, &item, false)));
+    }
+
     /// Adds pairs, which are a map in version 3 and an array in version 2.
     pub fn map(&mut self, pairs: Vec<(BytesFrame, BytesFrame)>) {
         if self.version_3 {

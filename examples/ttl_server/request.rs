@@ -58,7 +58,7 @@ impl<'a> Request<'a> {
     }
 
     /// Returns the arguments from the given one on.
-    pub fn from(&self, index: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let request = *self;
         (index..self.len()).map(move |index| request.get(index).expect("it is in the range"))
     }

@@ -170,9 +170,8 @@ pub fn command(client: &mut Client<'_>, request: Request<'_>) -> Outcome {
         _ if request.len() == 2 => client.output.array(COMMANDS.iter().map(described).collect()),
         _ => {
             let named = request.from(2).map(commands::find);
-            client
-                .output
-                .array(named.map(|found| found.map_or(BytesFrame::Null, described)).collect());
+            let items = named.map(|found| found.map_or(BytesFrame::Null, described));
+            client.output.array_of(items);
         }
     }
     Ok(())
@@ -194,7 +193,20 @@ fn described(command: &Command) -> BytesFrame {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use redis_protocol::resp2::types::BytesFrame;
+
+    use super::super::reply::Output;
+    use super::{COMMANDS, described, matches};
+
+    /// Hazard: a long reply takes many times its bytes while it is made.
+    #[test]
+    fn array_by_items_is_the_same() {
+        let items = || COMMANDS.iter().map(described).chain([BytesFrame::Null]).collect::<Vec<_>>();
+        let (mut whole, mut by_items) = (Output::default(), Output::default());
+        whole.array(items());
+        by_items.array_of(items().into_iter());
+        assert_eq!(by_items.bytes(), whole.bytes());
+    }
 
     /// Hazard: a client that asks for a group of settings gets none, or all.
     #[test]
