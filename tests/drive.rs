@@ -148,6 +148,31 @@ fn followers_take_over_without_fallback() {
     });
 }
 
+/// The follower that is promoted has work of its own, and drives nothing: the next one does.
+#[test]
+fn promoted_thread_that_computes_is_followed() {
+    alone(|| {
+        without_thread();
+        let start = Instant::now();
+        let both = start + A_WHILE;
+        let busy = [0, 1].map(|_| {
+            let busy = thread::spawn(move || {
+                block_on(async {
+                    Timer::at(both).await;
+                    thread::sleep(10 * A_WHILE);
+                });
+            });
+            // The first one drives, the second one is the first to follow.
+            thread::sleep(A_WHILE / 4);
+            busy
+        });
+        block_on(async { Timer::at(both + A_WHILE).await });
+        let took = start.elapsed();
+        assert!(took < 8 * A_WHILE, "waited {took:?} for threads that compute");
+        busy.map(|busy| busy.join().unwrap());
+    });
+}
+
 #[test]
 fn notify_ends_a_drive_that_sleeps() {
     alone(|| {

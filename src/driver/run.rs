@@ -77,6 +77,7 @@ fn wait(shard: &Shard, me: &Unparker, waker: &Waker, batch: &mut Batch) {
                 }
                 succession.dequeue(key);
                 if is_driven {
+                    shard.promote_next();
                     return;
                 }
             }

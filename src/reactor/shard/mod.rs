@@ -311,6 +311,15 @@ impl Shard {
         }
     }
 
+    /// Promotes another follower if nobody drives. For one that is about to poll its future, which
+    /// may compute or block: it may be the one that was promoted, and nobody else would drive unless
+    /// there is the fallback.
+    pub(crate) fn promote_next(&self) {
+        if !self.has_fallback {
+            self.succession.promote();
+        }
+    }
+
     /// Ends the sleep of a thread that drives, or else the next one, and of those that follow it.
     pub(crate) fn notify(&self) {
         self.poller.notify();
