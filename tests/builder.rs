@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::{Builder, Timer, block_on, diagnostics, time};
-use common::process::{alone, is, spawn, wait};
+use common::process::{alone, is, spawn_with, wait};
 use common::{HOUR, MS, PATIENCE, Wakes, eventually, poll_with};
 
 /// Lets as many threads as this be in `block_on` at once, and returns how many shards that takes.
@@ -220,11 +220,7 @@ fn bad_values_are_named() {
 
 /// Runs a test of this file, in which `is` says so, with variables set; returns what it said.
 fn run_with(name: &str, variables: &[(&str, &str)]) -> String {
-    for (variable, value) in variables {
-        // SAFETY: tests of this name wait in other processes, and no other thread reads variables.
-        unsafe { std::env::set_var(variable, value) };
-    }
-    let mut child = spawn(name);
+    let mut child = spawn_with(name, variables);
     let status = wait(&mut child, PATIENCE);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -238,14 +234,23 @@ fn child_of_environment() {
         Ok("plain") => drop(start_reactor()),
         Ok("builder") => match Builder::new().build() {
             Ok(()) => drop(start_reactor()),
-            Err(error) => println!("REFUSED: {error}"),
+            Err(error) => return println!("REFUSED: {error}"),
         },
         Ok("says") => Builder::new().shards(1).thread_name("said").build().unwrap(),
         _ => unreachable!(),
     }
     #[cfg(target_os = "linux")]
     {
-        thread::sleep(5 * MS);
+        // A thread gets its name when it runs.
+        let is_named = || {
+            thread_names()
+                .iter()
+                .any(|name| ["outside", "said", "a", "async-wheel"].contains(&&**name))
+        };
+        let start = Instant::now();
+        while !is_named() && start.elapsed() < PATIENCE / 20 {
+            thread::sleep(MS);
+        }
         println!("NAMES: {:?}", thread_names());
     }
     println!("SHARDS: {}", shards_of(3));
@@ -293,9 +298,6 @@ fn environment_sets_what_was_not_said() {
 /// Runs a test of this file in a process with such variables.
 #[cfg(target_os = "linux")]
 fn alone_with(variables: &[(&str, &str)], name: &str) -> String {
-    // One after another: the variables are those of this process.
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one = ONE.lock().unwrap();
     run_with(name, variables)
 }
 

@@ -42,9 +42,15 @@ fn test_of<F>() -> &'static str {
 
 /// Starts a process that runs the body of the test of this name.
 pub fn spawn(name: &str) -> Child {
+    spawn_with(name, &[])
+}
+
+/// Starts it with variables in its environment.
+pub fn spawn_with(name: &str, variables: &[(&str, &str)]) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(NAME, name)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
