@@ -16,22 +16,25 @@
 
 #![forbid(unsafe_code)]
 
-// `run` is the loop of a `block_on` call and `fallback` that of the fallback thread, both without any
-// global state, as the models run them. `context` is what a thread knows of itself; `process` has
-// the process's one reactor, and `config` what it is started with.
+// `run` is the loop of a `block_on` call, `one_round` that of a `drive` call, and `fallback` that of
+// the fallback thread, all without any global state, as the models run them. `context` is what a
+// thread knows of itself; `process` has the process's one reactor, and `config` what it is started
+// with.
 mod block_on;
 pub(crate) mod config;
 mod context;
 mod drive;
 mod fallback;
 mod helper;
+mod one_round;
 mod process;
 mod run;
 mod task_poll;
 
 pub use block_on::block_on;
 pub(crate) use context::current_shard;
-pub use drive::{Round, drive, next_deadline, notify};
+pub use drive::{drive, next_deadline, notify};
+pub use one_round::Round;
 #[cfg(unix)]
 pub(crate) use process::reactor_fd;
 pub(crate) use process::{build, reactor, started};
