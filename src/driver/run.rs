@@ -77,7 +77,8 @@ fn wait(shard: &Shard, me: &Unparker, waker: &Waker, batch: &mut Batch) {
                 }
                 succession.dequeue(key);
                 if is_driven {
-                    shard.promote_next();
+                    // Perhaps it was promoted, and its future begins to compute.
+                    shard.pass_on();
                     return;
                 }
             }

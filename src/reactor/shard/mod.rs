@@ -311,10 +311,10 @@ impl Shard {
         }
     }
 
-    /// Promotes another follower if nobody drives. For one that is about to poll its future, which
-    /// may compute or block: it may be the one that was promoted, and nobody else would drive unless
-    /// there is the fallback.
-    pub(crate) fn promote_next(&self) {
+    /// Promotes the next follower if nobody drives and there is no fallback thread. For a follower
+    /// that was unparked: it cannot tell whether it was promoted or its own waker was woken, and
+    /// polls its future before it drives.
+    pub(crate) fn pass_on(&self) {
         if !self.has_fallback {
             self.succession.promote();
         }
