@@ -9,6 +9,8 @@ use super::context::Parts;
 use super::one_round::{Round, run};
 use super::process;
 use crate::clock::{self, NEVER};
+use crate::reactor::Shard;
+use crate::sys::fork_generation;
 
 /// Runs one round of the reactor on this thread: waits for events and timers, for `timeout` at
 /// most, and wakes the tasks that wait for them. `None` waits without limit.
@@ -79,20 +81,24 @@ pub fn drive(timeout: Option<Duration>) -> io::Result<Round> {
         clock::wheel_now().saturating_add(clock::saturating_nanos(timeout))
     });
     let sleeps = timeout != Some(Duration::ZERO);
-    let round = run(&shard, &parts.me, &waker, &mut parts.batch, limit, sleeps);
+    let mut heard = heard(&shard);
+    let round = run(&shard, &parts.me, &waker, &mut parts.batch, limit, sleeps, &mut heard);
     if shard.is_from_parent() {
         return Err(io::Error::other("the process was forked inside `drive`"));
     }
+    let _ = HEARD.try_with(|cell| cell.set((fork_generation(), heard)));
     shard.succession().note_parked();
     drop(waker);
     parts.keep_for_drive();
     Ok(round)
 }
 
-/// Ends the [`drive`] call that sleeps, or else the next one that would, and makes
-/// [`reactor_fd`](crate::os::unix::reactor_fd) readable: for the wakers of an executor whose thread
-/// sleeps in there. From any thread, at any time. Costs one system call. Does nothing if no reactor
-/// runs.
+/// Ends the [`drive`] calls that sleep, and of each thread that is in none the next one that would,
+/// and makes [`reactor_fd`](crate::os::unix::reactor_fd) readable: for the wakers of an executor whose
+/// thread sleeps in there. From any thread, at any time. Costs one system call. Does nothing if no
+/// reactor runs.
+///
+/// After such a call has returned, its thread sees what came before the notification.
 ///
 /// # Examples
 ///
@@ -138,6 +144,19 @@ pub fn next_deadline() -> Option<Instant> {
 thread_local! {
     /// Whether this thread is in `drive`.
     static IN_DRIVE: Cell<bool> = const { Cell::new(false) };
+
+    /// How many notifications this thread has heard of, and in which process, by its fork
+    /// generation: each counts its own.
+    static HEARD: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Returns how many notifications this thread has heard of.
+fn heard(shard: &Shard) -> usize {
+    let notifications = shard.succession().notifications();
+    // A thread whose locals are gone already hears of those that are to come.
+    HEARD.try_with(Cell::get).map_or(notifications, |(generation, heard)| {
+        if generation == fork_generation() { heard } else { 0 }
+    })
 }
 
 /// Keeps a waker that `drive` runs from driving.

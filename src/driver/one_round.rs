@@ -39,6 +39,9 @@ impl Round {
 
 /// Runs one round, until this wheel time at most if `sleeps`, or follows whoever drives. The waker
 /// has to unpark `me`.
+///
+/// `heard` is the number of notifications that this thread has heard of. With more, it does not
+/// sleep.
 pub(crate) fn run(
     shard: &Shard,
     me: &Unparker,
@@ -46,11 +49,13 @@ pub(crate) fn run(
     batch: &mut Batch,
     limit: u64,
     mut sleeps: bool,
+    heard: &mut usize,
 ) -> Round {
-    loop {
+    let succession = shard.succession();
+    let round = loop {
         let busy = match shard.try_acquire() {
             Ok(driving) => {
-                if sleeps {
+                if sleeps && succession.notifications() == *heard {
                     driving.park_until(&me.parker, batch, limit);
                 } else {
                     driving.run_round(batch);
@@ -58,30 +63,34 @@ pub(crate) fn run(
                 }
                 let round = Round::of(batch);
                 batch.wake(shard);
-                return round;
+                break round;
             }
             Err(busy) => busy,
         };
         if !sleeps {
-            return Round::default();
+            break Round::default();
         }
         match busy {
             Busy::Preemptible => {
-                if shard.succession().request(waker) {
+                if succession.request(waker) {
                     sleeps = park(shard, me, limit);
                 }
             }
             Busy::Held => {
-                let key = shard.succession().enqueue(waker);
-                if shard.succession().is_driven() {
+                let key = succession.enqueue(waker);
+                if succession.notifications() != *heard {
+                    sleeps = false;
+                } else if succession.is_driven() {
                     // This thread's turn, or a notification: one more look, and no more sleep.
                     park(shard, me, limit);
                     sleeps = false;
                 }
-                shard.succession().dequeue(key);
+                succession.dequeue(key);
             }
         }
-    }
+    };
+    *heard = succession.notifications();
+    round
 }
 
 /// Parks until this thread is unparked, which gives `true`, or the limit has come.

@@ -35,6 +35,9 @@ pub(crate) struct Succession {
     /// Assigned `block_on` threads that are awake. Advice for the fallback, as `rounds`: one of
     /// them will come and drive.
     awake: AtomicUsize,
+    /// Notifications of `drive` calls so far. Each thread that drives by hand knows how many of
+    /// them it has heard of.
+    notifications: AtomicUsize,
 }
 
 impl Succession {
@@ -46,6 +49,7 @@ impl Succession {
             fallback,
             rounds: AtomicUsize::new(0),
             awake: AtomicUsize::new(0),
+            notifications: AtomicUsize::new(0),
         }
     }
 
@@ -143,6 +147,26 @@ impl Succession {
         if let Some(follower) = follower {
             follower.wake();
         }
+    }
+
+    // Notifications.
+
+    /// Counts a notification. To be called before the poller is notified and the followers are
+    /// woken.
+    pub(crate) fn note_notification(&self) {
+        // Ordering: Release, with the Acquire in `notifications`: a thread that hears of it sees what
+        // the caller did before. Each continues the release sequence of those before.
+        self.notifications.fetch_add(1, Ordering::Release);
+    }
+
+    /// Returns how many notifications there were.
+    ///
+    /// A thread about to sleep looks after it acquired the seat, or after it entered the wait queue.
+    /// A notification that it misses comes later: then its poller's part ends the wait, since no
+    /// other driver can take that, or it finds this thread in the queue.
+    pub(crate) fn notifications(&self) -> usize {
+        // Ordering: Acquire, with the Release in `note_notification`.
+        self.notifications.load(Ordering::Acquire)
     }
 
     /// Unparks all followers, for a look.

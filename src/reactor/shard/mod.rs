@@ -320,8 +320,10 @@ impl Shard {
         }
     }
 
-    /// Ends the sleep of a thread that drives, or else the next one, and of those that follow it.
+    /// Ends the `drive` calls that sleep or follow, and the next one of each other thread.
     pub(crate) fn notify(&self) {
+        // First: another driver may take the poller's part.
+        self.succession.note_notification();
         self.poller.notify();
         self.succession.wake_followers();
     }
