@@ -46,6 +46,7 @@ impl Driving<'_, Shard> {
             notified = parker.leave_poller();
             self.dispatch(batch);
         } else {
+            batch.events.clear();
             self.shard().timers.lock().set_sleeper(Sleeper::Nobody);
             self.step_back();
             return true;
