@@ -73,7 +73,8 @@ use crate::sys::fork_generation;
 /// ```
 pub fn drive(timeout: Option<Duration>) -> io::Result<Round> {
     let _entered = Entered::enter()?;
-    let shard = process::reactor()?.first();
+    let reactor = process::reactor()?;
+    let shard = reactor.first();
     let mut parts = Parts::for_drive(&shard);
     shard.succession().note_awake();
     let waker = Waker::from(parts.me.clone());
@@ -85,6 +86,9 @@ pub fn drive(timeout: Option<Duration>) -> io::Result<Round> {
     let round = run(&shard, &parts.me, &waker, &mut parts.batch, limit, sleeps, &mut heard);
     if shard.is_from_parent() {
         return Err(io::Error::other("the process was forked inside `drive`"));
+    }
+    if !sleeps {
+        reactor.take_notification(&mut parts.batch);
     }
     let _ = HEARD.try_with(|cell| cell.set((fork_generation(), heard)));
     shard.succession().note_parked();
@@ -116,7 +120,7 @@ pub fn drive(timeout: Option<Duration>) -> io::Result<Round> {
 /// ```
 pub fn notify() {
     if let Some(reactor) = process::started() {
-        reactor.first().notify();
+        reactor.notify();
     }
 }
 

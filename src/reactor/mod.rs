@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::handoff::Unparker;
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{Identity, NESTED, Poller, Polls, Registration};
+use crate::sys::{Identity, NESTED, Poller, Polls, Registration, Until};
 
 use registry::Registry;
 
@@ -35,9 +35,9 @@ pub(crate) struct Reactor {
     /// The shard of all that happens outside `block_on`.
     first: Ref<Shard>,
     shards: Mutex<Vec<Assigned>>,
-    /// A poller of all shards' pollers, for `reactor_fd`. Made when first asked for. Its lock
-    /// is taken while that of `shards` is held.
-    overview: Mutex<Option<Ref<Poller>>>,
+    /// What `reactor_fd` shows, made when first asked for. Its lock is taken while that of `shards`
+    /// is held.
+    overview: Mutex<Option<Overview>>,
     settings: Settings,
     /// What unparks the fallback thread.
     fallback: Ref<Unparker>,
@@ -46,6 +46,14 @@ pub(crate) struct Reactor {
     root: Ref<Poller>,
     /// Which descriptor is registered where.
     registry: Registry,
+}
+
+/// A poller of all shards' pollers. Its own notification is for those who watch it: whoever drives
+/// takes that of a shard's poller.
+#[derive(Debug)]
+struct Overview {
+    poller: Ref<Poller>,
+    is_notified: bool,
 }
 
 /// A shard and how many threads are assigned to it.
@@ -157,7 +165,7 @@ impl Reactor {
         let poller = Poller::new()?;
         self.root.add_poller(&poller, index)?;
         if let Some(overview) = &*self.overview.lock() {
-            overview.show_poller(&poller, index)?;
+            overview.poller.show_poller(&poller, index)?;
         }
         let fallback = self.fallback.clone();
         Ok(sync::share(Shard::new(index, sync::share(poller), fallback, &self.settings)))
@@ -177,13 +185,37 @@ impl Reactor {
         let shards = self.shards.lock();
         let mut overview = self.overview.lock();
         if let Some(overview) = &*overview {
-            return Ok(overview.clone());
+            return Ok(overview.poller.clone());
         }
         let poller = Poller::new()?;
         for Assigned { shard, .. } in shards.iter() {
             poller.show_poller(shard.poller(), shard.index())?;
         }
-        Ok(overview.insert(sync::share(poller)).clone())
+        let poller = sync::share(poller);
+        *overview = Some(Overview { poller: poller.clone(), is_notified: false });
+        Ok(poller)
+    }
+
+    /// Ends the `drive` calls that sleep or follow, and the next one of each other thread, and makes
+    /// the overview ready until [`take_notification`](Reactor::take_notification).
+    pub(crate) fn notify(&self) {
+        self.first.notify();
+        if let Some(overview) = &mut *self.overview.lock() {
+            if !std::mem::replace(&mut overview.is_notified, true) {
+                overview.poller.notify();
+            }
+        }
+    }
+
+    /// Takes the overview's notification away, if there is one. The buffer is empty after that.
+    pub(crate) fn take_notification(&self, batch: &mut Batch) {
+        if let Some(overview) = &mut *self.overview.lock() {
+            if std::mem::take(&mut overview.is_notified) {
+                // If it fails, the overview stays ready until the next notification was taken.
+                let _ = overview.poller.wait(&mut batch.events, Until::Now);
+                batch.events.clear();
+            }
+        }
     }
 
     /// Returns the shards from this index on, in their order.
