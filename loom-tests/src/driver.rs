@@ -8,6 +8,8 @@ use crate::sync::Ref;
 
 #[path = "../../src/driver/fallback/mod.rs"]
 pub(crate) mod fallback;
+#[path = "../../src/driver/one_round.rs"]
+pub(crate) mod one_round;
 #[path = "../../src/driver/run.rs"]
 pub(crate) mod run;
 

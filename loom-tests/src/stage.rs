@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::driver::one_round::{self, Round};
 use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Unparker;
 use crate::reactor::{Batch, Interest, Reactor, Settings, Shard, Slack, Source, Waiter};
@@ -28,13 +29,20 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A reactor that nobody but the model's own threads drives.
+    /// A reactor whose fallback is elsewhere: nobody but the model's own threads drives.
     pub(crate) fn without_fallback() -> Stage {
+        Stage::of(Settings { shards: 2, ..Settings::default() })
+    }
+
+    /// A reactor that is to have no fallback.
+    pub(crate) fn self_driven() -> Stage {
+        Stage::of(Settings { has_fallback: false, ..Settings::default() })
+    }
+
+    fn of(settings: Settings) -> Stage {
         let poller = Poller::new().unwrap();
         let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor = sync::share(
-            Reactor::new(poller, root, Settings { shards: 2, ..Settings::default() }).unwrap(),
-        );
+        let reactor = sync::share(Reactor::new(poller, root, settings).unwrap());
         Stage { reactor, fallback: None, ends: Arc::default(), looks: Arc::default() }
     }
 
@@ -99,6 +107,22 @@ pub(crate) fn nested_block_on<T>(shard: &Ref<Shard>, future: impl Future<Output 
     let me = Arc::new(Unparker::new(shard.poller_ref()));
     let waker = Waker::from(me.clone());
     run::run(shard, &me, &waker, &mut Batch::new(), pin!(future))
+}
+
+/// A call of `drive`, as `driver::drive` makes it around the loop: until this wheel time at most, or
+/// without limit if that is [`NEVER`](crate::clock::NEVER); without sleep if it is now.
+pub(crate) fn drive(reactor: &Reactor, limit: u64, heard: &mut usize) -> Round {
+    let shard = &reactor.first();
+    shard.succession().note_awake();
+    let me = Arc::new(Unparker::new(shard.poller_ref()));
+    let waker = Waker::from(me.clone());
+    let (mut batch, sleeps) = (Batch::new(), limit > world::now());
+    let round = one_round::run(shard, &me, &waker, &mut batch, limit, sleeps, heard);
+    if !sleeps {
+        reactor.take_notification(&mut batch);
+    }
+    shard.succession().note_parked();
+    round
 }
 
 /// Starts a thread that inserts a timer.

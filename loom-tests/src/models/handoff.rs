@@ -137,13 +137,13 @@ pub(super) fn followers() {
 /// Two `block_on` calls on one shard, and no fallback: it is inside somebody's waker. When the
 /// one that drives is done, the other takes over.
 pub(super) fn follower_is_promoted() {
-    first_call_ends(|_| None);
+    first_call_ends(Stage::without_fallback(), |_| None);
 }
 
 /// The same when the call ends during a round of the fallback's, which after that is inside
 /// somebody's waker.
 pub(super) fn follower_is_promoted_after_a_round() {
-    first_call_ends(|shard| {
+    first_call_ends(Stage::without_fallback(), |shard| {
         let shard = shard.clone();
         let round = move || {
             if let Some(driving) = shard.try_acquire_preemptible() {
@@ -159,8 +159,11 @@ pub(super) fn follower_is_promoted_after_a_round() {
 
 /// Of two calls the one that drives is done, while another thread may run as well; then what the
 /// other call reads arrives.
-fn first_call_ends(another: impl FnOnce(&Ref<Shard>) -> Option<Thread>) {
-    let (stage, shard, io) = Stage::without_fallback().with_source(true);
+pub(super) fn first_call_ends(
+    stage: Stage,
+    another: impl FnOnce(&Ref<Shard>) -> Option<Thread>,
+) {
+    let (stage, shard, io) = stage.with_source(true);
     let flag = Flag::default();
     let first = flag.spawn_call("first", &shard);
     let second = io.spawn_call("second", &shard);
@@ -177,7 +180,11 @@ fn first_call_ends(another: impl FnOnce(&Ref<Shard>) -> Option<Thread>) {
 /// The same with a third in between, which may be the one that the first promotes, just
 /// when its call ends.
 pub(super) fn promoted_call_promotes_the_next() {
-    let (stage, shard, io) = Stage::without_fallback().with_source(true);
+    two_calls_end(Stage::without_fallback());
+}
+
+pub(super) fn two_calls_end(stage: Stage) {
+    let (stage, shard, io) = stage.with_source(true);
     let flags = [Flag::default(), Flag::default()];
     let calls = [("first", &flags[0]), ("second", &flags[1])]
         .map(|(name, flag)| flag.spawn_call(name, &shard));

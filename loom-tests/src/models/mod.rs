@@ -10,6 +10,7 @@ mod registry;
 mod sources;
 mod timer;
 mod timers;
+mod without_fallback;
 
 use crate::runner::Model;
 
@@ -113,6 +114,27 @@ fn nested() -> Vec<Model> {
             two_pollers_get_ready 4 ALONE,
             rest_is_rest 3 SPIN,
             a_busy_thread_takes_turns 1 ALONE;
+        without_fallback:
+            busy_driver_promotes_a_follower 2 ALONE,
+            busy_driver_leaves_a_timer 2 ALONE,
+            busy_follower_promotes_the_next 2 ALONE,
+            follower_is_promoted 2 ALONE,
+            promoted_call_promotes_the_next 1 ALONE,
+            busy_driver_promotes_a_drive 2 ALONE,
+            drive_promotes_a_follower 2 ALONE,
+            drive_without_sleep_promotes_a_follower 2 ALONE,
+            drive_follows_until_its_limit 1 ALONE,
+            notification_meets_drive 4 WAKE,
+            notification_meets_drive_beside_a_call 2 WAKE,
+            notification_meets_a_drive_that_follows 2 WAKE,
+            notification_meets_drive_beside_the_fallback 2 WAKE,
+            deadline_is_shown_when_a_call_ends 2 EARLIER,
+            deadline_is_shown_after_each_call 2 EARLIER,
+            earlier_timer_is_shown 4 EARLIER,
+            earlier_timer_is_shown_after_a_call 3 EARLIER,
+            notification_meets_another_loop 2 WAKE,
+            notification_meets_another_loop_beside_the_fallback 2 WAKE,
+            rest_is_rest 2 SPIN;
         moves:
             an_event_of_both_who_read 3 READY,
             events_of_both_directions 2 READY,

@@ -9,7 +9,7 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::{Event, Events, Pipe, Polls, Until};
-use crate::clock;
+use crate::clock::{self, NEVER};
 use crate::sync::{Condvar, Mutex};
 use crate::trace::{self, Tag};
 
@@ -21,14 +21,23 @@ pub(super) struct Inner {
     tag: Tag,
     state: Mutex<State>,
     changed: Condvar,
+    /// For the one who waits until it is ready, as another event loop does.
+    watched: Condvar,
+    /// What this one is ready with, and the other way round.
+    shown: OnceLock<Arc<Inner>>,
+    shown_in: OnceLock<Weak<Inner>>,
     /// The poller that this one is a source of, and its key there.
     parent: OnceLock<(Weak<Inner>, usize)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     notified: bool,
     ready: Vec<Ready>,
+    /// When it is ready though nothing happened, or [`NEVER`].
+    deadline: u64,
+    /// Whether what is shown here has changed.
+    stirred: bool,
     link: Link,
 }
 
@@ -50,7 +59,7 @@ enum Link {
 
 impl State {
     fn is_ready(&self) -> bool {
-        self.notified || !self.ready.is_empty()
+        self.notified || !self.ready.is_empty() || self.deadline <= clock::wheel_now()
     }
 }
 
@@ -59,8 +68,17 @@ impl Polls for Poller {
     fn new() -> io::Result<Poller> {
         Ok(Poller(Arc::new(Inner {
             tag: Tag::new(Location::caller()),
-            state: Mutex::quiet(State::default()),
+            state: Mutex::quiet(State {
+                notified: false,
+                ready: Vec::new(),
+                deadline: NEVER,
+                stirred: false,
+                link: Link::default(),
+            }),
             changed: Condvar::signalled_under_lock(),
+            watched: Condvar::signalled_under_lock(),
+            shown: OnceLock::new(),
+            shown_in: OnceLock::new(),
             parent: OnceLock::new(),
         })))
     }
@@ -76,14 +94,22 @@ impl Polls for Poller {
                 trace::step(at, Some(self.0.tag), || format!("wait: nothing yet, {until:?}"));
                 match until {
                     Until::At(deadline) if deadline > clock::wheel_now() => {
-                        self.0.changed.wait_until(&mut state, deadline);
+                        let until = deadline.min(state.deadline);
+                        self.0.changed.wait_until(&mut state, until);
                     }
                     Until::At(_) => over = true,
-                    Until::Notified | Until::Now => state = self.0.changed.wait(state),
+                    Until::Notified | Until::Now => {
+                        let until = state.deadline;
+                        self.0.changed.wait_until(&mut state, until);
+                    }
                 }
             }
             let notified = std::mem::take(&mut state.notified);
             over |= notified;
+            if state.deadline <= clock::wheel_now() {
+                state.deadline = NEVER;
+                over = true;
+            }
             let ready = std::mem::take(&mut state.ready);
             drop(state);
             events.0.extend(ready.into_iter().filter_map(|ready| ready.report(&self.0)));
@@ -112,6 +138,17 @@ impl Polls for Poller {
         });
     }
 
+    #[track_caller]
+    fn set_deadline(&self, deadline: u64) -> io::Result<()> {
+        let at = Location::caller();
+        // One that was set before is forgotten: the trait promises no more.
+        self.0.change(&mut |state| {
+            trace::step(at, Some(self.0.tag), || format!("ready at {deadline}"));
+            state.deadline = deadline;
+        });
+        Ok(())
+    }
+
     fn reports_exceptions(&self) -> bool {
         true
     }
@@ -121,8 +158,10 @@ impl Polls for Poller {
         added.map_err(|_| io::ErrorKind::AlreadyExists.into())
     }
 
-    fn show_poller(&self, _: &Poller, _: usize) -> io::Result<()> {
-        unreachable!("the overview is not modelled")
+    fn show_poller(&self, other: &Poller, _: usize) -> io::Result<()> {
+        assert!(self.0.shown.set(other.0.clone()).is_ok(), "there is one shard");
+        assert!(other.0.shown_in.set(Arc::downgrade(&self.0)).is_ok(), "there is one overview");
+        Ok(())
     }
 
     #[track_caller]
@@ -151,6 +190,31 @@ impl Poller {
     pub(super) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
+
+    /// Waits until it is notified or what it shows is ready, and takes nothing away: as an event
+    /// loop that polls its descriptor. One thread at a time.
+    ///
+    /// As with the system, what has been ready and was taken by another thread before this one
+    /// looks again was nothing.
+    #[track_caller]
+    pub(crate) fn watch(&self) {
+        let at = Location::caller();
+        let shown = self.0.shown.get().expect("it shows a shard's poller");
+        loop {
+            let child = shown.state.lock();
+            let (is_ready, deadline) = (child.is_ready(), child.deadline);
+            drop(child);
+            let mut state = self.0.state.lock();
+            if is_ready || state.notified {
+                let why = if state.notified { "is notified" } else { "shows a ready poller" };
+                trace::step(at, Some(self.0.tag), || why.to_owned());
+                return;
+            }
+            if !std::mem::take(&mut state.stirred) {
+                self.0.watched.wait_until(&mut state, deadline);
+            }
+        }
+    }
 }
 
 impl Inner {
@@ -163,6 +227,13 @@ impl Inner {
     fn change(self: &Arc<Inner>, change: &mut dyn FnMut(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
+        self.watched.notify_one();
+        // Or not ready, but with an earlier deadline.
+        if let Some(overview) = self.shown_in.get().and_then(Weak::upgrade) {
+            let mut state = overview.state.lock();
+            state.stirred = true;
+            overview.watched.notify_one();
+        }
         if !state.is_ready() {
             return;
         }
