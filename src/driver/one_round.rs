@@ -61,6 +61,9 @@ pub(crate) fn run(
                     driving.run_round(batch);
                     driving.leave();
                 }
+                // The caller may not come back. The fallback thread would serve the shard, but it may be
+                // inside somebody's waker, or follow this thread.
+                succession.promote();
                 let round = Round::of(batch);
                 batch.wake(shard);
                 break round;
