@@ -123,6 +123,7 @@ fn nested() -> Vec<Model> {
             busy_driver_promotes_a_drive 2 ALONE,
             drive_promotes_a_follower 2 ALONE,
             drive_without_sleep_promotes_a_follower 2 ALONE,
+            drive_promotes_a_follower_of_the_fallbacks 2 ALONE,
             drive_follows_until_its_limit 1 ALONE,
             notification_meets_drive 4 WAKE,
             notification_meets_drive_beside_a_call 2 WAKE,
@@ -134,7 +135,7 @@ fn nested() -> Vec<Model> {
             earlier_timer_is_shown_after_a_call 3 EARLIER,
             notification_meets_another_loop 2 WAKE,
             notification_meets_another_loop_beside_the_fallback 2 WAKE,
-            rest_is_rest 2 SPIN;
+            rest_is_rest 1 SPIN;
         moves:
             an_event_of_both_who_read 3 READY,
             events_of_both_directions 2 READY,
