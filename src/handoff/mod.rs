@@ -7,8 +7,8 @@
 //!   [`Driving`]; dropping it releases the seat, in a panic too.
 //! - The **fallback** is the one helper thread. It drives shards that no `block_on` thread drives,
 //!   and holds their seats *preemptibly*: a `block_on` thread may **request** such a seat.
-//! - A **follower** is a `block_on` call that is parked because another one drives its shard. It is
-//!   in the wait queue. To **promote** one is to unpark it, so that it drives.
+//! - A **follower** is a `block_on` or `drive` call that is parked because another one drives its
+//!   shard. It is in the wait queue. To **promote** one is to unpark it, so that it drives.
 //! - A thread **parks** on its [`Parker`]: on a condition variable, or in a poller. An
 //!   [`Unparker`] wakes it there.
 //!
@@ -21,6 +21,10 @@
 //! | any other seat is released                                 | nobody: its driver comes back,  |
 //! |                                                            | or its call ends                |
 //! | a `block_on` call ends that has waited, and nobody drives  | one follower, which is promoted |
+//! | a `drive` call has run its round, and nobody drives        | one follower, which is promoted |
+//! | any seat is released, without a fallback thread            | one follower, which is promoted |
+//! | a follower was unparked, without a fallback thread, and    | the next follower, which is     |
+//! | nobody drives                                              | promoted                        |
 //!
 //! [`Succession`] puts them together: one for each shard.
 //!
