@@ -61,8 +61,9 @@ pub(crate) fn fail(property: Property, details: impl FnOnce() -> String) -> ! {
         say!("  schedule {number} of {scheduler} from seed {seed}");
         world::with(|world| {
             say!(
-                "  {} shards at most, {} threads, up to {} jobs each; the clock {:?}",
+                "  {} shards at most, {}{} threads, up to {} jobs each; the clock {:?}",
                 world.plan.shards,
+                if world.plan.self_driven { "no fallback, " } else { "" },
                 world.plan.threads,
                 world.plan.jobs,
                 world.plan.clock

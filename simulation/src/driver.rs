@@ -6,6 +6,8 @@ mod block_on;
 mod context;
 #[path = "../../src/driver/fallback/mod.rs"]
 mod fallback;
+#[path = "../../src/driver/one_round.rs"]
+mod one_round;
 #[path = "../../src/driver/run.rs"]
 mod run;
 
@@ -14,9 +16,58 @@ mod helper;
 #[path = "../../src/driver/task_poll.rs"]
 mod task_poll;
 
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::clock;
+use crate::handoff::Unparker;
+use crate::reactor::Batch;
+
 pub(crate) use block_on::block_on;
 pub(crate) use context::current_shard;
 pub(crate) use task_poll::TaskPoll;
+
+/// A call of `drive`, as `src/driver/drive.rs` makes it around the loop, of a thread that has heard
+/// of so many notifications: until this wheel time at most, or without sleep. Returns `true` if it
+/// did something.
+pub(crate) fn drive(limit: Option<u64>, heard: &mut usize) -> bool {
+    let reactor = process::started().expect("the caller has made sure of it");
+    let shard = reactor.first();
+    shard.succession().note_awake();
+    let me = Arc::new(Unparker::new(shard.poller_ref()));
+    let waker = Waker::from(me.clone());
+    let mut batch = Batch::new();
+    let until = limit.unwrap_or_else(clock::wheel_now);
+    let round = one_round::run(&shard, &me, &waker, &mut batch, until, limit.is_some(), heard);
+    if limit.is_none() {
+        reactor.take_notification(&mut batch);
+    }
+    shard.succession().note_parked();
+    round != one_round::Round::default()
+}
+
+/// Asks for the descriptor. Returns `false` if another thread polls it.
+pub(crate) fn begin_to_watch() -> bool {
+    let reactor = process::started().expect("the caller has made sure of it");
+    let Ok(overview) = reactor.overview() else { return false };
+    if !overview.begin_to_watch() {
+        return false;
+    }
+    reactor.first().show_deadlines();
+    true
+}
+
+/// From now on another thread may poll the descriptor.
+pub(crate) fn end_to_watch() {
+    let reactor = process::started().expect("the caller has made sure of it");
+    reactor.overview().expect("it was asked for").end_to_watch();
+}
+
+/// Waits until the descriptor is readable, as another event loop does.
+pub(crate) fn watch_descriptor() {
+    let reactor = process::started().expect("the caller has made sure of it");
+    reactor.overview().expect("a poller is to be had").watch();
+}
 
 /// What `src/driver/process.rs` does, for a schedule.
 pub(crate) mod process {
@@ -51,21 +102,23 @@ pub(crate) mod process {
             return Ok(reactor);
         }
         // Nothing lets another thread run before it is there for all.
-        if world::inject(Fault::SpawnFails) {
+        let self_driven = world::with(|world| world.plan.self_driven);
+        if !self_driven && world::inject(Fault::SpawnFails) {
             world::delay(1_000_000);
             return Err(io::Error::other("no thread for timers and I/O"));
         }
         let poller = Poller::new()?;
         let root = if NESTED { Some(Poller::new()?) } else { None };
         let limit = world::with(|world| world.plan.shards);
-        let reactor = sync::share(Reactor::new(
-            poller,
-            root,
-            Settings { shards: limit, ..Settings::default() },
-        )?);
+        let settings =
+            Settings { shards: limit, has_fallback: !self_driven, ..Settings::default() };
+        let reactor = sync::share(Reactor::new(poller, root, settings)?);
         let ends = Arc::new(AtomicBool::new(false));
         let started = Started { reactor: reactor.clone(), ends: ends.clone(), fallback: None };
         STARTED.set(Some(started));
+        if self_driven {
+            return Ok(reactor);
+        }
         let fallback = world::spawn("fallback".to_owned(), {
             let reactor = reactor.clone();
             move || {
@@ -87,7 +140,9 @@ pub(crate) mod process {
         if let Some(Started { reactor, ends, fallback }) = STARTED.take() {
             ends.store(true, Ordering::SeqCst);
             reactor.fallback().unpark();
-            fallback.expect("it was started with the reactor").join();
+            if let Some(fallback) = fallback {
+                fallback.join();
+            }
         }
     }
 }

@@ -124,3 +124,45 @@ pub(crate) fn run_elsewhere(mut jobs: Jobs) {
         }
     }
 }
+
+/// Runs jobs on this thread, which drives by hand, as an executor does that sleeps in `drive` or in
+/// a system call of its own.
+pub(crate) fn run_driving(mut jobs: Jobs) {
+    struct Woken(std::sync::atomic::AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Woken>) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            if let Some(reactor) = driver::process::started() {
+                reactor.notify();
+            }
+        }
+    }
+    while driver::process::reactor().is_err() {}
+    let watches = world::one_in(2) && driver::begin_to_watch();
+    let woken = Arc::new(Woken(false.into()));
+    let waker = Waker::from(woken.clone());
+    let mut heard = 0;
+    while Pin::new(&mut jobs).poll(&mut Context::from_waker(&waker)).is_pending() {
+        while !woken.0.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            if watches {
+                world::doing("watches the descriptor");
+                driver::watch_descriptor();
+                world::doing("drives without sleep");
+                if !driver::drive(None, &mut heard) {
+                    // It may be readable for another driver, which has to run, or whose poller has
+                    // failed and which pauses.
+                    world::delay(100_000);
+                    world::sleep_for(100_000);
+                }
+            } else {
+                let limits = [NEVER, NEVER, world::now() + world::below(10_000_000)];
+                world::doing("drives");
+                let limit = limits[world::below(3) as usize];
+                driver::drive(Some(limit), &mut heard);
+            }
+        }
+    }
+    if watches {
+        driver::end_to_watch();
+    }
+}

@@ -82,6 +82,8 @@ faults! {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) shards: usize,
+    /// Whether there is no fallback thread.
+    pub(crate) self_driven: bool,
     /// Threads of users.
     pub(crate) threads: usize,
     /// Jobs that each thread gets, at most.
@@ -93,12 +95,20 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn none() -> Plan {
-        Plan { shards: 1, threads: 0, jobs: 0, clock: Clock::Still, faults: [0; Fault::ALL.len()] }
+        Plan {
+            shards: 1,
+            self_driven: false,
+            threads: 0,
+            jobs: 0,
+            clock: Clock::Still,
+            faults: [0; Fault::ALL.len()],
+        }
     }
 
     pub(crate) fn new(rng: &mut Rng) -> Plan {
         let mut plan = Plan::none();
         plan.shards = 1 + rng.below(3) as usize;
+        plan.self_driven = rng.one_in(4);
         plan.threads = 1 + rng.below(6) as usize;
         let large = rng.one_in(60);
         plan.jobs = if large { 600 } else { 1 + rng.below(8) as usize };

@@ -175,7 +175,12 @@ fn user() {
         for _ in 0..1 + world::below(most) {
             scripts::add_any(&mut jobs);
         }
-        if world::one_in(4) { jobs::run_elsewhere(jobs) } else { jobs::block_on(jobs) }
+        let self_driven = world::with(|world| world.plan.self_driven);
+        match world::below(5) {
+            0 if !self_driven => jobs::run_elsewhere(jobs),
+            0 | 1 => jobs::run_driving(jobs),
+            _ => jobs::block_on(jobs),
+        }
     }
 }
 
@@ -184,6 +189,9 @@ pub(crate) fn run(seed: u64) {
     world::begin(seed);
     with(|stage| stage.courier = Some(Sleeper::new()));
     let courier = world::spawn("courier".to_owned(), courier);
+    // As `Builder::build` starts it: without a fallback, nobody would serve a call that began
+    // without a reactor.
+    while world::with(|world| world.plan.self_driven) && driver::process::reactor().is_err() {}
     let threads = world::with(|world| world.plan.threads);
     let users: Vec<_> =
         (0..threads).map(|number| world::spawn(format!("user {number}"), user)).collect();

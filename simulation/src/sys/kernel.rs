@@ -76,6 +76,13 @@ pub(super) struct PollerState {
     pub(super) here: HashMap<usize, usize>,
     /// Whether others are registered here.
     pub(super) is_root: bool,
+    /// When it is ready though nothing happened.
+    pub(super) deadline: u64,
+    /// What this one is ready with, and the other way round.
+    pub(super) shown: Option<usize>,
+    pub(super) shown_in: Option<usize>,
+    /// Whether a thread polls it as a descriptor.
+    pub(super) is_watched: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,12 +222,14 @@ impl Kernel {
     pub(super) fn tell(&mut self, index: usize) -> Vec<Sleeper> {
         let poller = &mut self.pollers[index];
         let mut up = vec![poller.sleeper.clone()];
+        let shown_in = poller.shown_in;
         if let Some(link) = poller.link.as_mut().filter(|link| link.armed && !link.queued) {
             link.queued = true;
             let parent = link.parent;
             self.pollers[parent].ready.push(Ready::Poller(index));
             up.extend(self.tell(parent));
         }
+        up.extend(shown_in.map(|overview| self.pollers[overview].sleeper.clone()));
         up
     }
 }

@@ -30,6 +30,10 @@ impl Polls for Poller {
                 gone: Vec::new(),
                 here: Default::default(),
                 is_root: false,
+                deadline: NEVER,
+                shown: None,
+                shown_in: None,
+                is_watched: false,
             });
             Ok(Poller(kernel.pollers.len() - 1))
         })
@@ -38,6 +42,11 @@ impl Polls for Poller {
     fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
         events.clear();
         world::switch();
+        if kernel::with(|kernel| kernel.pollers[self.0].shown.is_some()) {
+            // The overview, of which somebody takes the notification.
+            kernel::with(|kernel| kernel.pollers[self.0].notified = false);
+            return Ok(());
+        }
         self.must_be_held();
         world::local(|local| local.rounds += usize::from(local.nested == 0));
         world::effort();
@@ -58,6 +67,16 @@ impl Polls for Poller {
             kernel.tell(self.0)
         });
         up.into_iter().for_each(|sleeper| sleeper.wake());
+    }
+
+    fn set_deadline(&self, deadline: u64) -> io::Result<()> {
+        world::switch();
+        let up = kernel::with(|kernel| {
+            kernel.pollers[self.0].deadline = deadline;
+            kernel.tell(self.0)
+        });
+        up.into_iter().for_each(|sleeper| sleeper.wake());
+        Ok(())
     }
 
     fn reports_exceptions(&self) -> bool {
@@ -103,12 +122,41 @@ impl Polls for Poller {
         });
     }
 
-    fn show_poller(&self, _: &Poller, _: usize) -> io::Result<()> {
-        unreachable!("the overview is not simulated")
+    fn show_poller(&self, other: &Poller, _: usize) -> io::Result<()> {
+        kernel::with(|kernel| {
+            kernel.pollers[self.0].shown = Some(other.0);
+            kernel.pollers[other.0].shown_in = Some(self.0);
+        });
+        Ok(())
     }
 }
 
 impl Poller {
+    /// Begins to poll the descriptor, which one thread at a time does. Returns `false` if another
+    /// does.
+    pub(crate) fn begin_to_watch(&self) -> bool {
+        kernel::with(|kernel| !std::mem::replace(&mut kernel.pollers[self.0].is_watched, true))
+    }
+
+    pub(crate) fn end_to_watch(&self) {
+        kernel::with(|kernel| kernel.pollers[self.0].is_watched = false);
+    }
+
+    /// Waits until it is notified or what it shows is ready, and takes nothing away.
+    pub(crate) fn watch(&self) {
+        loop {
+            world::switch();
+            let sleep = kernel::with(|kernel| {
+                let poller = &kernel.pollers[self.0];
+                let shown = &kernel.pollers[poller.shown.expect("it shows a shard's poller")];
+                let is_ready = poller.notified || shown.is_ready();
+                (!is_ready).then(|| (poller.sleeper.clone(), shown.deadline))
+            });
+            let Some((sleeper, deadline)) = sleep else { return };
+            sleeper.sleep_until(deadline, || {});
+        }
+    }
+
     /// As a subscriber of `tracing` may, in a poller of the crate `polling`. The poller of pollers
     /// has given away by then what had been ready.
     fn panic_in_the_fallback(&self) {
@@ -156,13 +204,20 @@ impl Poller {
             // With what was left for the next wait, this one ends as well, if with nothing.
             let is_over = kernel::with(|kernel| {
                 let poller = &mut kernel.pollers[self.0];
-                std::mem::take(&mut poller.notified) | !poller.ready.is_empty()
+                let is_due = poller.deadline <= world::now();
+                if is_due {
+                    poller.deadline = NEVER;
+                }
+                std::mem::take(&mut poller.notified) | !poller.ready.is_empty() | is_due
             });
             if is_over || !events.0.is_empty() || world::now() >= deadline {
                 return Ok(());
             }
-            let sleeper = kernel::with(|kernel| kernel.pollers[self.0].sleeper.clone());
-            sleeper.sleep_until(deadline, || {});
+            let (sleeper, shown) = kernel::with(|kernel| {
+                let poller = &kernel.pollers[self.0];
+                (poller.sleeper.clone(), poller.deadline)
+            });
+            sleeper.sleep_until(deadline.min(shown), || {});
         }
     }
 
@@ -208,7 +263,7 @@ impl Poller {
 
 impl PollerState {
     pub(super) fn is_ready(&self) -> bool {
-        self.notified || !self.ready.is_empty()
+        self.notified || !self.ready.is_empty() || self.deadline <= world::now()
     }
 }
 
