@@ -159,10 +159,7 @@ pub(super) fn follower_is_promoted_after_a_round() {
 
 /// Of two calls the one that drives is done, while another thread may run as well; then what the
 /// other call reads arrives.
-pub(super) fn first_call_ends(
-    stage: Stage,
-    another: impl FnOnce(&Ref<Shard>) -> Option<Thread>,
-) {
+pub(super) fn first_call_ends(stage: Stage, another: impl FnOnce(&Ref<Shard>) -> Option<Thread>) {
     let (stage, shard, io) = stage.with_source(true);
     let flag = Flag::default();
     let first = flag.spawn_call("first", &shard);
