@@ -7,7 +7,7 @@ use crate::clock::{self, NEVER};
 use crate::handoff::{Busy, Unparker};
 use crate::reactor::{Batch, Shard};
 
-/// What a call of [`drive`](crate::driver::drive) did.
+/// What a call of [`drive`](crate::driver::drive()) did.
 ///
 /// # Examples
 ///
