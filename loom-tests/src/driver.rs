@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 
-use crate::reactor::Shard;
+use crate::reactor::{Reactor, Shard};
 use crate::sync::Ref;
 
 #[path = "../../src/driver/fallback/mod.rs"]
@@ -34,6 +34,11 @@ impl Drop for Placed {
     fn drop(&mut self) {
         PLACE.take();
     }
+}
+
+/// No reactor of a process's, whose settings a timer might ask for.
+pub(crate) fn started() -> Option<Ref<Reactor>> {
+    None
 }
 
 /// In the place of what a thread knows of its home.
