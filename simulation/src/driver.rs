@@ -25,6 +25,7 @@ use crate::reactor::Batch;
 
 pub(crate) use block_on::block_on;
 pub(crate) use context::current_shard;
+pub(crate) use process::started;
 pub(crate) use task_poll::TaskPoll;
 
 /// A call of `drive`, as `src/driver/drive.rs` makes it around the loop, of a thread that has heard
