@@ -56,6 +56,30 @@ impl Condvar {
     }
 }
 
+/// A number for reports. It only grows, and wraps.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicUsize);
+
+impl Tally {
+    pub(crate) const fn new() -> Tally {
+        Tally(AtomicUsize::new(0))
+    }
+
+    /// Adds one. One thread at a time: the holder of a seat or a lock, or the fallback.
+    #[inline]
+    pub(crate) fn count(&self) {
+        // Ordering: Relaxed: what keeps others from writing orders this one's load after their
+        // stores. Not one operation, which would cost as much as a lock.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The number at some moment.
+    pub(crate) fn get(&self) -> u64 {
+        // Ordering: Relaxed: a look from outside, out of date when it is read.
+        self.0.load(Ordering::Relaxed) as u64
+    }
+}
+
 /// A shared piece of the reactor. It lives as long as the process, so this is a reference; the
 /// models, which make a reactor for each execution, count references instead.
 #[derive(Debug)]

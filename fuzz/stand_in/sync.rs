@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
-pub(crate) use shared::{Ref, is_same_task, share};
+pub(crate) use shared::{Ref, Tally, is_same_task, share};
 pub(crate) use std::sync::atomic::*;
 
 use crate::{clock, stage};

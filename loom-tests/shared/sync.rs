@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 /// See `src/sync.rs`: here, a counted reference, so that a reactor goes with its execution, schedule
@@ -28,6 +29,24 @@ impl<T> Ref<T> {
     /// For `reactor_fd`, which nobody calls here.
     pub(crate) fn get(self) -> &'static T {
         unreachable!("nobody asks for it")
+    }
+}
+
+/// See `src/sync.rs`: a number that takes part in nothing, so that no step of it is explored.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicUsize);
+
+impl Tally {
+    pub(crate) const fn new() -> Tally {
+        Tally(AtomicUsize::new(0))
+    }
+
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) as u64
     }
 }
 

@@ -13,7 +13,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, Weak};
 
 pub(crate) use loom::sync::atomic::Ordering;
-pub(crate) use shared::{Ref, is_same_task, share};
+pub(crate) use shared::{Ref, Tally, is_same_task, share};
 
 use crate::trace::{self, Tag};
 use crate::world::Sleeper;

@@ -13,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
-pub(crate) use shared::{Ref, is_same_task, share};
+pub(crate) use shared::{Ref, Tally, is_same_task, share};
 pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::plan::Fault;

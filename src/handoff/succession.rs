@@ -7,7 +7,7 @@ use slab::Slab;
 
 use super::seat::{Busy, Released, Seat, SeatState};
 use super::unparker::Unparker;
-use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, Tally, catch_panic};
 use crate::sys::NESTED;
 
 /// Room for followers that is kept though there are none.
@@ -38,6 +38,10 @@ pub(crate) struct Succession {
     /// Notifications of `drive` calls so far. Each thread that drives by hand knows how many of
     /// them it has heard of.
     notifications: AtomicUsize,
+    /// How often the seat was acquired. Written by who has just acquired it; for reports.
+    acquisitions: Tally,
+    /// How often a follower was promoted. Written under the lock of `followers`; for reports.
+    promotions: Tally,
 }
 
 impl Succession {
@@ -50,6 +54,8 @@ impl Succession {
             rounds: AtomicUsize::new(0),
             awake: AtomicUsize::new(0),
             notifications: AtomicUsize::new(0),
+            acquisitions: Tally::new(),
+            promotions: Tally::new(),
         }
     }
 
@@ -143,7 +149,12 @@ impl Succession {
             return;
         }
         // Woken outside the lock, though the waker is this crate's own.
-        let follower = self.followers.lock().iter().next().map(|(_, waker)| waker.clone());
+        let followers = self.followers.lock();
+        let follower = followers.iter().next().map(|(_, waker)| waker.clone());
+        if follower.is_some() {
+            self.promotions.count();
+        }
+        drop(followers);
         if let Some(follower) = follower {
             follower.wake();
         }
@@ -181,6 +192,11 @@ impl Succession {
     #[cfg(test)]
     pub(super) fn queue_capacity(&self) -> usize {
         self.followers.lock().capacity()
+    }
+
+    /// Returns how often the seat was acquired, and how often a follower was promoted, so far.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.acquisitions.get(), self.promotions.get())
     }
 
     // What the fallback goes by.
@@ -243,13 +259,19 @@ pub(crate) struct Driving<'a, S: Driven>(&'a S);
 impl<'a, S: Driven> Driving<'a, S> {
     /// Acquires the seat of a shard. For `block_on` threads.
     pub(crate) fn try_acquire(shard: &'a S) -> Result<Driving<'a, S>, Busy> {
-        shard.succession().seat.try_acquire().map(|()| Driving(shard))
+        shard.succession().seat.try_acquire().map(|()| Driving::acquired(shard))
     }
 
     /// Acquires the seat of a shard, to release it on request. For the fallback.
     pub(crate) fn try_acquire_preemptible(shard: &'a S) -> Option<Driving<'a, S>> {
         // Made only with the seat: dropping a guard releases it.
-        shard.succession().seat.try_acquire_preemptible().then(|| Driving(shard))
+        shard.succession().seat.try_acquire_preemptible().then(|| Driving::acquired(shard))
+    }
+
+    fn acquired(shard: &'a S) -> Driving<'a, S> {
+        let driving = Driving(shard);
+        shard.succession().acquisitions.count();
+        driving
     }
 
     pub(crate) fn shard(&self) -> &'a S {

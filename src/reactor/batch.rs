@@ -24,6 +24,19 @@ pub(crate) struct Batch {
     pub(super) more: bool,
 }
 
+/// What a round was like.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Round {
+    /// Whether the driver slept in the poller.
+    pub(crate) slept: bool,
+    pub(crate) has_events: bool,
+    pub(crate) has_fired: bool,
+    /// Whether the poller was notified.
+    pub(crate) was_notified: bool,
+    /// Wakers that it has collected.
+    pub(crate) wakes: usize,
+}
+
 impl Batch {
     pub(crate) fn new() -> Batch {
         Batch { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }

@@ -18,16 +18,16 @@ use std::io;
 use std::sync::Arc;
 
 use crate::handoff::Unparker;
-use crate::sync::{self, Mutex, Ref};
+use crate::sync::{self, Mutex, Ref, Tally};
 use crate::sys::{Identity, NESTED, Poller, Polls, Registration, Until};
 
 use registry::Registry;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, Round};
 pub(crate) use settings::Settings;
 pub(crate) use shard::Shard;
 pub(crate) use source::{Interest, Place, Source, Waiter};
-pub(crate) use timers::{Coalescer, LONGEST_DELAY, Slack, TimerKey};
+pub(crate) use timers::{BUCKETS, Coalescer, LONGEST_DELAY, Slack, TimerKey};
 
 /// The set of shards.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub(crate) struct Reactor {
     settings: Settings,
     /// What unparks the fallback thread.
     fallback: Ref<Unparker>,
+    fallback_totals: FallbackTotals,
     /// The poller that the fallback sleeps in: the poller of pollers, or where pollers cannot
     /// be nested, the only shard's.
     root: Ref<Poller>,
@@ -54,6 +55,19 @@ pub(crate) struct Reactor {
 struct Overview {
     poller: Ref<Poller>,
     is_notified: bool,
+}
+
+/// What the fallback has been through. Written by the fallback thread only.
+#[derive(Debug, Default)]
+pub(crate) struct FallbackTotals {
+    /// Looks at all shards.
+    pub(crate) scans: Tally,
+    /// Rounds that it has run, of shards that nobody drove.
+    pub(crate) services: Tally,
+    /// Scans that found work which a thread had left undone that was expected to drive.
+    pub(crate) undriven: Tally,
+    /// Sleeps in its poller, or on its condition variable.
+    pub(crate) sleeps: Tally,
 }
 
 /// A shard and how many threads are assigned to it.
@@ -85,6 +99,7 @@ impl Reactor {
             overview: Mutex::new(None),
             settings,
             fallback,
+            fallback_totals: FallbackTotals::default(),
             root,
             registry: Registry::new(),
         })
@@ -97,6 +112,10 @@ impl Reactor {
     /// The longest that a timer waits for others where timers are dense, in nanoseconds.
     pub(crate) fn coalescing_bound(&self) -> u64 {
         self.settings.coalescing_bound
+    }
+
+    pub(crate) fn fallback_totals(&self) -> &FallbackTotals {
+        &self.fallback_totals
     }
 
     pub(crate) fn root(&self) -> &Poller {

@@ -246,6 +246,11 @@ impl Events {
         self.portable = None;
     }
 
+    /// Returns `true` if the wait found a notification.
+    pub(crate) fn has_notification(&self) -> bool {
+        self.list.iter().any(|event| event.data.u64() == NOTIFY_KEY as u64)
+    }
+
     /// The sources' events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         use epoll::EventFlags as Flags;

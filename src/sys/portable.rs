@@ -113,6 +113,11 @@ impl Events {
         self.list.clear();
     }
 
+    /// Returns `true` if the wait found a notification, which these pollers do not tell.
+    pub(crate) fn has_notification(&self) -> bool {
+        false
+    }
+
     /// The sources' events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.list.iter().filter(|event| event.key <= super::MAX_KEY).map(|event| Event {

@@ -1,6 +1,7 @@
 //! Expiry: due entries out of the wheel, and others cascaded to finer levels.
 
 use super::Wheel;
+use super::counts::count;
 use super::key::Key;
 use super::memory::{Heap, Memory};
 use super::slot::SlotId;
@@ -183,6 +184,7 @@ impl<T, M: Memory> Wheel<T, M> {
                 let due = if lone.is_some() { lone } else { self.next_due(now, left, &mut moves) };
                 let Some((index, deadline)) = due else { break };
                 left -= 1;
+                count(&mut self.counts.expired);
                 // By now every slot is in order, for this may panic.
                 f(self, index, deadline);
                 if lone.is_some() {
@@ -228,10 +230,11 @@ impl<T, M: Memory> Wheel<T, M> {
     /// They are taken off a chunk at a time: if `moves` runs out, the slot keeps the rest and
     /// its minimum, and the next call goes on with it.
     fn cascade(&mut self, slot_id: SlotId, moves: &mut usize) {
-        let Wheel { arena, levels, elapsed, .. } = self;
+        let Wheel { arena, levels, elapsed, counts, .. } = self;
         let mut next = levels.take_chunk(slot_id);
         while let Some((chunk, count)) = next {
             *moves = moves.saturating_sub(count);
+            counts.moved = counts.moved.wrapping_add(count as u64);
             // In a large population each chunk is a fetch from memory. Taking the next one
             // before these entries are moved lets that go on meanwhile.
             next = if *moves > 0 { levels.take_chunk(slot_id) } else { None };
@@ -275,6 +278,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// Moves the entry that a walk has come to to where it belongs.
     #[inline(never)]
     fn move_walked(&mut self, index: u32, deadline: u64) {
+        count(&mut self.counts.moved);
         self.levels.unlink_walked(&mut self.arena);
         self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }

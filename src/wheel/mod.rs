@@ -72,6 +72,7 @@
 mod arena;
 mod blocks;
 mod chunks;
+mod counts;
 mod expire;
 #[cfg(feature = "std")]
 pub(crate) mod instant;
@@ -85,8 +86,10 @@ use core::fmt;
 
 use arena::Arena;
 use blocks::NONE;
+use counts::count;
 use levels::Levels;
 
+pub(crate) use counts::Counts;
 pub use expire::{DrainExpired, Progress};
 #[cfg(feature = "std")]
 pub use instant::InstantWheel;
@@ -111,6 +114,7 @@ pub struct Wheel<T, M: Memory = Heap> {
     elapsed: u64,
     /// How many entries expired since others were pre-cascaded.
     not_pre_cascaded: usize,
+    counts: Counts,
 }
 
 impl<T> Wheel<T> {
@@ -149,7 +153,13 @@ impl<T> Wheel<T> {
 
 impl<T, M: Memory> Wheel<T, M> {
     fn empty() -> Wheel<T, M> {
-        Wheel { arena: Arena::new(), levels: Levels::new(), elapsed: 0, not_pre_cascaded: 0 }
+        Wheel {
+            arena: Arena::new(),
+            levels: Levels::new(),
+            elapsed: 0,
+            not_pre_cascaded: 0,
+            counts: Counts::default(),
+        }
     }
 
     /// Creates an empty wheel at time zero that gives memory back by itself: of the blocks of
@@ -180,6 +190,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// ```
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
         let key = self.arena.insert(value);
+        count(&mut self.counts.armed);
         self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
         key
     }
@@ -213,6 +224,7 @@ impl<T, M: Memory> Wheel<T, M> {
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let list_index = self.arena.get(key)?.list_index;
         if list_index != NONE {
+            count(&mut self.counts.cancelled);
             self.levels.unlink_at(&mut self.arena, list_index);
         }
         self.arena.remove(key.index).1
@@ -244,6 +256,7 @@ impl<T, M: Memory> Wheel<T, M> {
             && deadline >= self.levels.deadline(list_index)
             && !self.levels.is_alone(list_index)
         {
+            count(&mut self.counts.postponed);
             self.levels.postpone(list_index, deadline);
             return true;
         }
@@ -254,6 +267,8 @@ impl<T, M: Memory> Wheel<T, M> {
     /// Puts an entry into the slot where it belongs with this deadline.
     #[inline(never)]
     fn relink(&mut self, index: u32, deadline: u64) {
+        let was_idle = self.arena.at(index).list_index == NONE;
+        count(if was_idle { &mut self.counts.armed } else { &mut self.counts.postponed });
         self.levels.unlink(&mut self.arena, index);
         self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }
@@ -274,6 +289,9 @@ impl<T, M: Memory> Wheel<T, M> {
     pub fn unschedule(&mut self, key: Key) -> bool {
         if !self.arena.contains(key) {
             return false;
+        }
+        if self.arena.at(key.index).list_index != NONE {
+            count(&mut self.counts.cancelled);
         }
         self.levels.unlink(&mut self.arena, key.index);
         true
@@ -393,6 +411,11 @@ impl<T, M: Memory> Wheel<T, M> {
     #[must_use]
     pub fn elapsed(&self) -> u64 {
         self.elapsed
+    }
+
+    /// Returns how often what was done.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// The number of entries, idle ones included.

@@ -130,7 +130,16 @@ impl Fallback {
         }
         self.add_new_shards();
         let scan = self.scan();
-        if !scan.again && !self.is_from_parent() {
+        if self.is_from_parent() {
+            return;
+        }
+        let totals = self.reactor.fallback_totals();
+        totals.scans.count();
+        if scan.undriven {
+            totals.undriven.count();
+        }
+        if !scan.again {
+            totals.sleeps.count();
             self.adapt_backoff(&scan);
             self.sleep(&scan);
         }
@@ -202,6 +211,7 @@ impl Fallback {
     fn service(&mut self, driving: Driving<'_, Shard>, scan: &mut Scan) {
         let shard = self.shards[driving.shard().index()].shard.clone();
         self.serviced = Some(shard.clone());
+        self.reactor.fallback_totals().services.count();
         if NESTED {
             driving.run_round(&mut self.batch);
             scan.undriven |= shard.succession().awake() > 0 && !self.batch.is_idle();

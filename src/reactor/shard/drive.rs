@@ -10,8 +10,8 @@ use std::io;
 use super::Shard;
 use crate::clock::{self, NEVER};
 use crate::handoff::{Driving, Parker};
-use crate::reactor::Batch;
 use crate::reactor::timers::Sleeper;
+use crate::reactor::{Batch, Round};
 use crate::sync::{catch_panic, pause};
 use crate::sys::{Poller, Polls, Until};
 
@@ -20,7 +20,7 @@ impl Driving<'_, Shard> {
     pub(crate) fn run_round(&self, batch: &mut Batch) {
         batch.more = false;
         self.wait(batch, Until::Now);
-        self.dispatch(batch);
+        self.dispatch(batch, false);
     }
 
     /// Runs a round, parked in the poller until there is something to do, and releases the seat.
@@ -38,13 +38,13 @@ impl Driving<'_, Shard> {
         let mut notified = false;
         if until == Until::Now {
             self.wait(batch, until);
-            self.dispatch(batch);
+            self.dispatch(batch, false);
         } else if parker.enter_poller() {
             self.shard().succession.note_parked();
             self.wait(batch, until);
             self.shard().succession.note_awake();
             notified = parker.leave_poller();
-            self.dispatch(batch);
+            self.dispatch(batch, true);
         } else {
             batch.events.clear();
             self.shard().timers.lock().set_sleeper(Sleeper::Nobody);
@@ -103,7 +103,7 @@ impl Driving<'_, Shard> {
             self.wait(batch, until);
             parker.leave_poller();
         }
-        self.dispatch(batch);
+        self.dispatch(batch, until != Until::Now);
         self.release()
     }
 
@@ -159,10 +159,11 @@ impl Driving<'_, Shard> {
 
     /// Collects the wakers that the events are for, and those of timers that are due after the
     /// wait.
-    fn dispatch(&self, batch: &mut Batch) {
-        let Batch { events, wakers, fired, more } = batch;
-        let mut events = events.iter().peekable();
-        if events.peek().is_some() {
+    fn dispatch(&self, batch: &mut Batch, slept: bool) {
+        let Batch { events: list, wakers, fired, more } = batch;
+        let mut events = list.iter().peekable();
+        let has_events = events.peek().is_some();
+        if has_events {
             let index = self.shard().index;
             let mut sources = self.shard().sources.lock();
             events.for_each(|event| sources.on_event(index, event, wakers));
@@ -172,5 +173,13 @@ impl Driving<'_, Shard> {
         if fired.is_empty() && timers.next_deadline() != NEVER {
             *more = timers.fire(clock::wheel_now(), fired);
         }
+        let has_fired = !fired.is_empty();
+        timers.note_round(Round {
+            slept,
+            has_events,
+            has_fired,
+            was_notified: slept && !has_events && !has_fired && list.has_notification(),
+            wakes: wakers.len() + fired.len(),
+        });
     }
 }

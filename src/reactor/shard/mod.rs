@@ -19,14 +19,16 @@ use std::task::Waker;
 use super::Settings;
 use super::batch::Batch;
 use super::source::{Place, Source};
-use super::timers::{Fired, Slack, Sleeper, TimerKey, Timers, WakeTarget};
+use super::timers::{Fired, Slack, Sleeper, Stats, TimerKey, Timers, WakeTarget};
 use crate::handoff::{Busy, Driven, Driving, Succession, Unparker};
 use crate::sync::{Mutex, Ref};
 use crate::sys::{Identity, Poller, Polls, Registration, fork_generation};
+use crate::wheel::Counts;
 
 mod drive;
 mod sources;
 
+pub(crate) use sources::SourceTotals;
 use sources::Sources;
 
 /// See the [module documentation](self).
@@ -187,6 +189,11 @@ impl Shard {
         self.timers.lock().len()
     }
 
+    /// Returns what was done to the timers, and what else there is to report of them and of rounds.
+    pub(crate) fn timer_stats(&self) -> (Counts, Stats) {
+        self.timers.lock().stats()
+    }
+
     /// For tests, which look at what only the driver does.
     #[cfg(test)]
     pub(crate) fn with_timers<R>(&self, look: impl FnOnce(&mut Timers) -> R) -> R {
@@ -275,7 +282,7 @@ impl Shard {
     /// Counts a source that has moved here from another shard.
     pub(super) fn note_migration(&self) {
         let mut sources = self.sources.lock();
-        sources.migrations = sources.migrations.wrapping_add(1);
+        sources.totals.migrations = sources.totals.migrations.wrapping_add(1);
     }
 
     /// Returns how many sources are registered.
@@ -283,10 +290,9 @@ impl Shard {
         self.sources.lock().len()
     }
 
-    /// Returns how many events were dispatched, and how many sources have moved here, so far.
-    pub(crate) fn source_totals(&self) -> (usize, usize) {
-        let sources = self.sources.lock();
-        (sources.events, sources.migrations)
+    /// Returns what has happened to sources so far.
+    pub(crate) fn source_totals(&self) -> SourceTotals {
+        self.sources.lock().totals
     }
 
     // Driving.

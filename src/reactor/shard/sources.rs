@@ -15,16 +15,25 @@ use crate::sys::{Event, MAX_KEY};
 pub(super) struct Sources {
     table: HashMap<usize, Arc<Source>, Numbers>,
     next: usize,
-    /// Events that were dispatched so far.
-    pub(super) events: usize,
-    /// Sources that have moved here from another shard so far.
-    pub(super) migrations: usize,
+    pub(super) totals: SourceTotals,
+}
+
+/// What has happened to sources so far. Each number wraps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SourceTotals {
+    /// Events that were dispatched.
+    pub(crate) events: u64,
+    /// Sources that were registered here, those that moved here included.
+    pub(crate) registrations: u64,
+    /// Sources that have moved here from another shard.
+    pub(crate) migrations: u64,
 }
 
 impl Sources {
     /// Gives a source a key.
     pub(super) fn insert(&mut self, source: &Arc<Source>) -> usize {
         let key = self.vacant_key();
+        self.totals.registrations = self.totals.registrations.wrapping_add(1);
         self.table.insert(key, source.clone());
         key
     }
@@ -50,7 +59,7 @@ impl Sources {
 
     /// Dispatches an event of the poller of this shard, told by its index.
     pub(super) fn on_event(&mut self, shard: usize, event: Event, wakers: &mut Vec<Waker>) {
-        self.events = self.events.wrapping_add(1);
+        self.totals.events = self.totals.events.wrapping_add(1);
         if let Some(source) = self.table.get(&event.key) {
             source.on_event(shard, event, wakers);
         }

@@ -9,15 +9,16 @@
 use std::mem;
 use std::task::Waker;
 
-use super::Settings;
+use super::{Round, Settings};
 use crate::clock::NEVER;
 use crate::sys::Pages;
-use crate::wheel::{Key, Wheel};
+use crate::wheel::{Counts, Key, Wheel};
 
 mod coalesce;
 mod key;
 mod placeholder;
 mod slack;
+mod stats;
 
 pub(crate) use coalesce::{Coalescer, LONGEST as LONGEST_DELAY};
 use key::MOST_WITH_SLACK;
@@ -25,6 +26,7 @@ pub(crate) use key::TimerKey;
 use placeholder::{placeholder, stamp};
 pub(crate) use slack::Slack;
 use slack::SlackTimers;
+pub(crate) use stats::{BUCKETS, Stats};
 
 /// The most timers that expire at once, by default, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;
@@ -68,6 +70,7 @@ pub(crate) struct Timers {
     sleeper: Sleeper,
     coalescer: Coalescer,
     taken: Taken,
+    stats: Stats,
     /// The most timers that expire at once.
     budget: usize,
     /// Whether a descriptor is to become readable at the next deadline while nobody drives.
@@ -104,6 +107,7 @@ impl Timers {
             sleeper: Sleeper::Nobody,
             coalescer: Coalescer::new(settings.coalescing_bound),
             taken: Taken::default(),
+            stats: Stats::default(),
             budget: settings.expiry_budget,
             shows_deadline: false,
         }
@@ -266,23 +270,27 @@ impl Timers {
             Sleeper::Fallback { until } => (until, WakeTarget::Fallback),
         };
         if limit >= until {
+            self.stats.not_notified = self.stats.not_notified.wrapping_add(1);
             return WakeTarget::None;
         }
+        self.stats.notified = self.stats.notified.wrapping_add(1);
         self.sleeper = Sleeper::Nobody;
         target
     }
 
     /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
-        let Timers { wheel, with_slack, coalescer, taken, budget, .. } = self;
+        let Timers { wheel, with_slack, coalescer, taken, stats, budget, .. } = self;
         // Those with a slack first: among them are the exact ones. They leave half of the budget to
         // the others.
         let (before, more) = with_slack.as_mut().map_or((0, false), |timers| {
-            timers.fire(now, *budget / 2, |slack, key, registered| {
+            timers.fire(now, *budget / 2, |slack, key, deadline, registered| {
+                stats.fired(now.saturating_sub(deadline));
                 taken.take(TimerKey::new(slack, key), registered, fired);
             })
         });
-        let progress = wheel.fire(now, *budget - before, |key, _, registered| {
+        let progress = wheel.fire(now, *budget - before, |key, deadline, registered| {
+            stats.fired(now.saturating_sub(deadline));
             taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
         });
         coalescer.fired(now, progress.expired);
@@ -339,6 +347,20 @@ impl Timers {
     /// Lets a descriptor become readable at each next deadline while nobody drives, from now on.
     pub(crate) fn show_deadlines(&mut self) {
         self.shows_deadline = true;
+    }
+
+    /// Notes a round of the driver.
+    pub(crate) fn note_round(&mut self, round: Round) {
+        self.stats.round(round);
+    }
+
+    /// Returns what was done to the wheels, and what else there is to report.
+    pub(crate) fn stats(&self) -> (Counts, Stats) {
+        let mut counts = self.wheel.counts();
+        if let Some(timers) = &self.with_slack {
+            counts.add(timers.counts());
+        }
+        (counts, self.stats)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::{self, NEVER};
 use crate::sys::Pages;
-use crate::wheel::{Key, Wheel};
+use crate::wheel::{Counts, Key, Wheel};
 
 /// How many slacks there are: zero, and one more for each that was asked for.
 const SLACKS: usize = 31;
@@ -133,12 +133,13 @@ impl SlackTimers {
         &mut self,
         now: u64,
         budget: usize,
-        mut each: impl FnMut(Slack, Key, &mut Waker),
+        mut each: impl FnMut(Slack, Key, u64, &mut Waker),
     ) -> (usize, bool) {
         let (mut fired, mut more) = (0, false);
         for SlackWheel { slack, wheel, .. } in &mut self.wheels {
-            let progress =
-                wheel.fire(now, budget - fired, |key, _, waker| each(*slack, key, waker));
+            let progress = wheel.fire(now, budget - fired, |key, deadline, waker| {
+                each(*slack, key, deadline, waker);
+            });
             fired += progress.expired;
             more |= progress.more;
             if fired == budget {
@@ -163,6 +164,13 @@ impl SlackTimers {
     pub(super) fn next_limit(&self) -> u64 {
         let limit = |of: &SlackWheel| Some(of.wheel.next_deadline()?.saturating_add(of.nanos));
         self.wheels.iter().filter_map(limit).min().unwrap_or(NEVER)
+    }
+
+    /// What was done to all wheels.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.wheels.iter().for_each(|of| counts.add(of.wheel.counts()));
+        counts
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,6 +1,9 @@
 //! What the reactor looks like from outside: for monitoring, and for finding out why nothing
 //! happens.
 //!
+//! - [`shards`]: how things stand now.
+//! - [`metrics`]: what has happened so far, in numbers that only grow, and how late timers were.
+//!
 //! # Examples
 //!
 //! ```
@@ -15,9 +18,19 @@
 //! }
 //! ```
 
+mod histogram;
+mod metrics;
+mod table;
+
 use crate::driver;
 use crate::reactor::Shard;
 use crate::sync::Ref;
+
+pub use histogram::Histogram;
+pub use metrics::{
+    FallbackMetrics, Metrics, NotificationMetrics, SeatMetrics, ShardMetrics, SourceMetrics,
+    TimerMetrics, WakeupMetrics, metrics,
+};
 
 /// A shard of the reactor at some moment. Each field is right for itself; together they may
 /// be of slightly different moments.
@@ -68,12 +81,12 @@ pub fn shards() -> Vec<ShardReport> {
     let report = |(shard, threads): (Ref<Shard>, usize)| {
         let succession = shard.succession();
         let seat = succession.seat_state();
-        let (events, migrations) = shard.source_totals();
+        let totals = shard.source_totals();
         ShardReport {
             timers: shard.timer_count(),
             sources: shard.source_count(),
-            events,
-            migrations,
+            events: totals.events as usize,
+            migrations: totals.migrations as usize,
             threads,
             awake: succession.awake(),
             rounds: succession.rounds(),

@@ -1,0 +1,265 @@
+//! Each number of the metrics: a known number of things is made to happen, in a process of its own.
+
+mod common;
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_wheel::diagnostics::{Metrics, ShardMetrics, metrics};
+use async_wheel::driver::{drive, notify};
+use async_wheel::{Async, Builder, Timer, block_on};
+use common::process::alone;
+use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, eventually, poll_with};
+use futures_lite::StreamExt;
+
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+fn total() -> ShardMetrics {
+    metrics().total()
+}
+
+/// Nothing runs but this thread.
+fn without_thread() {
+    Builder::new().fallback_thread(false).build().unwrap();
+}
+
+/// A timer that waits.
+fn wait_for(mut timer: Timer) -> Timer {
+    assert!(poll_with(&Wakes::new().waker(), &mut timer).is_pending());
+    timer
+}
+
+#[test]
+fn nothing_is_counted_before_first_use() {
+    alone(|| {
+        assert_eq!(metrics(), Metrics::default());
+        drop(Timer::after(MS));
+        assert_eq!(metrics(), Metrics::default());
+    });
+}
+
+#[test]
+fn timers_are_counted_by_what_becomes_of_them() {
+    alone(|| {
+        without_thread();
+        let due = Instant::now() + MS;
+        let mut timers: Vec<_> = (0..10).map(|_| wait_for(Timer::after(HOUR))).collect();
+        let fire: Vec<_> = (0..7)
+            .map(|_| {
+                let mut timer = Timer::at(due);
+                let _ = poll_with(&Wakes::new().waker(), &mut timer);
+                timer
+            })
+            .collect();
+        let at_once = 17 - total().timers.armed;
+        assert!(at_once <= 7, "due before they were polled");
+        timers[0].set_after(2 * HOUR);
+        timers[1].set_after(HOUR / 2);
+        timers[2].clear();
+        timers[3].clear();
+        timers[3].set_after(HOUR);
+        timers.truncate(5);
+        thread::sleep(2 * MS);
+        drive(NOW).unwrap();
+        let counted = total().timers;
+        assert_eq!(counted.armed, 18 - at_once, "one of them again");
+        assert_eq!(counted.fired, 7 - at_once);
+        assert_eq!(counted.postponed, 2);
+        assert_eq!(counted.cancelled, 2 + 5);
+        assert_eq!(counted.pending, 4);
+        drop((timers, fire));
+        assert_eq!((total().timers.pending, total().timers.cancelled), (0, 7 + 4));
+    });
+}
+
+/// With slack, and as intervals, too.
+#[test]
+fn intervals_and_slack_count_as_others() {
+    alone(|| {
+        without_thread();
+        block_on(async {
+            let mut ticks = Timer::interval(MS);
+            for _ in 0..3 {
+                ticks.next().await;
+            }
+            Timer::after(MS).with_slack(MS).await;
+        });
+        let counted = total().timers;
+        assert_eq!(counted.pending, 0);
+        assert_eq!(counted.armed, counted.fired + counted.cancelled);
+        assert!((2..=4).contains(&counted.fired), "{counted:?}");
+    });
+}
+
+#[test]
+fn cascades_are_counted() {
+    alone(|| {
+        without_thread();
+        let start = Instant::now();
+        let _timers: Vec<_> = (0..2_000)
+            .map(|number| wait_for(Timer::at(start + 30 * MS + number * MS / 20)))
+            .collect();
+        while total().timers.fired < 2_000 {
+            drive(Some(PATIENCE)).unwrap();
+        }
+        assert!(total().timers.cascaded > 0);
+    });
+}
+
+/// Two timers that fire 20 ms late, which is in one bucket, and one that fires 70 ms late.
+#[test]
+fn lateness_is_counted_in_its_bucket() {
+    alone(|| {
+        without_thread();
+        let due = Instant::now() + MS;
+        let _timers = [wait_for(Timer::at(due)), wait_for(Timer::at(due))];
+        thread::sleep(20 * MS);
+        drive(NOW).unwrap();
+        let first = total().lateness;
+        assert_eq!(first.count(), 2);
+        let least = Duration::from_nanos(1 << 24);
+        assert_eq!(
+            first.bounds().filter(|&(bound, _)| bound > least).map(|it| it.1).sum::<u64>(),
+            2
+        );
+        assert!(first.max() >= 19 * MS, "{:?}", first.max());
+
+        let _timer = wait_for(Timer::after(MS));
+        thread::sleep(70 * MS);
+        drive(NOW).unwrap();
+        let second = total().lateness;
+        assert_eq!(second.count(), 3);
+        assert!(second.max() >= 69 * MS && second.quantile(1.0) == Some(second.max()));
+    });
+}
+
+#[test]
+fn rounds_seats_and_wakes_are_counted() {
+    alone(|| {
+        without_thread();
+        drive(NOW).unwrap();
+        let before = total();
+        let due = Instant::now() + MS;
+        let _timers: Vec<_> = (0..5).map(|_| wait_for(Timer::at(due))).collect();
+        thread::sleep(2 * MS);
+        for _ in 0..10 {
+            drive(NOW).unwrap();
+        }
+        let after = total();
+        assert_eq!(after.rounds - before.rounds, 10);
+        assert_eq!(after.seat.acquired - before.seat.acquired, 10);
+        assert_eq!(after.wakes - before.wakes, 5);
+        assert_eq!(after.wakeups, before.wakeups, "nobody slept");
+    });
+}
+
+#[test]
+fn wakeups_are_counted_by_cause() {
+    alone(|| {
+        without_thread();
+        let before = total().wakeups;
+        // The time of a timer.
+        let _timer = wait_for(Timer::after(3 * MS));
+        while total().timers.fired == 0 {
+            drive(Some(PATIENCE)).unwrap();
+        }
+        let deadline = total().wakeups;
+        assert_eq!(deadline.deadline - before.deadline, 1);
+        // A notification.
+        notify();
+        drive(Some(PATIENCE)).unwrap();
+        let notification = total().wakeups;
+        if cfg!(target_os = "linux") {
+            assert_eq!(notification.notification - deadline.notification, 1);
+        }
+        // The end of its time, with nothing to do.
+        drive(Some(MS)).unwrap();
+        let spurious = total().wakeups;
+        assert_eq!(spurious.spurious - notification.spurious, 1);
+        // An event.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let source = Async::new(listener.accept().unwrap().0).unwrap();
+        let mut readable = std::pin::pin!(source.readable());
+        assert!(poll_with(&Wakes::new().waker(), &mut readable).is_pending());
+        drive(NOW).unwrap();
+        peer.write_all(b"x").unwrap();
+        drive(Some(PATIENCE)).unwrap();
+        assert_eq!(total().wakeups.event - spurious.event, 1);
+        assert!(total().events >= 1);
+    });
+}
+
+/// A thread sleeps for one timer; one that is later leaves it asleep, one that is earlier does not.
+#[test]
+fn notifications_are_counted_as_sent_or_saved() {
+    alone(|| {
+        without_thread();
+        let sleeper = thread::spawn(|| {
+            block_on(async { Timer::after(10 * A_WHILE).await });
+        });
+        thread::sleep(A_WHILE);
+        let before = total().notifications;
+        let _later = wait_for(Timer::after(HOUR));
+        let saved = total().notifications;
+        assert_eq!((saved.saved - before.saved, saved.sent - before.sent), (1, 0));
+        let _earlier = wait_for(Timer::after(20 * MS));
+        assert_eq!(total().notifications.sent - before.sent, 1);
+        sleeper.join().unwrap();
+    });
+}
+
+/// The thread that drives ends its call, and the one that follows is promoted.
+#[test]
+fn promotions_are_counted() {
+    alone(|| {
+        let driver = thread::spawn(|| block_on(async { Timer::after(2 * A_WHILE).await }));
+        // On a shard of its own if there may be two: no follower then, and nothing to promote.
+        let follower = thread::spawn(|| block_on(async { Timer::after(4 * A_WHILE).await }));
+        let third = thread::spawn(|| block_on(async { Timer::after(4 * A_WHILE).await }));
+        for thread in [driver, follower, third] {
+            thread.join().unwrap();
+        }
+        assert!(total().seat.promoted >= 1, "{:?}", total().seat);
+    });
+}
+
+#[test]
+fn sources_are_counted() {
+    alone(|| {
+        without_thread();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let sources: Vec<_> = (0..5)
+            .map(|_| {
+                Async::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap()).unwrap()
+            })
+            .collect();
+        let counted = total().sources;
+        assert_eq!((counted.registrations, counted.registered, counted.migrations), (5, 5, 0));
+        drop(sources);
+        assert_eq!((total().sources.registrations, total().sources.registered), (5, 0));
+    });
+}
+
+#[test]
+fn fallback_counts_its_scans_and_services() {
+    alone(|| {
+        let wakes = Wakes::new();
+        for round in 1..=5 {
+            let mut timer = Timer::after(2 * MS);
+            if poll_with(&wakes.waker(), &mut timer).is_pending() {
+                wakes.wait_for(round);
+            } else {
+                wakes.waker().wake();
+            }
+        }
+        // What it counts after it has woken the last task.
+        eventually("it has counted", || metrics().fallback.services >= 1);
+        let fallback = metrics().fallback;
+        assert!(fallback.scans >= 1 && fallback.sleeps >= 1, "{fallback:?}");
+        let table = metrics().to_string();
+        assert!(table.contains("fallback scans") && table.contains("lateness max"), "{table}");
+    });
+}
