@@ -54,6 +54,8 @@ pub struct Builder {
     default_slack: Option<Duration>,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
+    #[cfg(feature = "tracing")]
+    late_threshold: Option<Duration>,
 }
 
 impl Builder {
@@ -129,6 +131,23 @@ impl Builder {
         self
     }
 
+    /// Sets how late timers have to be for an event of `tracing` that says so: a warning for a round
+    /// in which some were later than this, with the field `late` and what has delayed them, as far as
+    /// it is known, in `delayed_by` and `time`. Without this there are none. Only with the feature
+    /// `tracing`.
+    ///
+    /// - "the system woke the thread late": the thread slept for the timer.
+    /// - "the budget of a round was used up": so many timers were due that some had to wait for
+    ///   another round.
+    /// - "nobody drove": threads were busy with tasks and wakers for `time`.
+    ///
+    /// A timer with a slack is late when its slack has ended. Costs two looks at the clock a round.
+    #[cfg(feature = "tracing")]
+    pub fn late_threshold(mut self, threshold: Duration) -> Builder {
+        self.late_threshold = Some(threshold);
+        self
+    }
+
     /// Sets code that the fallback thread runs before anything else: to set its priority or its
     /// processors, or to register it somewhere. A panic in it is printed and otherwise ignored.
     ///
@@ -196,6 +215,8 @@ impl Builder {
             coalescing_bound: self.coalescing_bound.map(|bound| bound.as_nanos() as u64),
             on_thread_start: self.on_thread_start,
             on_thread_stop: self.on_thread_stop,
+            #[cfg(feature = "tracing")]
+            late_threshold: self.late_threshold,
         };
         config.add_environment()?;
         Ok(config)

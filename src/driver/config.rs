@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) coalescing_bound: Option<u64>,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
+    #[cfg(feature = "tracing")]
+    pub(crate) late_threshold: Option<std::time::Duration>,
 }
 
 /// Code of the program's that the fallback thread runs.
@@ -98,6 +100,10 @@ impl Config {
             has_fallback: !self.no_fallback,
             expiry_budget: self.expiry_budget.unwrap_or(defaults.expiry_budget),
             coalescing_bound: self.coalescing_bound.unwrap_or(defaults.coalescing_bound),
+            #[cfg(feature = "tracing")]
+            late_threshold: self
+                .late_threshold
+                .map_or(defaults.late_threshold, crate::clock::saturating_nanos),
         }
     }
 

@@ -1,10 +1,14 @@
 //! What one round at a poller collects, and what becomes of it.
 
 use std::task::Waker;
+#[cfg(feature = "tracing")]
+use std::time::Duration;
 
 use super::Shard;
 use super::prefetch::{AHEAD, prefetch};
 use super::timers::Fired;
+#[cfg(feature = "tracing")]
+use super::timers::{Cause, Late};
 use crate::sync::catch_panic;
 use crate::sys::Events;
 
@@ -22,6 +26,9 @@ pub(crate) struct Batch {
     pub(super) fired: Vec<Fired>,
     /// Whether the wheel may have more that are due.
     pub(super) more: bool,
+    /// What is to be reported of timers that fired too late.
+    #[cfg(feature = "tracing")]
+    pub(super) late: Option<Late>,
 }
 
 /// What a round was like.
@@ -39,7 +46,14 @@ pub(crate) struct Round {
 
 impl Batch {
     pub(crate) fn new() -> Batch {
-        Batch { events: Events::new(), wakers: Vec::new(), fired: Vec::new(), more: false }
+        Batch {
+            events: Events::new(),
+            wakers: Vec::new(),
+            fired: Vec::new(),
+            more: false,
+            #[cfg(feature = "tracing")]
+            late: None,
+        }
     }
 
     /// Returns `true` if there is nobody to wake and nothing left that is due.
@@ -91,10 +105,20 @@ impl Batch {
     }
 
     #[cfg(feature = "tracing")]
-    fn trace(&self, shard: &Shard) {
+    fn trace(&mut self, shard: &Shard) {
         if !self.wakers.is_empty() || !self.fired.is_empty() {
             let (io, timers) = (self.wakers.len(), self.fired.len());
             tracing::trace!(shard = shard.index(), io, timers, "waking tasks");
+        }
+        if let Some(Late { nanos, cause }) = self.late.take() {
+            let late = Duration::from_nanos(nanos);
+            let (shard, timers) = (shard.index(), self.fired.len());
+            let (delayed_by, time) = match cause {
+                Cause::System => ("the system woke the thread late", late),
+                Cause::Budget => ("the budget of a round was used up", late),
+                Cause::UserCode(nanos) => ("nobody drove", Duration::from_nanos(nanos)),
+            };
+            tracing::warn!(shard, timers, ?late, delayed_by, ?time, "timers fired late");
         }
     }
 }

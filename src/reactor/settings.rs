@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     pub(crate) expiry_budget: usize,
     /// The longest that a timer waits for others where timers are dense, in nanoseconds.
     pub(crate) coalescing_bound: u64,
+    /// How late a timer has to be for a report, in nanoseconds. None by default.
+    #[cfg(feature = "tracing")]
+    pub(crate) late_threshold: u64,
 }
 
 impl Default for Settings {
@@ -23,6 +26,8 @@ impl Default for Settings {
             has_fallback: true,
             expiry_budget: timers::BUDGET,
             coalescing_bound: timers::LONGEST_DELAY,
+            #[cfg(feature = "tracing")]
+            late_threshold: crate::clock::NEVER,
         }
     }
 }

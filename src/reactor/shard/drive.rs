@@ -133,6 +133,8 @@ impl Driving<'_, Shard> {
             let now = clock::wheel_now();
             if next <= now {
                 batch.more = timers.fire(now, &mut batch.fired);
+                #[cfg(feature = "tracing")]
+                (batch.late = timers.take_late());
                 if !batch.is_idle() {
                     return Until::Now;
                 }
@@ -140,6 +142,7 @@ impl Driving<'_, Shard> {
         }
         let until = timers.sleep_until().min(limit);
         timers.set_sleeper(Sleeper::Driver { until });
+        timers.note_sleep();
         Until::deadline(until)
     }
 
@@ -160,7 +163,14 @@ impl Driving<'_, Shard> {
     /// Collects the wakers that the events are for, and those of timers that are due after the
     /// wait.
     fn dispatch(&self, batch: &mut Batch, slept: bool) {
-        let Batch { events: list, wakers, fired, more } = batch;
+        let Batch {
+            events: list,
+            wakers,
+            fired,
+            more,
+            #[cfg(feature = "tracing")]
+            late,
+        } = batch;
         let mut events = list.iter().peekable();
         let has_events = events.peek().is_some();
         if has_events {
@@ -173,6 +183,9 @@ impl Driving<'_, Shard> {
         if fired.is_empty() && timers.next_deadline() != NEVER {
             *more = timers.fire(clock::wheel_now(), fired);
         }
+        #[cfg(feature = "tracing")]
+        (*late = timers.take_late().or(late.take()));
+        timers.note_end();
         let has_fired = !fired.is_empty();
         timers.note_round(Round {
             slept,

@@ -16,6 +16,8 @@ use crate::wheel::{Counts, Key, Wheel};
 
 mod coalesce;
 mod key;
+#[cfg(feature = "tracing")]
+mod late;
 mod placeholder;
 mod slack;
 mod stats;
@@ -23,6 +25,10 @@ mod stats;
 pub(crate) use coalesce::{Coalescer, LONGEST as LONGEST_DELAY};
 use key::MOST_WITH_SLACK;
 pub(crate) use key::TimerKey;
+#[cfg(feature = "tracing")]
+use late::LateWatch;
+#[cfg(feature = "tracing")]
+pub(crate) use late::{Cause, Late};
 use placeholder::{placeholder, stamp};
 pub(crate) use slack::Slack;
 use slack::SlackTimers;
@@ -71,6 +77,8 @@ pub(crate) struct Timers {
     coalescer: Coalescer,
     taken: Taken,
     stats: Stats,
+    #[cfg(feature = "tracing")]
+    late: LateWatch,
     /// The most timers that expire at once.
     budget: usize,
     /// Whether a descriptor is to become readable at the next deadline while nobody drives.
@@ -108,6 +116,8 @@ impl Timers {
             coalescer: Coalescer::new(settings.coalescing_bound),
             taken: Taken::default(),
             stats: Stats::default(),
+            #[cfg(feature = "tracing")]
+            late: LateWatch::new(settings.late_threshold),
             budget: settings.expiry_budget,
             shows_deadline: false,
         }
@@ -281,20 +291,47 @@ impl Timers {
     /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
         let Timers { wheel, with_slack, coalescer, taken, stats, budget, .. } = self;
+        // By when the first of them should have fired.
+        #[cfg(feature = "tracing")]
+        let mut limit = NEVER;
         // Those with a slack first: among them are the exact ones. They leave half of the budget to
         // the others.
         let (before, more) = with_slack.as_mut().map_or((0, false), |timers| {
             timers.fire(now, *budget / 2, |slack, key, deadline, registered| {
                 stats.fired(now.saturating_sub(deadline));
+                #[cfg(feature = "tracing")]
+                (limit = limit.min(deadline.saturating_add(slack.nanos())));
                 taken.take(TimerKey::new(slack, key), registered, fired);
             })
         });
         let progress = wheel.fire(now, *budget - before, |key, deadline, registered| {
             stats.fired(now.saturating_sub(deadline));
+            #[cfg(feature = "tracing")]
+            (limit = limit.min(deadline));
             taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
         });
         coalescer.fired(now, progress.expired);
+        #[cfg(feature = "tracing")]
+        self.late.fired(now, limit, progress.more || more);
         progress.more || more
+    }
+
+    /// Notes that the driver goes to sleep in the poller.
+    pub(crate) fn note_sleep(&mut self) {
+        #[cfg(feature = "tracing")]
+        self.late.sleeps();
+    }
+
+    /// Notes that the driver is about to leave the seat.
+    pub(crate) fn note_end(&mut self) {
+        #[cfg(feature = "tracing")]
+        self.late.leaves();
+    }
+
+    /// Takes what is to be reported of timers that fired too late.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn take_late(&mut self) -> Option<Late> {
+        self.late.take()
     }
 
     /// Puts wakers back that were woken. What is left in `fired` has to be dropped outside the
