@@ -141,8 +141,8 @@ impl Driving<'_, Shard> {
             }
         }
         let until = timers.sleep_until().min(limit);
-        timers.set_sleeper(Sleeper::Driver { until });
         timers.note_sleep();
+        timers.set_sleeper(Sleeper::Driver { until });
         Until::deadline(until)
     }
 
