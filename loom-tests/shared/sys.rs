@@ -32,6 +32,11 @@ impl Events {
         self.0.clear();
     }
 
+    /// Only reports ask for it.
+    pub(crate) fn has_notification(&self) -> bool {
+        false
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.0.iter().copied()
     }

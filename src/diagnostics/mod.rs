@@ -2,7 +2,7 @@
 //! happens.
 //!
 //! - [`shards`]: how things stand now.
-//! - [`metrics`]: what has happened so far, in numbers that only grow, and how late timers were.
+//! - [`metrics()`]: what has happened so far, in numbers that only grow, and how late timers were.
 //!
 //! # Examples
 //!
