@@ -28,6 +28,7 @@
 //!   crate is `no_std` with `alloc`, and depends on `allocator-api2` only.
 //! - `tracing`: spans and events of the reactor, for subscribers of the crate [`tracing`]. Turns
 //!   `std` on.
+//! - `serde`: `Serialize` for what [`diagnostics::metrics`] returns. Turns `std` on.
 //!
 //! # Examples
 //!
