@@ -21,7 +21,7 @@ pub fn allow_descriptors(needed: u64) -> Result<(), String> {
         let hard = limit.maximum.unwrap_or(u64::MAX);
         format!(
             "this needs {needed} open files and the system allows {hard}: \
-             run `ulimit -Hn {needed}` as root first, or ask for fewer --connections or --threads"
+             run `ulimit -Hn {needed}` as root first, or ask for fewer connections or threads"
         )
     })
 }
