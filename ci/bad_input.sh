@@ -56,6 +56,8 @@ scripts() {
   done
   refuses ci/bad_input.sh programs programs
   refuses ci/coverage.sh --lines --lines
+  refuses ci/metrics.sh screenshot
+  refuses ci/metrics.sh screenshot "$scratch/no-such-directory/top.svg"
   refuses ci/cross.sh -d
   refuses ci/msrv.sh -d
   refuses ci/no_std.sh -d
@@ -95,6 +97,7 @@ scripts() {
 programs() {
   local target=${CARGO_TARGET_DIR:-target} name
   cargo build --quiet --locked --examples
+  cargo build --quiet --locked -p top
   cargo build --quiet --release --locked -p compare -p counts
   for name in accept_loop heartbeats soak; do
     refuses "$target/debug/examples/$name" --no-such-option
@@ -102,6 +105,23 @@ programs() {
   done
   # A server by itself does not know what it should have seen.
   refuses "$target/debug/examples/heartbeats" --check --listen 127.0.0.1:0
+  name=$target/debug/top
+  refuses "$name" --no-such-option
+  refuses "$name" no-such-thing
+  refuses "$name" --clients 0
+  # More than a process may have open.
+  refuses "$name" --clients 1000000
+  refuses "$name" --period 0s
+  refuses "$name" --seconds none
+  refuses "$name" --every 1ms
+  refuses "$name" --threads 0
+  name=$target/debug/examples/prometheus
+  refuses "$name" --no-such-option
+  refuses "$name" --listen nonsense
+  refuses "$name" --listen 127.0.0.1:65536
+  # An address of documentation, which is nobody's.
+  refuses "$name" --listen 192.0.2.1:0
+  refuses "$name" --listen 127.0.0.1:0 --clients none
   name=$target/debug/examples/ttl_server
   refuses "$name" --no-such-option
   refuses "$name" no-such-thing

@@ -7,7 +7,8 @@
 # unpacks Debian's packages of it into DIR, target/msrv unless given, without installing them.
 #
 # The library is checked with the default features, with all and with none, and the shim, the tests
-# and the examples with it. The benchmarks are not: their peers ask for newer compilers.
+# and the examples with it. The benchmarks and the example `top` are not: their crates ask for newer
+# compilers.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
 usage="ci/msrv.sh [-d DIR]"
