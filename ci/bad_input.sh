@@ -104,7 +104,20 @@ programs() {
     refuses "$target/debug/examples/$name" --seconds none
   done
   # A server by itself does not know what it should have seen.
-  refuses "$target/debug/examples/heartbeats" --check --listen 127.0.0.1:0
+  name=$target/debug/examples/heartbeats
+  refuses "$name" --check --listen 127.0.0.1:0
+  # Two runs cannot be compared by one side.
+  refuses "$name" --compare --listen 127.0.0.1:0
+  refuses "$name" --compare --connect 127.0.0.1:1
+  refuses "$name" --check --silent 0
+  refuses "$name" --check --seconds 0.3
+  refuses "$name" --silent 5 --seconds 3 --idle 4s
+  refuses "$name" --silent nan
+  refuses "$name" --period 0s
+  refuses "$name" --period 1s --idle 1s
+  refuses "$name" --period 2s --seconds 1
+  refuses "$name" --seconds inf
+  refuses "$name" --connect 127.0.0.1:1
   name=$target/debug/top
   refuses "$name" --no-such-option
   refuses "$name" no-such-thing

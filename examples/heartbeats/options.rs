@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::command_line;
 
@@ -18,9 +18,19 @@ const SHORTEST_IDLE: Duration = Duration::from_millis(300);
 /// What `--seconds` and `--idle` must stay below.
 const LONGEST: Duration = Duration::from_secs(1_000_000);
 
+/// What the last line of the output means.
+const ABOUT_THE_VERDICT: &str = "\
+The last line says how late 99 % of the beats were at most: good is up to 1 ms, \
+fair up to 10 ms. What limits it is the first of these that applies: the machine, if its \
+processors are busy for 90 % of the time; the period, if the median round trip is as long; how fast the system wakes a thread, if one that only sleeps is at least \
+half as late; threads that are busy when timers are due, if the reactor finds them that late; \
+tasks that wait for a thread.
+
+Ctrl-C ends the run and prints what was measured so far.";
+
 /// A heartbeat server and its clients on async-wheel timers and TCP.
 #[derive(Parser)]
-#[command(name = "heartbeats")]
+#[command(name = "heartbeats", version, after_help = ABOUT_THE_VERDICT)]
 struct Arguments {
     /// How many clients connect
     #[arg(long, value_name = "N", default_value_t = 1_000)]
@@ -32,15 +42,16 @@ struct Arguments {
     /// 300ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
-    /// How long the clients beat
+    /// How long the clients beat. The run may take up to two seconds more, for the last answers
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     seconds: f64,
     /// Threads, each in a `block_on` of its own [default: the number of processors]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// The share of the clients that falls silent halfway, in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
-    silent: f64,
+    /// The share of the clients that falls silent halfway, in percent [default: 1, or none if
+    /// --seconds is too short for --idle]
+    #[arg(long, value_name = "PERCENT")]
+    silent: Option<f64>,
     /// Be only the server, on this address, until the last client has gone
     #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "connect")]
     listen: Option<SocketAddr>,
@@ -54,9 +65,22 @@ struct Arguments {
     /// Print the figures as one JSON object in the last line, too
     #[arg(long)]
     json: bool,
-    /// Be the server that the clients' process has started, and end with it
-    #[arg(long, hide = true, requires = "listen")]
+    /// Run the same on async-io, in a second process, and print both
+    #[arg(long, conflicts_with_all = ["listen", "connect", "child"])]
+    compare: bool,
+    /// The runtime
+    #[arg(long, hide = true, value_enum, default_value_t = On::AsyncWheel)]
+    runtime: On,
+    /// Be started by another process of this program: print JSON only, and end with it
+    #[arg(long, hide = true)]
     child: bool,
+}
+
+/// The runtimes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum On {
+    AsyncWheel,
+    AsyncIo,
 }
 
 /// Which side this process is.
@@ -79,11 +103,36 @@ pub struct Options {
     pub role: Role,
     pub check: bool,
     pub json: bool,
-    /// Whether this is the server that the clients' process has started.
+    pub compare: bool,
+    pub runtime: On,
+    /// Whether another process of this program has started this one.
     pub child: bool,
+    /// `--silent`, to be passed on.
+    silent_percent: f64,
 }
 
 impl Options {
+    pub fn is_server(&self) -> bool {
+        matches!(self.role, Role::Server(_))
+    }
+
+    /// Returns the command line of another process of the same run, on this runtime.
+    pub fn arguments(&self, runtime: On) -> Vec<String> {
+        let runtime = runtime.to_possible_value().expect("none is skipped");
+        let nanos = |duration: Duration| format!("{}ns", duration.as_nanos());
+        let options = [
+            ("runtime", runtime.get_name().to_owned()),
+            ("connections", self.connections.to_string()),
+            ("period", nanos(self.period)),
+            ("idle", nanos(self.idle)),
+            ("seconds", self.seconds.as_secs_f64().to_string()),
+            ("threads", self.threads.to_string()),
+            ("silent", self.silent_percent.to_string()),
+        ];
+        let options = options.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]);
+        ["--child".to_owned()].into_iter().chain(options).collect()
+    }
+
     /// How many descriptors a process needs that has so many ends of each connection: a socket
     /// for each, the pollers, and some to spare.
     pub fn descriptors(&self, ends: usize) -> u64 {
@@ -97,7 +146,7 @@ pub fn parse() -> Result<Options, ExitCode> {
 }
 
 fn check(arguments: Arguments) -> Result<Options, String> {
-    let Arguments { connections, period, seconds, silent, .. } = arguments;
+    let Arguments { connections, period, seconds, .. } = arguments;
     if connections == 0 {
         return Err("--connections must be at least 1".to_owned());
     }
@@ -124,8 +173,18 @@ fn check(arguments: Arguments) -> Result<Options, String> {
     if period > seconds {
         return Err("--period must not be longer than --seconds, or nobody beats".to_owned());
     }
-    if !(0.0..=100.0).contains(&silent) {
+    let too_short = seconds < idle.saturating_add(period * 2);
+    let silent_percent = arguments.silent.unwrap_or(if too_short { 0.0 } else { 1.0 });
+    if !(0.0..=100.0).contains(&silent_percent) {
         return Err("--silent must be between 0 and 100 percent".to_owned());
+    }
+    let both_or_clients = arguments.listen.is_none();
+    if both_or_clients && too_short && (silent_percent > 0.0 || arguments.check) {
+        let what = if arguments.check { "--check" } else { "--silent" };
+        return Err(format!("{what} needs --seconds for two periods and the idle limit, {idle:?}"));
+    }
+    if arguments.check && silent_percent == 0.0 {
+        return Err("--check needs clients that fall silent: --silent must not be 0".to_owned());
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.unwrap_or(processors);
@@ -140,9 +199,23 @@ fn check(arguments: Arguments) -> Result<Options, String> {
         (None, Some(address)) => Role::Clients(address),
         (None, None) => Role::Both,
     };
-    let silent = (connections as f64 * silent / 100.0).ceil() as usize;
-    let Arguments { check, json, child, .. } = arguments;
-    Ok(Options { connections, period, idle, seconds, threads, silent, role, check, json, child })
+    let silent = (connections as f64 * silent_percent / 100.0).ceil() as usize;
+    let Arguments { check, json, compare, runtime, child, .. } = arguments;
+    Ok(Options {
+        connections,
+        period,
+        idle,
+        seconds,
+        threads,
+        silent,
+        role,
+        check,
+        json,
+        compare,
+        runtime,
+        child,
+        silent_percent,
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

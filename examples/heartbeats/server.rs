@@ -1,15 +1,14 @@
 //! The server: answers heartbeats, and drops connections that are silent for too long.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_channel::Receiver;
 use async_executor::Executor;
-use async_wheel::{Async, Timer};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
+use super::runtime::Runtime;
 use super::stats::Stats;
 
 /// The bytes of a heartbeat and of its answer, a number.
@@ -39,8 +38,8 @@ pub enum Ending {
 
 /// Accepts for ever. Each connection gets a task. `witness` hears of each, by the peer's
 /// address, and what it returns hears of its end, and of how long it was silent then.
-pub async fn serve<W, E>(
-    listener: Async<TcpListener>,
+pub async fn serve<R: Runtime, W, E>(
+    listener: R::Listener,
     limits: Limits,
     executor: Arc<Executor<'static>>,
     stats: Arc<Stats>,
@@ -50,14 +49,14 @@ pub async fn serve<W, E>(
     E: FnOnce(Ending, Duration) + Send + 'static,
 {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
+        match R::accept(&listener).await {
+            Ok((mut stream, peer)) => {
                 stats.open.add(1);
                 let ended = witness(peer);
                 let stats = stats.clone();
                 let task = async move {
                     let mut heard = Instant::now();
-                    let ending = connection(&stream, limits, &stats, &mut heard).await;
+                    let ending = connection::<R>(&mut stream, limits, &stats, &mut heard).await;
                     let silent = heard.elapsed();
                     drop(stream);
                     ended(ending, silent);
@@ -66,8 +65,9 @@ pub async fn serve<W, E>(
                 executor.spawn(task).detach();
             }
             Err(error) => {
-                eprintln!("warning: cannot accept: {error}");
-                Timer::after(Duration::from_millis(100)).await;
+                // There may be nobody to read it.
+                let _ = writeln!(io::stderr(), "warning: cannot accept: {error}");
+                R::after(Duration::from_millis(100)).await;
             }
         }
     }
@@ -81,21 +81,19 @@ enum Next {
 }
 
 /// A connection's life. `heard` is when a beat was answered last.
-async fn connection(
-    stream: &Async<TcpStream>,
+async fn connection<R: Runtime>(
+    stream: &mut R::Tcp,
     limits: Limits,
     stats: &Stats,
     heard: &mut Instant,
 ) -> Ending {
-    // Best effort: it only makes the answers later.
-    let _ = stream.get_ref().set_nodelay(true);
-    let mut timeout = Timer::after(limits.first);
+    let mut timeout = R::after(limits.first);
     loop {
-        let answered = async { answer_beat(stream).await };
+        let answered = async { answer_beat::<R>(stream).await };
         match answered.or(async { Ok(Next::Idle((&mut timeout).await)) }).await {
             Ok(Next::Answered) => {
                 *heard = Instant::now();
-                timeout.set_at(*heard + limits.idle);
+                R::set_at(&mut timeout, *heard + limits.idle);
                 stats.armed.add(1);
             }
             Ok(Next::Idle(due)) => {
@@ -114,7 +112,7 @@ async fn connection(
 }
 
 /// Reads a beat and answers it.
-async fn answer_beat(mut stream: &Async<TcpStream>) -> io::Result<Next> {
+async fn answer_beat<R: Runtime>(stream: &mut R::Tcp) -> io::Result<Next> {
     let mut beat = [0; BEAT];
     let mut filled = 0;
     while filled < BEAT {
@@ -126,19 +124,4 @@ async fn answer_beat(mut stream: &Async<TcpStream>) -> io::Result<Next> {
     }
     stream.write_all(&beat).await?;
     Ok(Next::Answered)
-}
-
-/// Waits until somebody came and everybody has gone. `false` if nobody came until `parent`
-/// was closed.
-pub async fn until_all_are_gone(stats: &Stats, parent: &Receiver<()>) -> bool {
-    loop {
-        let (closed, open) = (stats.closed.get(), stats.open.get());
-        if open > 0 && closed == open {
-            return true;
-        }
-        if open == 0 && parent.is_closed() {
-            return false;
-        }
-        Timer::after(Duration::from_millis(100)).await;
-    }
 }

@@ -28,7 +28,7 @@ const LONGEST: u64 = 3_600_000_000;
 pub struct Durations(Mutex<Histogram<u64>>);
 
 impl Durations {
-    fn new() -> Durations {
+    pub fn new() -> Durations {
         Durations(Mutex::new(Histogram::new_with_bounds(1, LONGEST, 3).expect("good bounds")))
     }
 
@@ -46,6 +46,8 @@ impl Durations {
 pub struct Stats {
     pub beats_sent: Count,
     answered: Count,
+    /// Beats that were due before the end and were not sent: the machine was behind.
+    pub skipped: Count,
     /// How long after its deadline a client's tick was seen.
     pub beat_late: Durations,
     pub round_trip: Durations,
@@ -73,6 +75,7 @@ impl Stats {
         Stats {
             beats_sent: Count::default(),
             answered: Count::default(),
+            skipped: Count::default(),
             beat_late: Durations::new(),
             round_trip: Durations::new(),
             idle_fired: Count::default(),

@@ -26,7 +26,9 @@ mod lives;
 mod machine;
 mod options;
 mod report;
-#[allow(dead_code)] // A part of it is for whoever waits for a first and a last client.
+#[allow(dead_code, unused_imports)] // A part of it is for the clients of the example.
+#[path = "../heartbeats/runtime.rs"]
+mod runtime;
 #[path = "../heartbeats/server.rs"]
 mod server;
 #[allow(dead_code)] // A part of it is for the clients of the example.
@@ -51,6 +53,7 @@ use lives::Plan;
 use machine::{Control, Holds};
 use options::Options;
 use report::Report;
+use runtime::AsyncWheel;
 use server::Limits;
 use stats::Stats;
 
@@ -169,7 +172,13 @@ impl Soak<'_> {
                 }
             }
         };
-        let serving = server::serve(listener, limits, executor.clone(), stats.clone(), witness);
+        let serving = server::serve::<AsyncWheel, _, _>(
+            listener,
+            limits,
+            executor.clone(),
+            stats.clone(),
+            witness,
+        );
         executor.spawn(serving).detach();
         Ok(Soak { options, executor, address, ledger, stats, most: AtomicU64::new(0) })
     }
