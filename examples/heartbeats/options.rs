@@ -30,7 +30,7 @@ Ctrl-C ends the run and prints what was measured so far.";
 
 /// A heartbeat server and its clients on async-wheel timers and TCP.
 #[derive(Parser)]
-#[command(name = "heartbeats", version, after_help = ABOUT_THE_VERDICT)]
+#[command(name = "heartbeats", version, max_term_width = 80, after_help = ABOUT_THE_VERDICT)]
 struct Arguments {
     /// How many clients connect
     #[arg(long, value_name = "N", default_value_t = 1_000)]
