@@ -14,6 +14,7 @@ use clap::Args;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
 use super::limits;
+use super::runtime::AsyncWheel;
 use super::server::{self, BEAT, Limits};
 use super::stats::Stats;
 
@@ -81,7 +82,7 @@ impl Load {
         let limits = Limits { first: CONNECT, idle: (options.period * 3).max(SHORTEST) };
         let nobody = |_| |_, _| ();
         let (executor, stats) = (load.executor.clone(), load.stats.clone());
-        let serving = server::serve(listener, limits, executor, stats, nobody);
+        let serving = server::serve::<AsyncWheel, _, _>(listener, limits, executor, stats, nobody);
         load.executor.spawn(serving).detach();
         for number in 0..clients {
             // They are spread over the period.

@@ -17,6 +17,9 @@ mod http;
 #[path = "../heartbeats/limits.rs"]
 mod limits;
 mod load;
+#[allow(dead_code, unused_imports)] // A part of it is for the clients of the example.
+#[path = "../heartbeats/runtime.rs"]
+mod runtime;
 #[allow(dead_code)] // A part of it is for whoever waits for a first and a last client.
 #[path = "../heartbeats/server.rs"]
 mod server;

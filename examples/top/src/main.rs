@@ -18,6 +18,9 @@ mod limits;
 mod load;
 mod options;
 mod panics;
+#[allow(dead_code, unused_imports)] // A part of it is for the clients of the example.
+#[path = "../../heartbeats/runtime.rs"]
+mod runtime;
 mod samples;
 mod screen;
 #[allow(dead_code)] // A part of it is for whoever waits for a first and a last client.
