@@ -24,8 +24,8 @@ const LONGEST_BOUND: Duration = Duration::from_secs(1);
 ///
 /// `ASYNC_WHEEL_SHARDS` and `ASYNC_WHEEL_THREAD_NAME` set what the program has not said, with a
 /// builder and without one. A value that is no good is an error of [`build`](Builder::build). Without
-/// a builder it is ignored and reported once, as a warning of `tracing` if that feature is on, else
-/// on the standard error output.
+/// a builder it is ignored and reported once (the first, if both are no good), as a warning of `tracing` if that feature is on, else
+/// on the standard error output. Without the fallback thread neither variable is looked at.
 ///
 /// # Examples
 ///

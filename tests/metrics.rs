@@ -79,17 +79,22 @@ fn timers_are_counted_by_what_becomes_of_them() {
 fn intervals_and_slack_count_as_others() {
     alone(|| {
         without_thread();
+        let slack = wait_for(Timer::after(MS).with_slack(HOUR));
+        thread::sleep(2 * MS);
+        drive(NOW).unwrap();
+        let counted = total().timers;
+        assert_eq!((counted.armed, counted.fired, counted.pending), (1, 1, 0));
         block_on(async {
             let mut ticks = Timer::interval(MS);
             for _ in 0..3 {
                 ticks.next().await;
             }
-            Timer::after(MS).with_slack(MS).await;
         });
         let counted = total().timers;
-        assert_eq!(counted.pending, 0);
-        assert_eq!(counted.armed, counted.fired + counted.cancelled);
-        assert!((2..=4).contains(&counted.fired), "{counted:?}");
+        // Each tick but the first is armed by the one before; the last is cancelled.
+        assert!(counted.armed >= 4, "{counted:?}");
+        assert_eq!((counted.armed, counted.pending), (counted.fired + counted.cancelled, 0));
+        drop(slack);
     });
 }
 
@@ -167,11 +172,16 @@ fn wakeups_are_counted_by_cause() {
         }
         let deadline = total().wakeups;
         assert_eq!(deadline.deadline - before.deadline, 1);
-        // A notification.
-        notify();
+        // A notification, while it sleeps.
+        let other = thread::spawn(|| {
+            thread::sleep(A_WHILE);
+            notify();
+        });
         drive(Some(PATIENCE)).unwrap();
+        other.join().unwrap();
+        drive(NOW).unwrap();
         let notification = total().wakeups;
-        if cfg!(target_os = "linux") {
+        if cfg!(all(target_os = "linux", not(async_wheel_single_shard))) {
             assert_eq!(notification.notification - deadline.notification, 1);
         }
         // The end of its time, with nothing to do.
@@ -215,11 +225,11 @@ fn notifications_are_counted_as_sent_or_saved() {
 #[test]
 fn promotions_are_counted() {
     alone(|| {
+        without_thread();
         let driver = thread::spawn(|| block_on(async { Timer::after(2 * A_WHILE).await }));
-        // On a shard of its own if there may be two: no follower then, and nothing to promote.
+        thread::sleep(A_WHILE / 2);
         let follower = thread::spawn(|| block_on(async { Timer::after(4 * A_WHILE).await }));
-        let third = thread::spawn(|| block_on(async { Timer::after(4 * A_WHILE).await }));
-        for thread in [driver, follower, third] {
+        for thread in [driver, follower] {
             thread.join().unwrap();
         }
         assert!(total().seat.promoted >= 1, "{:?}", total().seat);
@@ -258,7 +268,9 @@ fn fallback_counts_its_scans_and_services() {
         // What it counts after it has woken the last task.
         eventually("it has counted", || metrics().fallback.services >= 1);
         let fallback = metrics().fallback;
-        assert!(fallback.scans >= 1 && fallback.sleeps >= 1, "{fallback:?}");
+        // Where pollers cannot be nested, it sleeps in the shard's.
+        let sleeps = fallback.sleeps >= 1 || cfg!(async_wheel_single_shard);
+        assert!(fallback.scans >= 1 && sleeps, "{fallback:?}");
         let table = metrics().to_string();
         assert!(table.contains("fallback scans") && table.contains("lateness max"), "{table}");
     });

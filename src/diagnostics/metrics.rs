@@ -109,7 +109,8 @@ macro_rules! numbers {
 
 numbers! {
     /// Timers. A timer counts while it has an entry in the wheel: from its first poll before its
-    /// deadline.
+    /// deadline. One that moves to another shard, or to another slack, counts as cancelled there and
+    /// as armed here.
     TimerMetrics {
         /// Timers that began to wait.
         armed,
@@ -145,7 +146,8 @@ numbers! {
 }
 
 numbers! {
-    /// Deadlines that came in while a thread slept that looks after them.
+    /// Deadlines that came in while a thread slept that drives or watches the shard, or while nobody
+    /// drove and a descriptor was to show the next one.
     NotificationMetrics {
         /// They were earlier than what it slept for, and woke it: a system call.
         sent,
@@ -187,7 +189,8 @@ numbers! {
         services,
         /// Scans that found work which a thread had left undone that was expected to drive.
         undriven,
-        /// Sleeps.
+        /// Sleeps of its own. Where pollers cannot be nested, it sleeps in the shard's poller, and
+        /// [`WakeupMetrics`] counts that.
         sleeps,
     }
 }

@@ -1,10 +1,13 @@
 //! What a program says of the reactor and its thread before they start.
 
 use std::fmt;
+#[cfg(not(feature = "tracing"))]
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::{io, thread};
 
 use crate::reactor::Settings;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// The most shards that can be asked for.
 pub(crate) const MOST_SHARDS: usize = 1_024;
@@ -62,13 +65,16 @@ pub(super) fn in_force() -> Config {
 
 /// Says once what was ignored.
 fn report(error: &io::Error) {
-    static REPORTED: OnceLock<()> = OnceLock::new();
-    REPORTED.get_or_init(|| {
-        #[cfg(feature = "tracing")]
-        tracing::warn!(%error, "ignored");
-        #[cfg(not(feature = "tracing"))]
-        eprintln!("async-wheel: ignored: {error}");
-    });
+    static REPORTED: AtomicUsize = AtomicUsize::new(0);
+    // Ordering: Relaxed: the first to come reports, and nothing else is published by it.
+    if REPORTED.swap(1, Ordering::Relaxed) != 0 {
+        return;
+    }
+    #[cfg(feature = "tracing")]
+    tracing::warn!(%error, "ignored");
+    // Nobody to tell is no reason to fail.
+    #[cfg(not(feature = "tracing"))]
+    let _ = writeln!(io::stderr(), "async-wheel: ignored: {error}");
 }
 
 impl Config {

@@ -125,8 +125,8 @@ pub fn notify() {
 }
 
 /// Returns when [`drive`] has to be called next for timers: the earliest deadline of those that it
-/// serves, later by as much as their slack allows. It has passed already if timers are due. `None`
-/// if no timer waits.
+/// serves, later by as much as their slack allows, or coalescing where they are dense. `None` if no
+/// timer waits.
 ///
 /// A timer that another thread sets for an earlier time makes a later look out of date. Only
 /// [`reactor_fd`](crate::os::unix::reactor_fd) tells of that.

@@ -73,7 +73,9 @@ pub(crate) fn build(config: Config) -> io::Result<()> {
     let _guard = process.starting.lock();
     let is_too_late = match process.reactor.get() {
         _ if config::is_kept() => "a builder has built the reactor before",
-        Some(_) => "the reactor runs: build before the first timer, source or `block_on` call",
+        Some(_) => {
+            "the reactor runs: build before the first timer, source, `block_on` or `drive` call"
+        }
         None => {
             start_with(process, &config)?;
             config::keep(config);
@@ -117,8 +119,8 @@ fn spawn_fallback(config: &Config) -> io::Result<mpsc::Sender<Ref<Reactor>>> {
     let (start, stop) = (config.on_thread_start.clone(), config.on_thread_stop.clone());
     let spawned = thread::Builder::new().name(config.thread_name()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
-            run_hook(start);
             helper::begin();
+            run_hook(start);
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_from_parent() {
                 // It must not end, whatever happens: nobody else would service the shards.

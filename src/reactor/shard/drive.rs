@@ -47,7 +47,10 @@ impl Driving<'_, Shard> {
             self.dispatch(batch, true);
         } else {
             batch.events.clear();
-            self.shard().timers.lock().set_sleeper(Sleeper::Nobody);
+            let mut timers = self.shard().timers.lock();
+            timers.set_sleeper(Sleeper::Nobody);
+            timers.note_end();
+            drop(timers);
             self.step_back();
             return true;
         }
@@ -97,13 +100,18 @@ impl Driving<'_, Shard> {
         batch.more = false;
         let until = self.expire(batch, NEVER);
         let parker = &self.shard().succession.fallback().parker;
+        let mut slept = false;
         if until == Until::Now {
             self.wait(batch, until);
         } else if parker.enter_poller() {
             self.wait(batch, until);
             parker.leave_poller();
+            slept = true;
+        } else {
+            // Those of the round before.
+            batch.events.clear();
         }
-        self.dispatch(batch, until != Until::Now);
+        self.dispatch(batch, slept);
         self.release()
     }
 
@@ -117,6 +125,7 @@ impl Driving<'_, Shard> {
         let mut timers = shard.timers.lock();
         let until = timers.sleep_until();
         timers.set_sleeper(Sleeper::Fallback { until });
+        timers.note_sleep();
         drop(timers);
         self.release_watched();
         Ok(until)
