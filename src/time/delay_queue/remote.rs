@@ -91,8 +91,8 @@ impl<T> Shared<T> {
         }
         inbox.next_number += 1;
         inbox.operations.push(operation);
-        // Relaxed: the lock orders what is in the inbox. For `receive` after a registration of
-        // the waker, see there.
+        // Ordering: Relaxed: the lock orders what is in the inbox. For `receive` after a registration
+        // of the waker, see there.
         self.mail.store(1, Ordering::Relaxed);
         drop(inbox);
         // Finds nobody if another has woken the task, and it has not looked since.
@@ -107,12 +107,12 @@ impl<T> Shared<T> {
     /// first, this load sees the store to `mail` that came before it; if not, it finds the waker.
     #[inline]
     pub(super) fn receive(&self) -> Vec<Operation<T>> {
-        // Relaxed: it only says whether the lock is worth taking.
+        // Ordering: Relaxed: it only says whether the lock is worth taking.
         if self.mail.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
         let mut inbox = self.inbox.lock();
-        // Relaxed: as in `send`.
+        // Ordering: Relaxed: as in `send`.
         self.mail.store(0, Ordering::Relaxed);
         mem::take(&mut inbox.operations)
     }
