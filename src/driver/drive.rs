@@ -57,6 +57,7 @@ use crate::sys::fork_generation;
 ///
 /// impl Wake for Task {
 ///     fn wake(self: Arc<Self>) {
+///         // Ordering: Release, with the Acquire below: the task sees what came before its wake.
 ///         self.0.store(true, Ordering::Release);
 ///     }
 /// }
@@ -65,6 +66,7 @@ use crate::sys::fork_generation;
 /// let waker = Waker::from(task.clone());
 /// let mut timer = pin!(Timer::after(Duration::from_millis(2)));
 /// while timer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+///     // Ordering: Acquire, with the Release in `wake`.
 ///     while !task.0.swap(false, Ordering::Acquire) {
 ///         driver::drive(Some(Duration::from_secs(1)))?;
 ///     }
