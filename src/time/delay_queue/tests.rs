@@ -17,12 +17,14 @@ struct Wakes(AtomicUsize);
 
 impl Wakes {
     fn count(&self) -> usize {
+        // Ordering: Relaxed: a number, by which nothing else is published.
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
+        // Ordering: Relaxed, as in `count`.
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
