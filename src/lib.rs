@@ -10,25 +10,49 @@
 //! Any executor will do. Programs need no `block_on` of ours: without one, or while all threads
 //! in it are busy, a thread named `async-wheel` does the driving.
 //!
+//! # Where to go on
+//!
+//! - [`time`]: timeouts, idle timeouts, delay queues, and streams that know the time.
+//!   [`guide::time`] says which one is for what.
+//! - [`wheel`]: the timing wheel by itself, for caches, tables of sessions and simulators.
+//! - [`driver`] and [`Builder`]: in an event loop of the program's own, and without a helper thread;
+//!   [`guide::event_loops`] has recipes.
+//! - [`diagnostics`]: what the reactor counts. [`guide::metrics`] says what each number means.
+//! - [`guide::migration`]: from async-io to this crate and back.
+//! - [`guide::architecture`]: how it fits together, and why. [`guide::testing`]: what checks it.
+//!
 //! # What is different inside
 //!
 //! - Timers live in a hashed hierarchical timing wheel (the public module [`wheel`]), not in
-//!   a sorted map: to arm, postpone or cancel one of ten million costs what one of ten costs.
-//!   Deadlines stay exact to the nanosecond.
+//!   a sorted map. The work to arm, postpone or cancel one is the same among ten and among ten
+//!   million; what grows is waiting for memory. Deadlines stay exact to the nanosecond.
 //! - The reactor is sharded: each thread in [`block_on`] has a poller and a wheel of its own,
 //!   up to the number of processors.
 //! - Threads hand a shard on by a lock-free protocol: whoever goes to sleep in it is counted
 //!   on until it says that it leaves. An insert makes a system call only if it is the earliest.
 //!
-//! `docs/architecture.md` in the repository says how it fits together, and why.
-//!
 //! # Features
 //!
-//! - `std`, on by default: everything but [`wheel::Wheel`] and what belongs to it. Without it the
-//!   crate is `no_std` with `alloc`, and depends on `allocator-api2` only.
-//! - `tracing`: spans and events of the reactor, for subscribers of the crate [`tracing`]. Turns
-//!   `std` on.
-//! - `serde`: `Serialize` for what [`diagnostics::metrics`] returns. Turns `std` on.
+//! | Feature | Default | What it adds |
+//! |---|---|---|
+//! | `std` | yes | everything but [`wheel::Wheel`] and what belongs to it. Without it the crate is `no_std` with `alloc`, and depends on `allocator-api2` only |
+//! | `tracing` | no | spans and events of the reactor, for subscribers of the crate [`tracing`]; turns `std` on |
+//! | `serde` | no | `Serialize` for what [`diagnostics::metrics()`] returns; turns `std` on |
+//!
+//! # Platforms
+//!
+//! Rust 1.85 or later. The README says how each platform was checked.
+//!
+//! | Platform | Poller | Only there |
+//! |---|---|---|
+//! | Linux, Android | epoll | timers in the descriptor of [`driver`] |
+//! | macOS and its kin, the BSDs | kqueue | `os::kqueue`: signals and ends of processes |
+//! | illumos | event ports | |
+//! | all of these, Unix | | `os::unix`: the reactor's descriptor |
+//! | Windows | IOCP | `os::windows`: waitable handles |
+//!
+//! What only another platform has is in the documentation of that platform: on docs.rs, choose it
+//! in the menu "Platform".
 //!
 //! # Examples
 //!
@@ -58,6 +82,12 @@
 
 // The tests use the standard library.
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
+// On docs.rs: which features and systems an item is for. `std` is on unless it is turned off.
+#![cfg_attr(
+    docsrs,
+    feature(doc_cfg),
+    doc(auto_cfg(hide(feature = "std", async_wheel_kqueue, async_wheel_no_pipe)))
+)]
 // The documentation names what is left out.
 #![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -86,6 +116,8 @@ mod timer;
 pub mod diagnostics;
 #[cfg(feature = "std")]
 pub mod driver;
+#[cfg(all(feature = "std", any(doc, doctest)))]
+pub mod guide;
 #[cfg(feature = "std")]
 pub mod os;
 #[cfg(feature = "std")]
@@ -105,17 +137,7 @@ pub use io::{Async, IoSafe, Readable, ReadableOwned, Writable, WritableOwned};
 #[cfg(feature = "std")]
 pub use timer::Timer;
 
-/// Compiles the README's example.
+/// Compiles the README's examples.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// Compiles the examples of the page on time.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/time.md")]
-struct TimePage;
-
-/// Compiles the examples of the page on event loops.
-#[cfg(all(doctest, target_os = "linux"))]
-#[doc = include_str!("../docs/event-loops.md")]
-struct EventLoopsPage;

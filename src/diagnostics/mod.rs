@@ -4,8 +4,9 @@
 //! - [`shards`]: how things stand now.
 //! - [`metrics()`]: what has happened so far, in numbers that only grow, and how late timers were.
 //!
-//! `docs/metrics.md` in the repository says what to look at when something is late. The example `top`
-//! shows the metrics live in the terminal, the example `prometheus` serves them over HTTP.
+//! [`guide::metrics`](crate::guide::metrics) says what to look at when something is late. The
+//! repository's example `top` shows the metrics live in the terminal, the example `prometheus` serves
+//! them over HTTP.
 //!
 //! # Examples
 //!

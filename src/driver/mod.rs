@@ -11,8 +11,8 @@
 //!   that is readable. On Linux it is readable for timers as well; elsewhere, the loop sleeps until
 //!   [`next_deadline`] at most.
 //!
-//! `docs/event-loops.md` in the repository has a recipe for `poll(2)`, calloop, GLib and tokio, each
-//! with an example.
+//! [`guide::event_loops`](crate::guide::event_loops) has a recipe for `poll(2)`, calloop, GLib and
+//! tokio, each with an example.
 
 #![forbid(unsafe_code)]
 

@@ -94,8 +94,8 @@ use crate::sys::{Identity, Kind, NESTED, Registration};
 /// [`into_inner`](Async::into_inner) and [`new`](Async::new) make it the child's own. Operations
 /// that need not wait work.
 ///
-/// [`AsyncRead`]: futures_io::AsyncRead
-/// [`AsyncWrite`]: futures_io::AsyncWrite
+/// [`AsyncRead`]: https://docs.rs/futures-io/latest/futures_io/trait.AsyncRead.html
+/// [`AsyncWrite`]: https://docs.rs/futures-io/latest/futures_io/trait.AsyncWrite.html
 ///
 /// # Examples
 ///

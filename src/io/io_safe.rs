@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 /// Types whose reading and writing leaves their descriptor alone.
 ///
-/// [`Async<T>`](crate::Async) implements [`AsyncRead`](futures_io::AsyncRead) and
-/// [`AsyncWrite`](futures_io::AsyncWrite) for such types only: through `&mut T` a `Read` or
+/// [`Async<T>`](crate::Async) implements [`AsyncRead`] and
+/// [`AsyncWrite`] for such types only: through `&mut T` a `Read` or
 /// `Write` might otherwise replace the value and with it close a descriptor that is
 /// registered.
 ///
@@ -37,6 +37,9 @@ use std::io::{Read, Write};
 /// // SAFETY: `read` leaves `stream` where it is.
 /// unsafe impl IoSafe for Counting {}
 /// ```
+///
+/// [`AsyncRead`]: https://docs.rs/futures-io/latest/futures_io/trait.AsyncRead.html
+/// [`AsyncWrite`]: https://docs.rs/futures-io/latest/futures_io/trait.AsyncWrite.html
 pub unsafe trait IoSafe {}
 
 /// Declares types of the standard library safe: their `Read` and `Write` make system calls on

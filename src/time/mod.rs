@@ -1,6 +1,6 @@
 //! Time for programs: timeouts, idle timeouts, missed ticks, slack, and streams.
 //!
-//! `docs/time.md` in the repository says which one is for what.
+//! [`guide::time`](crate::guide::time) says which one is for what.
 //!
 //! # Examples
 //!
