@@ -136,8 +136,3 @@ pub use driver::block_on;
 pub use io::{Async, IoSafe, Readable, ReadableOwned, Writable, WritableOwned};
 #[cfg(feature = "std")]
 pub use timer::Timer;
-
-/// Compiles the README's examples.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
