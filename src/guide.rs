@@ -46,6 +46,7 @@ pub mod architecture {}
 #[doc = "[simulation]: self#in-the-repository-only"]
 #[doc = "[fuzz]: self#in-the-repository-only"]
 #[doc = "[reliability.md]: self#in-the-repository-only"]
+#[doc = "[public-api.txt]: self#in-the-repository-only"]
 #[doc = ""]
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
