@@ -56,6 +56,10 @@ scripts() {
   done
   refuses ci/bad_input.sh programs programs
   refuses ci/coverage.sh --lines --lines
+  refuses ci/api.sh semver
+  refuses ci/api.sh semver no-such-revision
+  refuses ci/figures.sh write write
+  refuses ci/newcomer.sh snippets commands
   refuses ci/metrics.sh screenshot
   refuses ci/metrics.sh screenshot "$scratch/no-such-directory/top.svg"
   refuses ci/cross.sh -d
@@ -89,7 +93,7 @@ scripts() {
   refuses_if_there simulation/mutate.sh --no-such-option
 
   bin=$(usual_tools_only)
-  for script in .ci/run benches/counts.sh ci/miri.sh; do refuses env PATH="$bin" "$script"; done
+  for script in .ci/run benches/counts.sh ci/docs.sh ci/figures.sh ci/miri.sh; do refuses env PATH="$bin" "$script"; done
   refuses env PATH="$bin" ci/sanitizers.sh address
   [ ! -e fuzz/run.sh ] || refuses env PATH="$bin" fuzz/run.sh 1
 }

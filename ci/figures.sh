@@ -73,7 +73,7 @@ jq -r --arg few "$few" --arg many "$many" '
   "[docs/benchmarks.md](docs/benchmarks.md) has all of them, those where it is behind too, and says " +
   "how to repeat them."
 ' $json > "$scratch/figures" 2> "$scratch/error" ||
-  refuse "$json: $(sed -n '1s/^jq: error[^:]*: *//p' "$scratch/error")"
+  refuse "$json: $(sed -E 's/^(jq: )?(parse )?error( \(at [^)]*\))?: *//; q' "$scratch/error")"
 
 for mark in "$begin" "$end"; do
   grep -qxF -- "$mark" README.md || refuse "README.md has no line $mark"

@@ -12,8 +12,9 @@ no_arguments "$@"
 cd "$root"
 need_nightly
 make_scratch
-# In KiB, compressed. Four fifths are the source, nearly half of that its comments.
-limit=210
+# In KiB, compressed. Four fifths are the source, nearly half of that its comments. Room for what comes
+# by and by, and none for tests or charts that slip in.
+limit=240
 
 target=$(absolute_directory "${CARGO_TARGET_DIR:-target}")
 version=$(cargo metadata --no-deps --locked --format-version 1 |
