@@ -28,7 +28,7 @@ while read -r page file; do
   }
 done < <(links_of_files)
 echo "$checked links between files, $dead lead nowhere"
-[ $dead -eq 0 ] && [ $checked -gt 0 ]
+[[ $dead -eq 0 && $checked -gt 0 ]] || exit 1
 
 target=${CARGO_TARGET_DIR:-target}/docs-rs
 rm -rf "$target/doc"
