@@ -50,7 +50,7 @@ terminal() {
   local code=0 command
   command=$(printf '%q ' timeout "$limit" "$@")
   COLUMNS=80 script -qec "stty cols 80 rows 24; exec $command < /dev/null" /dev/null < /dev/null |
-    tr '\r' '\n' | sed $'s/\e\\[[0-9;?]*[A-Za-z]//g' > "$scratch/output" || code=$?
+    sed $'s/\r$//; s/\e\\[[0-9;?]*[A-Za-z]//g' | tr '\r' '\n' > "$scratch/output" || code=$?
   [ $code -eq 0 ] || fail "exit code $code: $*"
 }
 
@@ -58,7 +58,7 @@ terminal() {
 fits() {
   local wide
   wide=$(grep -vE '^ *(Blocking|Compiling|Doc-tests|Downloaded|Downloading|Finished|Locking|Running|Updating) |^test ' \
-    "$scratch/output" | LC_ALL=C.UTF-8 awk 'length > 80 { print; exit }')
+    "$scratch/output" | LC_ALL=C.UTF-8 grep -E -m 1 '.{81}' || true)
   [ -z "$wide" ] || fail "a line of more than 80 columns: $wide"
 }
 
