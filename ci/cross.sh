@@ -10,6 +10,7 @@
 #             not done unless named
 #   clippy    clippy with all targets and features for each target, also for the comparison
 #             with async-io in compat/interface, which covers os::kqueue and os::windows
+#   docs      the documentation for each target, as docs.rs builds it
 #   windows   the test suite and the comparison as Windows, under wine
 #   aarch64   the same as aarch64 Linux, under qemu-user
 #
@@ -34,11 +35,11 @@ targets=(
   aarch64-unknown-linux-gnu
 )
 
-usage="ci/cross.sh [-d DIR] [setup | source | clippy | windows | aarch64 ...]"
+usage="ci/cross.sh [-d DIR] [setup | source | clippy | docs | windows | aarch64 ...]"
 read_options d: "$@"
 steps=("${arguments[@]}")
-check_each step "setup source clippy windows aarch64" "${steps[@]}"
-[ ${#steps[@]} -gt 0 ] || steps=(setup clippy windows aarch64)
+check_each step "setup source clippy docs windows aarch64" "${steps[@]}"
+[ ${#steps[@]} -gt 0 ] || steps=(setup clippy docs windows aarch64)
 cd "$root"
 dir=$(absolute_directory "${options[d]-${CROSS_DIR:-target/cross}}")
 
@@ -176,6 +177,16 @@ clippy() {
   done
 }
 
+# The features that docs.rs builds with are those of a nightly compiler.
+docs() {
+  local target
+  for target in "${targets[@]}"; do
+    say "documentation for $target"
+    RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="-D warnings --cfg docsrs" cargo doc --no-deps --all-features \
+      --target "$target"
+  done
+}
+
 run_tests() {
   local failed=0
   # Some tests panic on purpose, and under an emulator a backtrace takes seconds. The wheel
@@ -200,7 +211,7 @@ for step in "${steps[@]}"; do
   case $step in
     setup) setup ;;
     source) source_only ;;
-    clippy | windows | aarch64)
+    clippy | docs | windows | aarch64)
       [ -e "$dir/wine" ] || refuse "$dir has no toolchain: run the step 'setup' first"
       use_copy
       "$step"

@@ -89,7 +89,7 @@
     doc(auto_cfg(hide(feature = "std", async_wheel_kqueue, async_wheel_no_pipe)))
 )]
 // The documentation names what is left out.
-#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "std", unix)), allow(rustdoc::broken_intra_doc_links))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
