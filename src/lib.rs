@@ -83,11 +83,7 @@
 // The tests use the standard library.
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 // On docs.rs: which features and systems an item is for. `std` is on unless it is turned off.
-#![cfg_attr(
-    docsrs,
-    feature(doc_cfg),
-    doc(auto_cfg(hide(feature = "std", async_wheel_kqueue, async_wheel_no_pipe)))
-)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "std", async_wheel_no_pipe))))]
 // The documentation names what is left out.
 #![cfg_attr(not(all(feature = "std", unix)), allow(rustdoc::broken_intra_doc_links))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]

@@ -1,4 +1,7 @@
 //! What only some systems have.
+//!
+//! Where an item is said to be available on `async_wheel_kqueue`, these are the systems with kqueue:
+//! macOS and its kin, and the BSDs.
 
 #[cfg(async_wheel_kqueue)]
 pub mod kqueue;
