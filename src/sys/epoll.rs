@@ -12,13 +12,17 @@
 //! than the timeout of `epoll_pwait2`, because the kernel stretches the latter by 50 µs, or by
 //! a thousandth of it if that is more; a timerfd is exact.
 //!
-//! Where the two descriptors cannot be had (some containers), `polling` does all of it.
+//! Where the two descriptors cannot be had (some containers), `polling` waits and notifies.
+//!
+//! What is registered is registered here too. With its feature `tracing`, which any crate of the
+//! program may turn on, each call of `polling` runs a subscriber, which is user code; and
+//! registrations are made under locks and with seats held. So of `polling`'s calls only the making of
+//! a poller, and its end, are left: nobody makes one under a lock.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use polling::PollMode;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
@@ -64,10 +68,8 @@ impl Polls for Poller {
         };
         if let Some(direct) = &direct {
             for (fd, key) in [(&direct.notify_fd, NOTIFY_KEY), (&direct.timer, TIMER)] {
-                // SAFETY: the descriptor lives in the same struct, behind the poller.
-                unsafe {
-                    inner.add_with_mode(fd, polling::Event::readable(key), PollMode::Edge)?;
-                }
+                let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
+                epoll::add(&inner, fd, data(key), edges)?;
             }
         }
         Ok(Poller { inner, direct })
@@ -126,31 +128,26 @@ impl Polls for Poller {
     }
 
     fn add_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        // SAFETY: pollers that are registered with one another live as long as the process, but
-        // for one whose making failed half-way. That is taken out by the system as it is closed.
-        unsafe { self.inner.add(&other.inner, polling::Event::none(key)) }
+        Ok(epoll::add(&self.inner, &other.inner, data(key), epoll::EventFlags::ONESHOT)?)
     }
 
     fn show_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        let interest = polling::Event::readable(key);
-        // SAFETY: as in `add_poller`.
-        unsafe { self.inner.add_with_mode(&other.inner, interest, PollMode::Level) }
+        Ok(epoll::add(&self.inner, &other.inner, data(key), epoll::EventFlags::IN)?)
     }
 
     fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        let interest = polling::Event::readable(key);
-        match self.inner.modify(&other.inner, interest) {
-            // SAFETY: as in `add_poller`.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => unsafe {
-                self.inner.add(&other.inner, interest)
-            },
-            result => result,
+        let once = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
+        match epoll::modify(&self.inner, &other.inner, data(key), once) {
+            Err(rustix::io::Errno::NOENT) => {
+                Ok(epoll::add(&self.inner, &other.inner, data(key), once)?)
+            }
+            result => Ok(result?),
         }
     }
 
     fn remove_poller(&self, other: &Poller) {
         // It is there, or was not.
-        let _ = self.inner.delete(&other.inner);
+        let _ = epoll::delete(&self.inner, &other.inner);
     }
 }
 
@@ -159,17 +156,29 @@ impl Poller {
         &self.inner
     }
 
-    /// Sets the edge-triggered interest in a descriptor that is registered. Unlike `polling`,
-    /// which has no word for it, this asks to be told when the peer has shut down its side.
-    pub(crate) fn set_edges(&self, fd: BorrowedFd<'_>, interest: polling::Event) -> io::Result<()> {
-        let (key, flags) = edges(interest);
-        Ok(epoll::modify(&self.inner, fd, key, flags)?)
+    /// Registers a descriptor. Interest that is kept is edge-triggered; else an event ends it.
+    pub(crate) fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: polling::Event,
+        is_kept: bool,
+    ) -> io::Result<()> {
+        Ok(epoll::add(&self.inner, fd, data(interest.key), flags(interest, is_kept))?)
     }
 
-    /// Registers a descriptor with such interest.
-    pub(crate) fn add_edges(&self, fd: BorrowedFd<'_>, interest: polling::Event) -> io::Result<()> {
-        let (key, flags) = edges(interest);
-        Ok(epoll::add(&self.inner, fd, key, flags)?)
+    /// Sets the interest in a descriptor that is registered.
+    pub(crate) fn modify(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: polling::Event,
+        is_kept: bool,
+    ) -> io::Result<()> {
+        Ok(epoll::modify(&self.inner, fd, data(interest.key), flags(interest, is_kept))?)
+    }
+
+    /// Ends the registration of a descriptor.
+    pub(crate) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.inner, fd)?)
     }
 
     fn wait_portably(&self, events: &mut Events, until: Until) -> io::Result<()> {
@@ -178,12 +187,17 @@ impl Poller {
     }
 }
 
-fn edges(interest: polling::Event) -> (epoll::EventData, epoll::EventFlags) {
+fn data(key: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(key as u64)
+}
+
+/// Interest in reading includes the peer having shut down its side.
+fn flags(interest: polling::Event, is_kept: bool) -> epoll::EventFlags {
     use epoll::EventFlags as Flags;
-    let mut flags = Flags::ET | Flags::HUP | Flags::ERR;
+    let mut flags = Flags::HUP | Flags::ERR | if is_kept { Flags::ET } else { Flags::ONESHOT };
     flags.set(Flags::IN | Flags::PRI | Flags::RDHUP, interest.readable);
     flags.set(Flags::OUT, interest.writable);
-    (epoll::EventData::new_u64(interest.key as u64), flags)
+    flags
 }
 
 impl AsFd for Poller {

@@ -6,7 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd as Borrowed, RawFd as RawSocket};
 #[cfg(windows)]
 use std::os::windows::io::{AsRawSocket, BorrowedSocket as Borrowed, RawSocket};
 
-use polling::{Event, PollMode};
+use polling::Event;
+#[cfg(not(async_wheel_epoll))]
+use polling::PollMode;
 
 use super::{Identity, Kind, Mobility, Poller, Socket, Waitable};
 
@@ -121,6 +123,7 @@ impl Registration {
         unsafe { Borrowed::borrow_raw(socket) }
     }
 
+    #[cfg(not(async_wheel_epoll))]
     fn mode(&self) -> PollMode {
         if self.keeps_interest() { PollMode::Edge } else { PollMode::Oneshot }
     }
@@ -132,11 +135,10 @@ impl Registration {
         match *self {
             Registration::Socket(socket, _) => {
                 #[cfg(async_wheel_epoll)]
-                if self.keeps_interest() {
-                    return poller.add_edges(self.borrow(socket), interest);
-                }
+                return poller.add(self.borrow(socket), interest, self.keeps_interest());
+                #[cfg(not(async_wheel_epoll))]
                 // SAFETY: open until `delete` was called, by the contract of `new`.
-                unsafe { poller.inner().add_with_mode(socket, interest, self.mode()) }
+                return unsafe { poller.inner().add_with_mode(socket, interest, self.mode()) };
             }
             Registration::Waitable(waitable) => waitable.add(poller.inner(), interest),
         }
@@ -151,10 +153,9 @@ impl Registration {
             Registration::Socket(socket, _) => {
                 let socket = self.borrow(socket);
                 #[cfg(async_wheel_epoll)]
-                if self.keeps_interest() {
-                    return poller.set_edges(socket, interest);
-                }
-                poller.inner().modify_with_mode(socket, interest, self.mode())
+                return poller.modify(socket, interest, self.keeps_interest());
+                #[cfg(not(async_wheel_epoll))]
+                return poller.inner().modify_with_mode(socket, interest, self.mode());
             }
             Registration::Waitable(waitable) => waitable.modify(poller.inner(), interest),
         }
@@ -162,10 +163,14 @@ impl Registration {
 
     /// Ends the registration.
     pub(crate) fn delete(&self, poller: &Poller) -> io::Result<()> {
-        let poller = poller.inner();
         match *self {
-            Registration::Socket(socket, _) => poller.delete(self.borrow(socket)),
-            Registration::Waitable(waitable) => waitable.delete(poller),
+            Registration::Socket(socket, _) => {
+                #[cfg(async_wheel_epoll)]
+                return poller.delete(self.borrow(socket));
+                #[cfg(not(async_wheel_epoll))]
+                return poller.inner().delete(self.borrow(socket));
+            }
+            Registration::Waitable(waitable) => waitable.delete(poller.inner()),
         }
     }
 }
