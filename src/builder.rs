@@ -24,8 +24,9 @@ const LONGEST_BOUND: Duration = Duration::from_secs(1);
 ///
 /// `ASYNC_WHEEL_SHARDS` and `ASYNC_WHEEL_THREAD_NAME` set what the program has not said, with a
 /// builder and without one. A value that is no good is an error of [`build`](Builder::build). Without
-/// a builder it is ignored and reported once (the first, if both are no good), as a warning of `tracing` if that feature is on, else
-/// on the standard error output. Without the fallback thread neither variable is looked at.
+/// a builder it is ignored and reported once (the first, if both are no good), as a warning of
+/// `tracing` if that feature is on, else on the standard error output. Without the fallback thread
+/// neither variable is looked at.
 ///
 /// # Examples
 ///
@@ -46,16 +47,8 @@ const LONGEST_BOUND: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
-    shards: Option<usize>,
-    thread_name: Option<String>,
-    without_thread: bool,
-    expiry_budget: Option<usize>,
-    coalescing_bound: Option<Duration>,
+    config: Config,
     default_slack: Option<Duration>,
-    on_thread_start: Option<Hook>,
-    on_thread_stop: Option<Hook>,
-    #[cfg(feature = "tracing")]
-    late_threshold: Option<Duration>,
 }
 
 impl Builder {
@@ -71,13 +64,13 @@ impl Builder {
     /// [`block_on`](crate::block_on) and finds all others used. More shards than such threads are
     /// never made. On systems whose pollers cannot be nested there is always one.
     pub fn shards(mut self, shards: usize) -> Builder {
-        self.shards = Some(shards);
+        self.config.shards = Some(shards);
         self
     }
 
     /// Sets the name of the fallback thread, `async-wheel` by default. Linux shows 15 bytes of it.
     pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
-        self.thread_name = Some(name.into());
+        self.config.thread_name = Some(name.into());
         self
     }
 
@@ -104,14 +97,14 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn fallback_thread(mut self, is_wanted: bool) -> Builder {
-        self.without_thread = !is_wanted;
+        self.config.no_fallback = !is_wanted;
         self
     }
 
     /// Sets how many timers a round expires at most, from 2 to 1,048,576, before it looks at I/O
     /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half.
     pub fn expiry_budget(mut self, timers: usize) -> Builder {
-        self.expiry_budget = Some(timers);
+        self.config.expiry_budget = Some(timers);
         self
     }
 
@@ -120,7 +113,7 @@ impl Builder {
     ///
     /// Where fewer than eight timers fire in this time, none is late for others either.
     pub fn coalescing_bound(mut self, bound: Duration) -> Builder {
-        self.coalescing_bound = Some(bound);
+        self.config.coalescing_bound = Some(bound);
         self
     }
 
@@ -144,7 +137,7 @@ impl Builder {
     /// A timer with a slack is late when its slack has ended. Costs two looks at the clock a round.
     #[cfg(feature = "tracing")]
     pub fn late_threshold(mut self, threshold: Duration) -> Builder {
-        self.late_threshold = Some(threshold);
+        self.config.late_threshold = Some(threshold);
         self
     }
 
@@ -160,14 +153,14 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.on_thread_start = Some(Hook(Arc::new(hook)));
+        self.config.on_thread_start = Some(Hook(Arc::new(hook)));
         self
     }
 
     /// Sets code that the fallback thread runs when it ends. It lives as long as its process, and
     /// ends only in a child that a waker on it has forked, where nothing is left for it to do.
     pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.on_thread_stop = Some(Hook(Arc::new(hook)));
+        self.config.on_thread_stop = Some(Hook(Arc::new(hook)));
         self
     }
 
@@ -183,56 +176,43 @@ impl Builder {
     ///
     /// After an error nothing has changed: another builder may try.
     pub fn build(self) -> io::Result<()> {
-        let slack = self.default_slack;
-        driver::build(self.config()?)?;
-        if slack.is_some() {
-            timer::set_default_slack(slack);
+        let Builder { mut config, default_slack } = self;
+        check(&config)?;
+        config.add_environment()?;
+        driver::build(config)?;
+        if default_slack.is_some() {
+            timer::set_default_slack(default_slack);
         }
         Ok(())
     }
+}
 
-    /// Checks what was said.
-    fn config(self) -> io::Result<Config> {
-        self.check_contradictions()?;
-        let budget = self.expiry_budget;
-        if let Some(budget) = budget.filter(|budget| !BUDGETS.contains(budget)) {
-            let (least, most) = BUDGETS.into_inner();
-            let message = format!("expiry_budget: {budget} timers: not from {least} to {most}");
-            return Err(invalid(message));
-        }
-        if let Some(bound) = self.coalescing_bound.filter(|bound| *bound > LONGEST_BOUND) {
-            let message = format!("coalescing_bound: {bound:?}: longer than {LONGEST_BOUND:?}");
-            return Err(invalid(message));
-        }
-        let mut config = Config {
-            shards: self.shards.map(|shards| check_shards("shards", shards)).transpose()?,
-            no_fallback: self.without_thread,
-            thread_name: self
-                .thread_name
-                .map(|name| check_name("thread_name", name))
-                .transpose()?,
-            expiry_budget: budget,
-            coalescing_bound: self.coalescing_bound.map(|bound| bound.as_nanos() as u64),
-            on_thread_start: self.on_thread_start,
-            on_thread_stop: self.on_thread_stop,
-            #[cfg(feature = "tracing")]
-            late_threshold: self.late_threshold,
-        };
-        config.add_environment()?;
-        Ok(config)
+/// Checks what was said.
+fn check(config: &Config) -> io::Result<()> {
+    check_contradictions(config)?;
+    if let Some(budget) = config.expiry_budget.filter(|budget| !BUDGETS.contains(budget)) {
+        let (least, most) = BUDGETS.into_inner();
+        let message = format!("expiry_budget: {budget} timers: not from {least} to {most}");
+        return Err(invalid(message));
     }
+    if let Some(bound) = config.coalescing_bound.filter(|bound| *bound > LONGEST_BOUND) {
+        let message = format!("coalescing_bound: {bound:?}: longer than {LONGEST_BOUND:?}");
+        return Err(invalid(message));
+    }
+    config.shards.map_or(Ok(()), |shards| check_shards("shards", shards))?;
+    config.thread_name.as_ref().map_or(Ok(()), |name| check_name("thread_name", name))
+}
 
-    /// Without the thread there is nothing to say of it, and one shard.
-    fn check_contradictions(&self) -> io::Result<()> {
-        let contradicts = [
-            ("thread_name", self.thread_name.is_some()),
-            ("on_thread_start", self.on_thread_start.is_some()),
-            ("on_thread_stop", self.on_thread_stop.is_some()),
-            ("shards other than 1", self.shards.is_some_and(|shards| shards > 1)),
-        ];
-        match contradicts.iter().find(|(_, is_said)| self.without_thread && *is_said) {
-            Some((what, _)) => Err(invalid(format!("fallback_thread(false) contradicts {what}"))),
-            None => Ok(()),
-        }
+/// Without the thread there is nothing to say of it, and one shard.
+fn check_contradictions(config: &Config) -> io::Result<()> {
+    let contradicts = [
+        ("thread_name", config.thread_name.is_some()),
+        ("on_thread_start", config.on_thread_start.is_some()),
+        ("on_thread_stop", config.on_thread_stop.is_some()),
+        ("shards other than 1", config.shards.is_some_and(|shards| shards > 1)),
+    ];
+    match contradicts.iter().find(|(_, is_said)| config.no_fallback && *is_said) {
+        Some((what, _)) => Err(invalid(format!("fallback_thread(false) contradicts {what}"))),
+        None => Ok(()),
     }
 }

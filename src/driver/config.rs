@@ -4,27 +4,28 @@ use std::fmt;
 #[cfg(not(feature = "tracing"))]
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use std::{io, thread};
 
+use crate::clock;
 use crate::reactor::Settings;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// The most shards that can be asked for.
 pub(crate) const MOST_SHARDS: usize = 1_024;
 
-/// What a [`Builder`](crate::Builder) has made sure of. `None`: not said.
-#[derive(Clone, Default)]
+/// What a [`Builder`](crate::Builder) was told, which checks it. `None`: not said.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     pub(crate) shards: Option<usize>,
     pub(crate) no_fallback: bool,
     pub(crate) thread_name: Option<String>,
     pub(crate) expiry_budget: Option<usize>,
-    /// In nanoseconds.
-    pub(crate) coalescing_bound: Option<u64>,
+    pub(crate) coalescing_bound: Option<Duration>,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
     #[cfg(feature = "tracing")]
-    pub(crate) late_threshold: Option<std::time::Duration>,
+    pub(crate) late_threshold: Option<Duration>,
 }
 
 /// Code of the program's that the fallback thread runs.
@@ -105,11 +106,13 @@ impl Config {
             shards: self.shards.unwrap_or_else(processors),
             has_fallback: !self.no_fallback,
             expiry_budget: self.expiry_budget.unwrap_or(defaults.expiry_budget),
-            coalescing_bound: self.coalescing_bound.unwrap_or(defaults.coalescing_bound),
+            coalescing_bound: self
+                .coalescing_bound
+                .map_or(defaults.coalescing_bound, clock::saturating_nanos),
             #[cfg(feature = "tracing")]
             late_threshold: self
                 .late_threshold
-                .map_or(defaults.late_threshold, crate::clock::saturating_nanos),
+                .map_or(defaults.late_threshold, clock::saturating_nanos),
         }
     }
 
@@ -123,7 +126,7 @@ fn shards_from(variable: &str) -> io::Result<Option<usize>> {
     let Some(value) = std::env::var_os(variable) else { return Ok(None) };
     let shards = value.to_str().and_then(|value| value.parse().ok());
     match shards {
-        Some(shards) => check_shards(variable, shards).map(Some),
+        Some(shards) => check_shards(variable, shards).map(|()| Some(shards)),
         None => Err(invalid(format!("{variable}={value:?}: not a number of shards"))),
     }
 }
@@ -131,25 +134,25 @@ fn shards_from(variable: &str) -> io::Result<Option<usize>> {
 fn name_from(variable: &str) -> io::Result<Option<String>> {
     let Some(value) = std::env::var_os(variable) else { return Ok(None) };
     match value.into_string() {
-        Ok(name) => check_name(variable, name).map(Some),
+        Ok(name) => check_name(variable, &name).map(|()| Some(name)),
         Err(value) => Err(invalid(format!("{variable}={value:?}: not UTF-8"))),
     }
 }
 
 /// Refuses a number of shards that nobody can mean.
-pub(crate) fn check_shards(what: &str, shards: usize) -> io::Result<usize> {
+pub(crate) fn check_shards(what: &str, shards: usize) -> io::Result<()> {
     if (1..=MOST_SHARDS).contains(&shards) {
-        return Ok(shards);
+        return Ok(());
     }
     Err(invalid(format!("{what}: {shards} shards: not from 1 to {MOST_SHARDS}")))
 }
 
 /// Refuses a name that no thread can have.
-pub(crate) fn check_name(what: &str, name: String) -> io::Result<String> {
+pub(crate) fn check_name(what: &str, name: &str) -> io::Result<()> {
     match name.find('\0') {
         _ if name.is_empty() => Err(invalid(format!("{what}: the name is empty"))),
         Some(at) => Err(invalid(format!("{what}: {name:?} has a NUL at byte {at}"))),
-        None => Ok(name),
+        None => Ok(()),
     }
 }
 
