@@ -26,8 +26,8 @@
 //! - Timers live in a hashed hierarchical timing wheel (the public module [`wheel`]), not in
 //!   a sorted map. The work to arm, postpone or cancel one is the same among ten and among ten
 //!   million; what grows is waiting for memory. Deadlines stay exact to the nanosecond.
-//! - The reactor is sharded: each thread in [`block_on`] has a poller and a wheel of its own,
-//!   up to the number of processors.
+//! - The reactor is sharded: each thread in [`block_on`] has a poller and a wheel of its own, up
+//!   to as many as there are processors, or as [`Builder::shards`] says.
 //! - Threads hand a shard on by a lock-free protocol: whoever goes to sleep in it is counted
 //!   on until it says that it leaves. An insert makes a system call only if it is the earliest.
 //!

@@ -66,7 +66,8 @@ pub struct ShardReport {
 }
 
 /// The shards in use: none before anything has used the reactor, then one, and as many as
-/// there are threads in [`block_on`](crate::block_on), up to the number of processors.
+/// there are threads in [`block_on`](crate::block_on), up to as many as there are processors, or as
+/// [`Builder::shards`](crate::Builder::shards) says.
 ///
 /// Takes the lock of each shard for a moment.
 ///

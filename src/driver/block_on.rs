@@ -14,8 +14,9 @@ use crate::handoff::Parker;
 ///
 /// The thread gets a home shard (a poller and a timing wheel) for its life: the timers and I/O
 /// that it waits for land there, and while its future has nothing to do, it sleeps in that
-/// poller. Several threads in `block_on` use several shards, up to the number of processors.
-/// A thread that computes for long is stood in for by a helper thread, `async-wheel`.
+/// poller. Several threads in `block_on` use several shards, up to as many as there are processors,
+/// or as [`Builder::shards`](crate::Builder::shards) says. A thread that computes for long is stood
+/// in for by a helper thread, `async-wheel`.
 ///
 /// Calls may be nested; each has its own waker. A waker that is kept after its call has
 /// returned does nothing any more.
