@@ -11,14 +11,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_wheel::{Async, Timer, block_on, diagnostics};
-use common::{HOUR, MS, PATIENCE, Wakes, armed, poll_with, process, watchdog};
+use async_wheel::{Async, Builder, Timer, block_on, diagnostics};
+use common::{HOUR, MS, PATIENCE, Wakes, armed, eventually, poll_with, process, watchdog};
 use futures_lite::{AsyncReadExt, FutureExt, StreamExt, future};
 
 /// Ends the child: with 0 if all was well. Prints nothing; some lock may be locked for good.
@@ -583,4 +583,33 @@ fn killed_child_locks_nothing_of_the_parent() {
     unsafe { libc::kill(child, libc::SIGKILL) };
     assert!(status_of(child).is_some());
     everything_works();
+}
+
+/// What the builder said is kept before the fallback thread begins: its hook may fork while `build`
+/// goes on in the parent.
+#[test]
+fn child_of_start_hook_is_built_alike() {
+    static STARTS: AtomicUsize = AtomicUsize::new(0);
+    process::alone(|| {
+        let (send, receive) = mpsc::channel();
+        let send = Mutex::new(send);
+        let hook = move || {
+            // Ordering: Relaxed: a count.
+            if STARTS.fetch_add(1, Ordering::Relaxed) > 0 {
+                return;
+            }
+            let child = fork();
+            if child == 0 {
+                let starts_alike = || {
+                    everything_works();
+                    // Ordering: Relaxed: a count.
+                    eventually("its own hook", || STARTS.load(Ordering::Relaxed) == 2);
+                };
+                exit(i32::from(catch_unwind(starts_alike).is_err()));
+            }
+            send.lock().unwrap().send(status_of(child)).unwrap();
+        };
+        Builder::new().on_thread_start(hook).build().unwrap();
+        assert_eq!(receive.recv_timeout(PATIENCE), Ok(Some(0)));
+    });
 }

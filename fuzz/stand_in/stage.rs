@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::io;
 
 use crate::handoff::Parker;
-use crate::reactor::{Batch, Reactor, Settings, Shard};
+use crate::reactor::{Batch, Pollers, Reactor, Settings, Shard};
 use crate::sync::{self, Ref};
-use crate::sys::{Event, Poller, Polls};
+use crate::sys::{Event, Poller};
 
 /// Shards of a reactor.
 pub(crate) const SHARDS: usize = 2;
@@ -39,12 +39,8 @@ pub(crate) struct Hooks {
 
 /// Makes a reactor for an input.
 pub(crate) fn begin(hooks: Hooks) {
-    let pollers = [Poller::new().unwrap(), Poller::new().unwrap()];
-    let [poller, root] = pollers;
-    let reactor = sync::share(
-        Reactor::new(poller, Some(root), Settings { shards: SHARDS, ..Settings::default() })
-            .unwrap(),
-    );
+    let settings = Settings { shards: SHARDS, ..Settings::default() };
+    let reactor = sync::share(Reactor::new(Pollers::new().unwrap(), settings));
     let shards = (0..SHARDS).map(|_| reactor.assign()).collect();
     STAGE.set(Some(Stage { reactor, shards }));
     CURRENT.set(0);

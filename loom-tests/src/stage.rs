@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::driver::one_round::{self, Round};
 use crate::driver::{fallback::Fallback, run};
 use crate::handoff::Unparker;
-use crate::reactor::{Batch, Interest, Reactor, Settings, Shard, Slack, Source, Waiter};
+use crate::reactor::{Batch, Interest, Pollers, Reactor, Settings, Shard, Slack, Source, Waiter};
 use crate::sync::{self, AtomicU8, Ordering, Ref};
-use crate::sys::{Identity, NESTED, Pipe, Poller, Polls, Registration};
+use crate::sys::{Identity, Pipe, Registration};
 use crate::world::{self, Sleeper, Thread, spawn};
 
 /// The longest backoff of the fallback, twice: how late the shard of a thread that computes
@@ -40,9 +40,7 @@ impl Stage {
     }
 
     fn of(settings: Settings) -> Stage {
-        let poller = Poller::new().unwrap();
-        let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor = sync::share(Reactor::new(poller, root, settings).unwrap());
+        let reactor = sync::share(Reactor::new(Pollers::new().unwrap(), settings));
         Stage { reactor, fallback: None, ends: Arc::default(), looks: Arc::default() }
     }
 

@@ -79,9 +79,8 @@ pub(crate) mod process {
 
     use super::{fallback::Fallback, helper};
     use crate::plan::Fault;
-    use crate::reactor::{Reactor, Settings};
+    use crate::reactor::{Pollers, Reactor, Settings};
     use crate::sync::{self, Ref};
-    use crate::sys::{NESTED, Poller, Polls};
     use crate::world::{self, Spawned};
 
     struct Started {
@@ -108,12 +107,11 @@ pub(crate) mod process {
             world::delay(1_000_000);
             return Err(io::Error::other("no thread for timers and I/O"));
         }
-        let poller = Poller::new()?;
-        let root = if NESTED { Some(Poller::new()?) } else { None };
+        let pollers = Pollers::new()?;
         let limit = world::with(|world| world.plan.shards);
         let settings =
             Settings { shards: limit, has_fallback: !self_driven, ..Settings::default() };
-        let reactor = sync::share(Reactor::new(poller, root, settings)?);
+        let reactor = sync::share(Reactor::new(pollers, settings));
         let ends = Arc::new(AtomicBool::new(false));
         let started = Started { reactor: reactor.clone(), ends: ends.clone(), fallback: None };
         STARTED.set(Some(started));

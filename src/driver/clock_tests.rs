@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::fallback::Fallback;
 use crate::clock::{NEVER, manual};
-use crate::reactor::{Batch, Reactor, Settings, Shard, Slack};
+use crate::reactor::{Batch, Pollers, Reactor, Settings, Shard, Slack};
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Polls};
+use crate::sys::Polls;
 
 const MICROSECOND: u64 = 1_000;
 const MILLISECOND: u64 = 1_000_000;
@@ -48,9 +48,7 @@ impl Bench {
     fn new() -> Bench {
         // Shards are for ever, and LeakSanitizer wants to find them.
         static KEPT: Mutex<Vec<Ref<Reactor>>> = Mutex::new(Vec::new());
-        let root = NESTED.then(|| Poller::new().unwrap());
-        let reactor =
-            sync::share(Reactor::new(Poller::new().unwrap(), root, Settings::default()).unwrap());
+        let reactor = sync::share(Reactor::new(Pollers::new().unwrap(), Settings::default()));
         KEPT.lock().push(reactor.clone());
         Bench { shard: reactor.first(), reactor, batch: Batch::new() }
     }

@@ -8,9 +8,11 @@ use std::thread;
 use super::config::{self, Config, Hook};
 use super::fallback::Fallback;
 use super::helper;
-use crate::reactor::Reactor;
+use crate::reactor::{Pollers, Reactor};
 use crate::sync::{self, Mutex, Ref};
-use crate::sys::{NESTED, Poller, Polls, count_forks, fork_generation};
+#[cfg(unix)]
+use crate::sys::Poller;
+use crate::sys::{count_forks, fork_generation};
 
 /// The reactor of a process.
 struct Process {
@@ -55,11 +57,21 @@ pub(crate) fn reactor() -> io::Result<Ref<Reactor>> {
 #[cold]
 fn start() -> io::Result<Ref<Reactor>> {
     let process = place()?;
-    let _guard = process.starting.lock();
+    let config = config::in_force();
+    let pollers = match Pollers::new() {
+        Ok(pollers) => pollers,
+        // Another thread may have had more luck.
+        Err(error) => return started().ok_or(error),
+    };
+    let guard = process.starting.lock();
     if let Some(reactor) = process.reactor.get() {
         return Ok(reactor.clone());
     }
-    start_with(process, &config::in_force())
+    let thread = spawn_fallback(&config)?;
+    let reactor = publish(process, Reactor::new(pollers, config.settings()), thread);
+    drop(guard);
+    report(&config);
+    Ok(reactor)
 }
 
 /// Starts the reactor as a builder says, and keeps that for children of a fork.
@@ -70,17 +82,27 @@ fn start() -> io::Result<Ref<Reactor>> {
 /// nothing is kept.
 pub(crate) fn build(config: Config) -> io::Result<()> {
     let process = place()?;
-    let _guard = process.starting.lock();
+    check_in_time(process)?;
+    let pollers = Pollers::new()?;
+    let guard = process.starting.lock();
+    check_in_time(process)?;
+    let thread = spawn_fallback(&config)?;
+    // Before anybody can see the reactor: a hook of its thread may fork.
+    config::keep(config.clone());
+    publish(process, Reactor::new(pollers, config.settings()), thread);
+    drop(guard);
+    report(&config);
+    Ok(())
+}
+
+/// Checks that a builder may still build the reactor.
+fn check_in_time(process: &Process) -> io::Result<()> {
     let is_too_late = match process.reactor.get() {
         _ if config::is_kept() => "a builder has built the reactor before",
         Some(_) => {
             "the reactor runs: build before the first timer, source, `block_on` or `drive` call"
         }
-        None => {
-            start_with(process, &config)?;
-            config::keep(config);
-            return Ok(());
-        }
+        None => return Ok(()),
     };
     Err(io::Error::new(io::ErrorKind::AlreadyExists, is_too_late))
 }
@@ -95,26 +117,33 @@ fn place() -> io::Result<&'static Process> {
     Ok(process)
 }
 
-/// Makes the reactor and its thread. The caller holds the lock.
-fn start_with(process: &Process, config: &Config) -> io::Result<Ref<Reactor>> {
-    let poller = Poller::new()?;
-    let root = if NESTED { Some(Poller::new()?) } else { None };
-    let settings = config.settings();
-    // The thread first, since the reactor is there for good once it is made.
-    let thread = if settings.has_fallback { Some(spawn_fallback(config)?) } else { None };
-    let reactor = sync::share(Reactor::new(poller, root, settings)?);
-    let reactor = process.reactor.get_or_init(|| reactor).clone();
+/// Lets everybody see the reactor, and its thread begin. The caller holds the lock, and there is no
+/// reactor yet.
+fn publish(process: &Process, reactor: Reactor, thread: Option<FallbackStart>) -> Ref<Reactor> {
+    let reactor = process.reactor.get_or_init(|| sync::share(reactor)).clone();
     if let Some(thread) = thread {
         // It cannot have gone away: it waits for this.
         let _ = thread.send(reactor.clone());
     }
-    #[cfg(feature = "tracing")]
-    tracing::debug!(shards_at_most = settings.shards, "reactor started");
-    Ok(reactor)
+    reactor
 }
 
-/// Spawns the fallback thread, which begins when it is sent the reactor.
-fn spawn_fallback(config: &Config) -> io::Result<mpsc::Sender<Ref<Reactor>>> {
+/// Tells a subscriber that the reactor was started. Not under the lock: it may call this library.
+fn report(config: &Config) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(shards_at_most = config.settings().shards, "reactor started");
+    #[cfg(not(feature = "tracing"))]
+    let _ = config;
+}
+
+/// What the fallback thread waits for before it begins.
+type FallbackStart = mpsc::Sender<Ref<Reactor>>;
+
+/// Spawns the fallback thread, if there is to be one.
+fn spawn_fallback(config: &Config) -> io::Result<Option<FallbackStart>> {
+    if config.no_fallback {
+        return Ok(None);
+    }
     let (send, receive) = mpsc::channel::<Ref<Reactor>>();
     let (start, stop) = (config.on_thread_start.clone(), config.on_thread_stop.clone());
     let spawned = thread::Builder::new().name(config.thread_name()).spawn(move || {
@@ -132,7 +161,7 @@ fn spawn_fallback(config: &Config) -> io::Result<mpsc::Sender<Ref<Reactor>>> {
     // To the system a thread that it refuses is one that would block; to whoever waits for I/O
     // that would mean to wait for an event.
     spawned.map_err(|error| io::Error::other(format!("no thread for timers and I/O: {error}")))?;
-    Ok(send)
+    Ok(Some(send))
 }
 
 /// Runs code of the program's on the fallback thread, which its panic does not end.

@@ -1,9 +1,12 @@
 //! The reactor: the set of shards, and where things are placed.
 //!
 //! A `block_on` thread is assigned a home shard for its life, the one with the fewest threads when
-//! it first enters. There are as many shards as there were threads at once, up to the number of
-//! processors. A thread outside `block_on` uses shard 0. So a program with one thread in
+//! it first enters. There are as many shards as there were threads at once, up to
+//! [`Settings::shards`]. A thread outside `block_on` uses shard 0. So a program with one thread in
 //! `block_on`, or none, has one shard, and nothing of the sharding costs it anything.
+//!
+//! A poller is made, and a spare one given up, outside the locks: `polling` can report both to
+//! subscribers of `tracing`, and they may call this library.
 
 mod batch;
 mod prefetch;
@@ -77,23 +80,34 @@ struct Assigned {
     threads: usize,
 }
 
-impl Reactor {
-    /// Makes a reactor of one shard out of two pollers, one for the shard and, where pollers
-    /// can be nested, one for the fallback.
-    pub(crate) fn new(
-        poller: Poller,
-        root: Option<Poller>,
-        settings: Settings,
-    ) -> io::Result<Reactor> {
+/// What a reactor begins with: a poller for the first shard and, where pollers can be nested, one
+/// for the fallback. To be made, and given up, outside the locks, as all pollers.
+#[derive(Debug)]
+pub(crate) struct Pollers {
+    first: Poller,
+    root: Option<Poller>,
+}
+
+impl Pollers {
+    pub(crate) fn new() -> io::Result<Pollers> {
+        let first = Poller::new()?;
+        let root = if NESTED { Some(Poller::new()?) } else { None };
         if let Some(root) = &root {
-            root.add_poller(&poller, 0)?;
+            root.add_poller(&first, 0)?;
         }
-        let poller = sync::share(poller);
-        let root = root.map_or_else(|| poller.clone(), sync::share);
+        Ok(Pollers { first, root })
+    }
+}
+
+impl Reactor {
+    /// Makes a reactor of one shard.
+    pub(crate) fn new(pollers: Pollers, settings: Settings) -> Reactor {
+        let poller = sync::share(pollers.first);
+        let root = pollers.root.map_or_else(|| poller.clone(), sync::share);
         let fallback = sync::share(Unparker::new(root.clone()));
         let shard = sync::share(Shard::new(0, poller, fallback.clone(), &settings));
         let shards = Mutex::new(vec![Assigned { shard: shard.clone(), threads: 0 }]);
-        Ok(Reactor {
+        Reactor {
             first: shard,
             shards,
             overview: Mutex::new(None),
@@ -102,7 +116,7 @@ impl Reactor {
             fallback_totals: FallbackTotals::default(),
             root,
             registry: Registry::new(),
-        })
+        }
     }
 
     pub(crate) fn fallback(&self) -> &Unparker {
@@ -155,17 +169,26 @@ impl Reactor {
     /// and there may be more. Where the system refuses another poller, the shards that are there
     /// have to do.
     pub(crate) fn assign(&self) -> Ref<Shard> {
+        let wants_shard = self.wants_shard(&self.shards.lock());
+        // Declared before the guard, so that a spare one is given up after the lock.
+        let mut spare = if wants_shard { Poller::new().ok() } else { None };
         let mut shards = self.shards.lock();
-        let all_assigned = shards.iter().all(|assigned| assigned.threads > 0);
-        if all_assigned && shards.len() < self.limit() {
-            if let Ok(shard) = self.add_shard(shards.len()) {
-                shards.push(Assigned { shard: shard.clone(), threads: 1 });
-                drop(shards);
-                #[cfg(feature = "tracing")]
-                tracing::debug!(shard = shard.index(), "shard added");
-                // It may be asleep, counting on the shards that it knows.
-                self.fallback.unpark();
-                return shard;
+        if let Some(poller) = spare.take_if(|_| self.wants_shard(&shards)) {
+            match self.add_shard(shards.len(), poller) {
+                Ok(shard) => {
+                    shards.push(Assigned { shard: shard.clone(), threads: 1 });
+                    drop(shards);
+                    #[cfg(feature = "tracing")]
+                    tracing::debug!(shard = shard.index(), "shard added");
+                    // It may be asleep, counting on the shards that it knows.
+                    self.fallback.unpark();
+                    return shard;
+                }
+                Err(poller) => {
+                    drop(shards);
+                    drop(poller);
+                    shards = self.shards.lock();
+                }
             }
         }
         let emptiest = shards.iter_mut().min_by_key(|assigned| assigned.threads);
@@ -180,11 +203,20 @@ impl Reactor {
         if NESTED && self.settings.has_fallback { self.settings.shards } else { 1 }
     }
 
-    fn add_shard(&self, index: usize) -> io::Result<Ref<Shard>> {
-        let poller = Poller::new()?;
-        self.root.add_poller(&poller, index)?;
-        if let Some(overview) = &*self.overview.lock() {
-            overview.poller.show_poller(&poller, index)?;
+    /// Returns `true` if all shards have threads, and there may be another one.
+    fn wants_shard(&self, shards: &[Assigned]) -> bool {
+        let all_assigned = shards.iter().all(|assigned| assigned.threads > 0);
+        all_assigned && shards.len() < self.limit()
+    }
+
+    /// Makes a shard of a poller, or returns the poller if the others refuse it.
+    fn add_shard(&self, index: usize, poller: Poller) -> Result<Ref<Shard>, Poller> {
+        let shown = || match &*self.overview.lock() {
+            Some(overview) => overview.poller.show_poller(&poller, index),
+            None => Ok(()),
+        };
+        if self.root.add_poller(&poller, index).and_then(|()| shown()).is_err() {
+            return Err(poller);
         }
         let fallback = self.fallback.clone();
         Ok(sync::share(Shard::new(index, sync::share(poller), fallback, &self.settings)))
@@ -201,12 +233,17 @@ impl Reactor {
         if !NESTED {
             return Ok(self.root.clone());
         }
+        let made = |overview: &Option<Overview>| Some(overview.as_ref()?.poller.clone());
+        if let Some(poller) = made(&self.overview.lock()) {
+            return Ok(poller);
+        }
+        // Declared before the guards, so that a spare one is given up after the locks.
+        let poller = Poller::new()?;
         let shards = self.shards.lock();
         let mut overview = self.overview.lock();
-        if let Some(overview) = &*overview {
-            return Ok(overview.poller.clone());
+        if let Some(poller) = made(&overview) {
+            return Ok(poller);
         }
-        let poller = Poller::new()?;
         for Assigned { shard, .. } in shards.iter() {
             poller.show_poller(shard.poller(), shard.index())?;
         }
@@ -254,9 +291,8 @@ mod tests {
     use super::*;
 
     fn reactor(limit: usize) -> Reactor {
-        let root = NESTED.then(|| Poller::new().unwrap());
         let settings = Settings { shards: limit, ..Settings::default() };
-        Reactor::new(Poller::new().unwrap(), root, settings).unwrap()
+        Reactor::new(Pollers::new().unwrap(), settings)
     }
 
     fn threads(reactor: &Reactor) -> Vec<usize> {

@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use super::*;
 use crate::handoff::SeatState;
-use crate::reactor::{Settings, Slack};
+use crate::reactor::{Pollers, Settings, Slack};
 use crate::sync;
 
 const SECOND: u64 = 1_000_000_000;
@@ -30,14 +30,8 @@ fn takes_over(fallback: &mut Fallback, shard: &Shard) -> bool {
 
 /// The fallback of a reactor of its own, which knows all shards: one for each thread.
 fn fallback(threads: usize) -> (Fallback, Vec<Ref<Shard>>) {
-    let root = NESTED.then(|| Poller::new().unwrap());
-    let reactor = Reactor::new(
-        Poller::new().unwrap(),
-        root,
-        Settings { shards: threads, ..Settings::default() },
-    )
-    .unwrap();
-    let reactor = sync::share(reactor);
+    let settings = Settings { shards: threads, ..Settings::default() };
+    let reactor = sync::share(Reactor::new(Pollers::new().unwrap(), settings));
     let shards = (0..threads).map(|_| reactor.assign()).collect();
     let mut fallback = Fallback::new(reactor);
     fallback.add_new_shards();
