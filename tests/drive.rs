@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_wheel::driver::{Round, drive, next_deadline, notify};
-use async_wheel::{Async, Builder, Timer, block_on};
+use async_wheel::{Async, Builder, Timer, block_on, diagnostics};
 use common::process::alone;
 use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, poll_with};
 
@@ -325,6 +325,22 @@ mod descriptor {
             assert!(readable(fd, PATIENCE), "not readable");
             drive(NOW).unwrap();
         }
+    }
+
+    /// A report would show a round that nobody ran.
+    #[test]
+    fn asking_for_the_descriptor_is_no_round() {
+        alone(|| {
+            without_thread();
+            let counts = || -> Vec<_> {
+                diagnostics::shards().iter().map(|shard| (shard.rounds, shard.awake)).collect()
+            };
+            let _fd = reactor_fd().unwrap();
+            assert_eq!(counts(), [(0, 0)]);
+            drive(NOW).unwrap();
+            drive(Some(MS)).unwrap();
+            assert_eq!(counts(), [(2, 0)]);
+        });
     }
 
     #[cfg(target_os = "linux")]

@@ -54,10 +54,12 @@ pub struct ShardReport {
     pub migrations: usize,
     /// Threads whose home shard this is: they were in [`block_on`](crate::block_on), and live.
     pub threads: usize,
-    /// Of those, threads that are in `block_on` and not asleep.
+    /// Calls of `block_on` and [`drive`](crate::driver::drive()) that drive the shard when they have
+    /// nothing else to do, and whose threads are not asleep. Of nested `block_on` calls the outermost
+    /// counts; a call of `drive` counts in shard 0, also inside `block_on`.
     pub awake: usize,
-    /// Rounds that threads in `block_on` have run here so far. A round waits for events,
-    /// dispatches them, and expires timers.
+    /// Rounds that such calls have run here so far; those of the fallback thread are not among them. A
+    /// round waits for events, dispatches them, and expires timers.
     pub rounds: usize,
     /// `true` if a thread drives the shard: it sleeps in the poller or runs a round.
     pub driven: bool,

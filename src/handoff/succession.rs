@@ -28,11 +28,11 @@ pub(crate) struct Succession {
     followers: Mutex<Slab<Waker>>,
     /// The fallback, to be unparked when it counted on something that no longer holds.
     fallback: Ref<Unparker>,
-    /// Rounds by `block_on` threads. Advice for the fallback: a shard whose count moves is driven.
+    /// Rounds of `block_on` and `drive` calls. Advice for the fallback: a shard whose count moves is driven.
     /// Out of date, it makes the fallback service a shard that does not need it, or come back after
     /// a backoff; so nothing is paired with it.
     rounds: AtomicUsize,
-    /// Assigned `block_on` threads that are awake. Advice for the fallback, as `rounds`: one of
+    /// `block_on` and `drive` calls here whose threads are awake. Advice for the fallback, as `rounds`: one of
     /// them will come and drive.
     awake: AtomicUsize,
     /// Notifications of `drive` calls so far. Each thread that drives by hand knows how many of
@@ -219,25 +219,25 @@ impl Succession {
         self.awake() > 0 || self.seat.is_requested()
     }
 
-    /// Notes that an assigned thread parks.
+    /// Notes that the thread of a `block_on` or `drive` call parks, or that the call ends.
     pub(crate) fn note_parked(&self) {
         // Ordering: Relaxed: advice, see the field.
         self.awake.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Notes that an assigned thread is awake.
+    /// Notes that the thread of such a call is awake.
     pub(crate) fn note_awake(&self) {
         // Ordering: Relaxed: advice, see the field.
         self.awake.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns how many assigned threads are awake, at some moment.
+    /// Returns how many such calls have threads that are awake, at some moment.
     pub(crate) fn awake(&self) -> usize {
         // Ordering: Relaxed: advice, see the field.
         self.awake.load(Ordering::Relaxed)
     }
 
-    /// Returns how many rounds `block_on` threads have run so far, at some moment.
+    /// Returns how many rounds such calls have run so far, at some moment.
     pub(crate) fn rounds(&self) -> usize {
         // Ordering: Relaxed: advice, see the field.
         self.rounds.load(Ordering::Relaxed)
@@ -283,7 +283,7 @@ impl<'a, S: Driven> Driving<'a, S> {
         ManuallyDrop::new(self).0.succession().release()
     }
 
-    /// Releases the seat after a round by a `block_on` thread.
+    /// Releases the seat after a round of a `block_on` or `drive` call.
     pub(crate) fn release_after_round(self) {
         // Ordering: Relaxed: advice, see the field.
         self.0.succession().rounds.fetch_add(1, Ordering::Relaxed);

@@ -69,8 +69,8 @@ impl Driving<'_, Shard> {
         shard.succession.promote();
     }
 
-    /// Releases the seat before the round was run.
-    fn step_back(self) {
+    /// Releases the seat without having run a round.
+    pub(super) fn step_back(self) {
         let shard = self.shard();
         if !shard.has_fallback {
             self.show_deadline();

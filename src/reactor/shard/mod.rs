@@ -348,7 +348,7 @@ impl Shard {
         }
         self.timers.lock().show_deadlines();
         match self.try_acquire() {
-            Ok(driving) => driving.leave(),
+            Ok(driving) => driving.step_back(),
             // Its driver shows the next one when it leaves, unless it is about to have left. Then
             // the notification stays, and whoever hears of it drives.
             Err(_) => self.poller.notify(),
