@@ -37,6 +37,11 @@ impl Events {
         false
     }
 
+    /// Each poller says for itself.
+    pub(crate) fn took_all(&self) -> bool {
+        super::STAYS_ARMED
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.0.iter().copied()
     }

@@ -66,6 +66,12 @@ impl Batch {
         self.more
     }
 
+    /// Returns `true` if the round left nothing in the poller, which is armed as before then: see
+    /// [`Polls::arm_poller`](crate::sys::Polls::arm_poller).
+    pub(crate) fn took_all(&self) -> bool {
+        self.events.took_all()
+    }
+
     /// Returns what a round has collected: events, and timers that fired.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.events.iter().count(), self.fired.len())

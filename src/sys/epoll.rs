@@ -76,8 +76,7 @@ impl Polls for Poller {
     }
 
     fn wait(&self, events: &mut Events, until: Until) -> io::Result<()> {
-        events.list.clear();
-        events.portable = None;
+        events.clear();
         let Some(direct) = &self.direct else {
             return self.wait_portably(events, until);
         };
@@ -90,7 +89,7 @@ impl Polls for Poller {
             }
         };
         match epoll::wait(&self.inner, spare_capacity(&mut events.list), timeout.as_ref()) {
-            Ok(_) => {}
+            Ok(count) => events.took_all = count < events.list.capacity(),
             Err(rustix::io::Errno::INTR) => events.list.clear(),
             Err(error) => return Err(error.into()),
         }
@@ -136,10 +135,10 @@ impl Polls for Poller {
     }
 
     fn arm_poller(&self, other: &Poller, key: usize) -> io::Result<()> {
-        let once = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
-        match epoll::modify(&self.inner, &other.inner, data(key), once) {
+        let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        match epoll::modify(&self.inner, &other.inner, data(key), edges) {
             Err(rustix::io::Errno::NOENT) => {
-                Ok(epoll::add(&self.inner, &other.inner, data(key), once)?)
+                Ok(epoll::add(&self.inner, &other.inner, data(key), edges)?)
             }
             result => Ok(result?),
         }
@@ -248,16 +247,24 @@ pub(crate) struct Events {
     list: Vec<epoll::Event>,
     /// In use only where a poller has no descriptors of its own.
     portable: Option<polling::Events>,
+    took_all: bool,
 }
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events { list: Vec::with_capacity(CAPACITY), portable: None }
+        Events { list: Vec::with_capacity(CAPACITY), portable: None, took_all: false }
     }
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.portable = None;
+        self.took_all = false;
+    }
+
+    /// Returns `true` if the wait took all that there was: then an edge of the poller, which another
+    /// one reports, is still to come. Not where `polling` has waited.
+    pub(crate) fn took_all(&self) -> bool {
+        self.took_all
     }
 
     /// Returns `true` if the wait found a notification.
@@ -330,6 +337,51 @@ mod tests {
                 assert_eq!(keys(&poller, Until::At(deadline)), []);
             }
         }
+    }
+
+    /// The fallback arms no poller again that it has emptied.
+    #[test]
+    fn emptied_poller_stays_armed() {
+        let [root, other] = [Poller::new().unwrap(), Poller::new().unwrap()];
+        let mut events = Events::new();
+        assert!(!events.took_all(), "no wait yet");
+        root.add_poller(&other, 3).unwrap();
+        root.arm_poller(&other, 3).unwrap();
+        for _ in 0..3 {
+            other.notify();
+            assert_eq!(keys(&root, Until::Notified), [3]);
+            other.wait(&mut events, Until::Now).unwrap();
+            assert!(events.took_all());
+            // What comes after the wait and before the look at the root poller.
+            other.notify();
+            assert_eq!(keys(&root, Until::Now), [3]);
+            other.wait(&mut events, Until::Now).unwrap();
+            assert_eq!(keys(&root, Until::Now), []);
+        }
+        events.clear();
+        assert!(!events.took_all());
+    }
+
+    /// What is left makes no edge: the poller has to be armed again.
+    #[test]
+    fn full_buffer_is_not_all() {
+        let [root, other] = [Poller::new().unwrap(), Poller::new().unwrap()];
+        let fds: [_; 3] = std::array::from_fn(|_| eventfd(1, EventfdFlags::CLOEXEC).unwrap());
+        for (key, fd) in fds.iter().enumerate() {
+            other.add(fd.as_fd(), polling::Event::readable(key), true).unwrap();
+        }
+        root.arm_poller(&other, 3).unwrap();
+        assert_eq!(keys(&root, Until::Now), [3]);
+        let mut events = Events { list: Vec::with_capacity(2), ..Events::new() };
+        let room = events.list.capacity();
+        assert!((1..fds.len()).contains(&room));
+        other.wait(&mut events, Until::Now).unwrap();
+        assert!(!events.took_all() && events.iter().count() == room);
+        assert_eq!(keys(&root, Until::Now), []);
+        root.arm_poller(&other, 3).unwrap();
+        assert_eq!(keys(&root, Until::Now), [3]);
+        other.wait(&mut events, Until::Now).unwrap();
+        assert!(events.took_all());
     }
 
     #[test]

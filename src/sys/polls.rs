@@ -33,8 +33,11 @@ pub(crate) trait Polls: Sized {
     /// polled by one another.
     fn add_poller(&self, other: &Self, key: usize) -> io::Result<()>;
 
-    /// Reports, once, that the other poller has events or a notification: at once if it has,
-    /// or when it does. It is made a source of this one unless it is already.
+    /// Reports that the other poller has events or a notification: at once if it has, or when it
+    /// does. It is made a source of this one unless it is already.
+    ///
+    /// It may be reported once only. But if a wait in the other poller says that it took all
+    /// (`Events::took_all`), that is armed as before: what comes after the wait is reported.
     fn arm_poller(&self, other: &Self, key: usize) -> io::Result<()>;
 
     /// Makes another poller no source of this one any more: then its events cost nothing here.

@@ -118,6 +118,12 @@ impl Events {
         false
     }
 
+    /// Returns `true` if the wait took all that there was, and left the poller armed in another one.
+    /// These are armed for one event.
+    pub(crate) fn took_all(&self) -> bool {
+        false
+    }
+
     /// The sources' events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.list.iter().filter(|event| event.key <= super::MAX_KEY).map(|event| Event {

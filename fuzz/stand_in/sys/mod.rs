@@ -13,3 +13,6 @@ pub(crate) use registration::{Identity, Registration};
 pub(crate) use shared::*;
 
 pub(crate) const NESTED: bool = true;
+
+/// There is no fallback thread.
+const STAYS_ARMED: bool = false;

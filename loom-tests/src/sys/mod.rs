@@ -11,3 +11,6 @@ pub(crate) use poller::Poller;
 pub(crate) use shared::*;
 
 pub(crate) use crate::NESTED;
+
+/// As with epoll. The simulation's pollers are armed for one event, as kqueue's.
+const STAYS_ARMED: bool = true;

@@ -250,14 +250,14 @@ impl Inner {
     }
 
     /// For the parent, which has this on its list: whether it is still ready, which is then
-    /// reported and disarms it.
+    /// reported. It stays armed for what comes next.
     fn report(&self) -> bool {
         let mut state = self.state.lock();
         if state.link != Link::Queued {
             return false;
         }
         let ready = state.is_ready();
-        state.link = if ready { Link::Disarmed } else { Link::Armed };
+        state.link = Link::Armed;
         ready
     }
 }

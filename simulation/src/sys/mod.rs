@@ -13,3 +13,6 @@ pub(crate) use registration::{Identity, Raw, Registration, reported};
 pub(crate) use shared::*;
 
 pub(crate) const NESTED: bool = true;
+
+/// As with kqueue: a poller is armed for one event, and a wait may leave some. The models' stays armed.
+const STAYS_ARMED: bool = false;

@@ -69,11 +69,21 @@ struct ShardState {
     was_ready: bool,
     /// Whether its poller is a source of the root poller.
     in_root: bool,
+    /// Whether it was armed there, and not removed since. It may have been ready since then: only a
+    /// round that took all leaves it armed.
+    was_armed: bool,
 }
 
 impl ShardState {
     fn new(shard: Ref<Shard>) -> ShardState {
-        ShardState { shard, rounds: 0, absence: 0, was_ready: false, in_root: true }
+        ShardState {
+            shard,
+            rounds: 0,
+            absence: 0,
+            was_ready: false,
+            in_root: true,
+            was_armed: false,
+        }
     }
 
     /// Returns `true` if `block_on` threads drove since the last call.
@@ -85,6 +95,7 @@ impl ShardState {
     /// Takes the poller of a shard that others drive out of the root poller until it is armed
     /// again: each event there would be reported here as well, for nothing.
     fn remove_from_root(&mut self, root: &Poller) {
+        self.was_armed = false;
         if NESTED && std::mem::replace(&mut self.in_root, false) {
             root.remove_poller(self.shard.poller());
         }
@@ -200,6 +211,7 @@ impl Fallback {
         let _ = self.reactor.fallback().parker.leave_poller();
         for state in &mut self.shards {
             state.was_ready = true;
+            state.was_armed = false;
         }
         if let Some(shard) = self.serviced.clone() {
             self.batch.wake(&shard);
@@ -227,13 +239,21 @@ impl Fallback {
 
     /// Releases a seat: to assigned threads that will be back, or watched.
     fn release(&mut self, driving: Driving<'_, Shard>, scan: &mut Scan) {
+        let root = self.reactor.root();
         let state = &mut self.shards[driving.shard().index()];
         if driving.shard().succession().is_wanted() && state.absence < PATIENCE {
             state.absence = state.absence.saturating_add(self.backoff);
+            if state.was_armed {
+                // Else it would take those threads' events from them one by one.
+                state.remove_from_root(root);
+            }
             driving.release();
-        } else if let Ok(until) = driving.arm_and_release_watched(self.reactor.root()) {
+        } else if let Ok(until) =
+            driving.arm_and_release_watched(root, state.was_armed && self.batch.took_all())
+        {
             state.was_ready = false;
             state.in_root = true;
+            state.was_armed = true;
             scan.deadline = scan.deadline.min(until);
             return;
         }

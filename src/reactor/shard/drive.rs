@@ -115,13 +115,16 @@ impl Driving<'_, Shard> {
         self.release()
     }
 
-    /// Releases the seat and leaves it watched: arms the shard's poller in the fallback's own, and
-    /// writes down until when the fallback will sleep, which it returns. On an error the seat is
-    /// released and not watched.
-    pub(crate) fn arm_and_release_watched(self, root: &Poller) -> io::Result<u64> {
+    /// Releases the seat and leaves it watched: arms the shard's poller in the fallback's own unless
+    /// it is still armed, and writes down until when the fallback will sleep, which it returns. On an
+    /// error the seat is released and not watched.
+    pub(crate) fn arm_and_release_watched(self, root: &Poller, is_armed: bool) -> io::Result<u64> {
         let shard = self.shard();
-        // Armed after the round, so that what came since then makes it ready at once.
-        root.arm_poller(&shard.poller, shard.index)?;
+        // Armed after the round, so that what came since then makes it ready at once. If it was
+        // armed before, that has done so, since the round left nothing.
+        if !is_armed {
+            root.arm_poller(&shard.poller, shard.index)?;
+        }
         let mut timers = shard.timers.lock();
         let until = timers.sleep_until();
         timers.set_sleeper(Sleeper::Fallback { until });
