@@ -61,6 +61,10 @@ pub trait Runtime: 'static {
 
     /// Runs a future on this thread, with the timers and the I/O of this thread.
     fn block_on<T>(future: impl Future<Output = T>) -> T;
+    /// Runs a future on this thread, which never drives the runtime's timers and I/O.
+    fn outside<T>(future: impl Future<Output = T>) -> T {
+        futures_lite::future::block_on(future)
+    }
     /// Runs a future, and the tasks that it spawns, on so many threads.
     fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T;
     /// Spawns a task within [`run`](Self::run).

@@ -5,6 +5,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -95,6 +96,13 @@ impl Runtime for Tokio {
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         on_this_thread().block_on(future)
+    }
+
+    /// One worker thread drives.
+    fn outside<T>(future: impl Future<Output = T>) -> T {
+        static WORKER: LazyLock<TokioRuntime> = LazyLock::new(|| on_threads(1));
+        let _entered = WORKER.enter();
+        futures_lite::future::block_on(future)
     }
 
     fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T {

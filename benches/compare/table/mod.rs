@@ -110,7 +110,9 @@ mod tests {
         let plan = Plan { runs: 1, scale: Scale(1.0), workloads, trace: false };
         let mut samples = Samples::default();
         let figures = BTreeMap::from([("us".to_owned(), 1.0)]);
-        samples.add(Workload::Wake, Peer::AsyncWheel, 0, &figures);
+        for peer in [Peer::AsyncWheel, Peer::Tokio] {
+            samples.add(Workload::Wake, peer, 0, &figures);
+        }
         let missing = super::missing(&plan, &samples);
         assert_eq!(missing.len(), 1, "{missing:?}");
         assert!(missing[0].contains("async-io"), "{missing:?}");

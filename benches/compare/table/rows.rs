@@ -268,6 +268,13 @@ pub const ROWS: &[Row] = &[
     .own_goal(AtMost(1.0)),
     Row::new(Workload::RoundTrip, "calls_of_others", "system calls of other threads a round trip")
         .unit("", Chart::Calls),
+    Row::new(Workload::Wake, "calls", "system calls a side of a wake and back").unit("", Chart::Calls),
+    Row::new(
+        Workload::Fallback,
+        "calls_of_others",
+        "system calls of the fallback thread a round trip",
+    )
+    .unit("", Chart::Calls),
     Row::new(Workload::Connection, "calls", "system calls of a connection, the message is there")
         .unit("", Chart::Calls),
     Row::new(Workload::ConnectionWaits, "calls", "system calls of a connection, each read waits")

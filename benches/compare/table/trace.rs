@@ -22,8 +22,14 @@ const MEMORY: &[&str] = &["brk", "madvise", "mmap", "mprotect", "mremap", "munma
 
 /// Whether there are figures of that workload's calls.
 pub fn counts(workload: Workload) -> bool {
-    let also_timed =
-        matches!(workload, Workload::RoundTrip | Workload::RoundTripTimeout | Workload::Connection);
+    let also_timed = matches!(
+        workload,
+        Workload::RoundTrip
+            | Workload::RoundTripTimeout
+            | Workload::Connection
+            | Workload::Wake
+            | Workload::Fallback
+    );
     also_timed || workload.only_counts()
 }
 

@@ -107,9 +107,9 @@ pub enum Workload {
     Connection,
     /// The same with a client that takes its time; to be counted by strace
     ConnectionWaits,
-    /// A wake passed between two threads in `block_on`; not with tokio
+    /// A wake passed between two threads in `block_on`
     Wake,
-    /// One TCP connection between two threads that never enter the runtime; not with tokio
+    /// One TCP connection between two threads that never drive the runtime; tokio has a worker thread
     Fallback,
     /// Single sleeps of 1 to 4 ms
     Lateness,
@@ -144,7 +144,7 @@ impl Workload {
         match peer {
             Peer::AsyncWheel => true,
             Peer::AsyncIo => self != Workload::DelayQueue && !self.is_in_tokio(),
-            Peer::Tokio => !matches!(self, Workload::Wake | Workload::Fallback),
+            Peer::Tokio => true,
             Peer::Monoio => self == Workload::CoreEcho,
         }
     }

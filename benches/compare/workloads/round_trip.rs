@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use futures_lite::future;
 
 use super::{Figures, MESSAGE, Scale, listener, mark};
 use crate::runtimes::Runtime;
@@ -39,8 +38,8 @@ pub fn through_fallback<R: Runtime>(scale: Scale) -> Result<Figures> {
     let plan = Plan::new(scale.count(20_000), None);
     between_threads(
         plan,
-        move |listener| future::block_on(serve::<R>(listener, plan)),
-        |address| future::block_on(ask::<R>(address, plan)),
+        move |listener| R::outside(serve::<R>(listener, plan)),
+        |address| R::outside(ask::<R>(address, plan)),
     )
 }
 
