@@ -7,15 +7,15 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use async_executor::Executor;
 use async_wheel::{Async, Timer, block_on};
 use common::{
-    HOUR, MS, Wakes, armed, in_time, poll_with, process,
+    HOUR, MS, PATIENCE, Wakes, armed, in_time, poll_with, process,
     sockets::{LOOPBACK, plain_tcp_pair, tcp_pair, udp},
     watchdog,
 };
@@ -345,5 +345,52 @@ fn blocked_driver_does_not_slow_others_io() {
         times.sort_unstable();
         // One step a backoff would be two backoffs a round trip, 2 ms at least.
         assert!(times[ROUNDS / 2] < MS, "half of all round trips took {:?}", times[ROUNDS / 2]);
+    });
+}
+
+/// What a round of the fallback thread leaves in the poller makes no edge: it has to look again.
+#[cfg(target_os = "linux")]
+#[test]
+fn more_events_than_a_round_takes_are_noticed() {
+    use rustix::event::{EventfdFlags, eventfd};
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    const SOURCES: usize = 1_100;
+
+    /// Keeps the fallback thread until all sources are ready.
+    struct Blocks {
+        entered: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Wake for Blocks {
+        fn wake(self: Arc<Self>) {
+            self.entered.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+    }
+
+    process::alone(|| {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum.map_or(Some(4_096), |most| Some(most.min(4_096)));
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let wakes = Wakes::new();
+        let waker = wakes.waker();
+        let source = |_| {
+            let source = Async::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap()).unwrap();
+            assert!(source.poll_readable(&mut Context::from_waker(&waker)).is_pending());
+            source
+        };
+        let sources: Vec<_> = (0..SOURCES).map(source).collect();
+        let (entered, has_entered) = mpsc::channel();
+        let (release, go_on) = mpsc::channel();
+        let blocks = Waker::from(Arc::new(Blocks { entered, go_on: Mutex::new(go_on) }));
+        let _timer = armed(&blocks, || Timer::after(MS));
+        has_entered.recv_timeout(PATIENCE).unwrap();
+        for source in &sources {
+            rustix::io::write(source.get_ref(), &1u64.to_ne_bytes()).unwrap();
+        }
+        release.send(()).unwrap();
+        wakes.wait_for(SOURCES);
     });
 }
