@@ -83,6 +83,7 @@ scripts() {
   refuses ci/promises.sh share 10 x
   refuses benches/counts.sh no-such-thing
   refuses benches/syscalls.sh no-such-thing
+  refuses benches/round_trips.sh no-such-thing
   refuses benches/counts.sh lines lines
   ! type -P python3 > /dev/null || refuses python3 benches/counts/lines.py
   refuses_if_there fuzz/run.sh
