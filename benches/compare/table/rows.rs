@@ -268,7 +268,8 @@ pub const ROWS: &[Row] = &[
     .own_goal(AtMost(1.0)),
     Row::new(Workload::RoundTrip, "calls_of_others", "system calls of other threads a round trip")
         .unit("", Chart::Calls),
-    Row::new(Workload::Wake, "calls", "system calls a side of a wake and back").unit("", Chart::Calls),
+    Row::new(Workload::Wake, "calls", "system calls a side of a wake and back")
+        .unit("", Chart::Calls),
     Row::new(
         Workload::Fallback,
         "calls_of_others",
