@@ -58,6 +58,7 @@ pub(crate) fn reactor() -> io::Result<Ref<Reactor>> {
 fn start() -> io::Result<Ref<Reactor>> {
     let process = place()?;
     let config = config::in_force();
+    // Declared before the guard, so that spare ones are given up after the lock.
     let pollers = match Pollers::new() {
         Ok(pollers) => pollers,
         // Another thread may have had more luck.
@@ -83,6 +84,7 @@ fn start() -> io::Result<Ref<Reactor>> {
 pub(crate) fn build(config: Config) -> io::Result<()> {
     let process = place()?;
     check_in_time(process)?;
+    // Declared before the guard, as in `start`.
     let pollers = Pollers::new()?;
     let guard = process.starting.lock();
     check_in_time(process)?;

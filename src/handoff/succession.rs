@@ -28,12 +28,12 @@ pub(crate) struct Succession {
     followers: Mutex<Slab<Waker>>,
     /// The fallback, to be unparked when it counted on something that no longer holds.
     fallback: Ref<Unparker>,
-    /// Rounds of `block_on` and `drive` calls. Advice for the fallback: a shard whose count moves is driven.
-    /// Out of date, it makes the fallback service a shard that does not need it, or come back after
-    /// a backoff; so nothing is paired with it.
+    /// Rounds of `block_on` and `drive` calls. Advice for the fallback: a shard whose count moves is
+    /// driven. Out of date, it makes the fallback service a shard that does not need it, or come back
+    /// after a backoff; so nothing is paired with it.
     rounds: AtomicUsize,
-    /// `block_on` and `drive` calls here whose threads are awake. Advice for the fallback, as `rounds`: one of
-    /// them will come and drive.
+    /// `block_on` and `drive` calls here whose threads are awake. Advice for the fallback, as
+    /// `rounds`: one of them will come and drive.
     awake: AtomicUsize,
     /// Notifications of `drive` calls so far. Each thread that drives by hand knows how many of
     /// them it has heard of.
