@@ -19,8 +19,8 @@ pub(super) const COARSE_LAG: u64 = 100_000_000;
 /// Wheel time by the clock of the last tick: at or before [`wheel_now`], and several times
 /// cheaper, since it does not ask the processor's counter.
 pub(super) fn coarse_wheel_now() -> u64 {
-    #[cfg(test)]
-    if super::manual::is_set() {
+    #[cfg(any(test, feature = "test-util"))]
+    if super::manual::is_used() && super::manual::is_followed() {
         return wheel_now();
     }
     nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(zero())

@@ -1,45 +1,210 @@
-//! The manual clock: a test moves it, for its own thread only; it stands still, or steps with
-//! each look, forward or back.
+//! The manual clock: tests move it. It stands still in between.
+//!
+//! A thread follows its own manual clock if it has one, or else that of the process if there is one,
+//! unless it keeps the system's time.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::NEVER;
+
+/// How many manual clocks there are in this process. Without one, nobody looks any further.
+static CLOCKS: AtomicUsize = AtomicUsize::new(0);
+
+/// The process's clock; [`NEVER`] if it has none.
+static PROCESS: AtomicU64 = AtomicU64::new(NEVER);
+
+/// How many forks lie between the first process with a manual clock and this one. Clocks of threads
+/// are of one process.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
-    static HAND: Cell<Option<Hand>> = const { Cell::new(None) };
+    static HAND: Cell<Hand> = const { Cell::new(Hand::Process) };
 }
 
-#[derive(Clone, Copy)]
-struct Hand {
-    at: Instant,
-    /// How far it steps back with each look.
-    back: Duration,
+/// Which clock a thread follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hand {
+    /// That of the process, or else the system's.
+    Process,
+    /// The system's.
+    System,
+    /// Its own.
+    Own {
+        at: u64,
+        /// How far it steps back with each look.
+        back: u64,
+        forks: usize,
+    },
+}
+
+impl Hand {
+    fn own(at: u64, back: u64) -> Hand {
+        Hand::Own { at, back, forks: forks() }
+    }
+
+    /// Returns the clock that this thread follows. One of the process that this one was forked from
+    /// is none.
+    fn of_thread() -> Hand {
+        match HAND.try_with(Cell::get) {
+            Ok(Hand::Own { forks: of, .. }) if of != forks() => Hand::Process,
+            Ok(hand) => hand,
+            Err(_) => Hand::Process,
+        }
+    }
+
+    fn take(self) {
+        // A thread without locals follows the process.
+        let _ = HAND.try_with(|hand| hand.set(self));
+    }
+}
+
+fn forks() -> usize {
+    // Ordering: Relaxed: it changes in a child before `fork` returns there, on its only thread.
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Returns `true` if there is a manual clock, of whomever. Costs two instructions.
+#[inline(always)]
+pub(crate) fn is_used() -> bool {
+    // Ordering: Relaxed: a thread has its own clock from its own stores. That of the process is there
+    // for all threads that are started after it, or otherwise hear of it.
+    cfg!(test) || CLOCKS.load(Ordering::Relaxed) != 0
+}
+
+/// Counts one more clock. To be called before it is set.
+#[cfg(feature = "test-util")]
+pub(crate) fn begin() {
+    fix_what_the_first_look_fixes();
+    // Ordering: Relaxed, as in `is_used`.
+    CLOCKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts one clock less, which was taken away.
+#[cfg(feature = "test-util")]
+pub(crate) fn end() {
+    // Ordering: Relaxed, as in `is_used`.
+    CLOCKS.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Notes, in the child of a fork, that all manual clocks were the parent's. Only stores: it may do what
+/// a signal handler may.
+#[cfg(all(unix, feature = "test-util"))]
+pub(crate) fn forked() {
+    // Ordering: Relaxed, as in `forks`, also for the two below.
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    PROCESS.store(NEVER, Ordering::Relaxed);
+    CLOCKS.store(0, Ordering::Relaxed);
 }
 
 /// Lets this thread's clock stand at wheel time `at`, from now on.
 pub(crate) fn set(at: u64) {
-    step_back(at, Duration::ZERO);
+    fix_what_the_first_look_fixes();
+    Hand::own(at, 0).take();
+}
+
+/// Takes this thread's clock away. It follows the process, or keeps the system's time.
+#[cfg(feature = "test-util")]
+pub(crate) fn unset(keeps_system: bool) {
+    if keeps_system { Hand::System } else { Hand::Process }.take();
+}
+
+/// Lets the process's clock stand at wheel time `at`, from now on.
+#[cfg(feature = "test-util")]
+pub(crate) fn set_process(at: u64) {
+    // Ordering: Relaxed: a number, by which nothing else is published. Whoever is woken because it has
+    // changed sees the change by what woke it.
+    PROCESS.store(at.min(NEVER - 1), Ordering::Relaxed);
+}
+
+/// Takes the process's clock away.
+#[cfg(feature = "test-util")]
+pub(crate) fn unset_process() {
+    // Ordering: Relaxed, as in `set_process`.
+    PROCESS.store(NEVER, Ordering::Relaxed);
+}
+
+/// Returns `true` if this thread keeps the system's time.
+#[cfg(feature = "test-util")]
+pub(crate) fn keeps_system() -> bool {
+    Hand::of_thread() == Hand::System
+}
+
+/// As long as this exists, its thread keeps the system's time, unless it has a clock of its own.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub(crate) struct OnSystemTime {
+    /// Whether it did not before.
+    is_first: bool,
+}
+
+#[cfg(feature = "test-util")]
+impl OnSystemTime {
+    pub(crate) fn begin() -> OnSystemTime {
+        let is_first = Hand::of_thread() == Hand::Process;
+        if is_first {
+            Hand::System.take();
+        }
+        OnSystemTime { is_first }
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl Drop for OnSystemTime {
+    fn drop(&mut self) {
+        if self.is_first {
+            Hand::Process.take();
+        }
+    }
 }
 
 /// Lets this thread's clock step back with each look, from wheel time `at` on.
+#[cfg(test)]
 pub(crate) fn step_back(at: u64, back: Duration) {
-    // What is fixed at the first look is fixed by the true clock.
-    let epoch = super::epoch();
-    #[cfg(async_wheel_epoll)]
-    let _ = super::linux::timespec(0);
-    HAND.set(Some(Hand { at: epoch + Duration::from_nanos(at), back }));
+    fix_what_the_first_look_fixes();
+    Hand::own(at, back.as_nanos() as u64).take();
 }
 
-/// Returns `true` if the test moves this thread's clock.
+/// What is fixed at the first look is fixed by the system's clock.
+fn fix_what_the_first_look_fixes() {
+    super::epoch();
+    #[cfg(async_wheel_epoll)]
+    let _ = super::linux::timespec(0);
+}
+
+/// The wheel time by the manual clock that this thread follows.
+fn look() -> Option<u64> {
+    match Hand::of_thread() {
+        Hand::Own { at, back: 0, .. } => Some(at),
+        Hand::Own { at, back, .. } => {
+            Hand::own(at - back, back).take();
+            Some(at)
+        }
+        Hand::System => None,
+        Hand::Process => {
+            // Ordering: Relaxed, as in `set_process`.
+            Some(PROCESS.load(Ordering::Relaxed)).filter(|at| *at != NEVER)
+        }
+    }
+}
+
+/// Returns `true` if this thread follows a manual clock.
 #[cfg(async_wheel_epoll)]
-pub(super) fn is_set() -> bool {
-    HAND.get().is_some()
+#[cold]
+#[inline(never)]
+pub(super) fn is_followed() -> bool {
+    match Hand::of_thread() {
+        Hand::Own { .. } => true,
+        Hand::System => false,
+        // Ordering: Relaxed, as in `set_process`.
+        Hand::Process => PROCESS.load(Ordering::Relaxed) != NEVER,
+    }
 }
 
 /// The time on this thread.
+#[cold]
+#[inline(never)]
 pub(super) fn now() -> Instant {
-    let Some(Hand { at, back }) = HAND.get() else {
-        return Instant::now();
-    };
-    HAND.set(Some(Hand { at: at - back, back }));
-    at
+    look().map_or_else(Instant::now, |at| super::epoch() + Duration::from_nanos(at))
 }

@@ -6,7 +6,7 @@
 
 #[cfg(async_wheel_epoll)]
 pub(crate) mod linux;
-#[cfg(test)]
+#[cfg(any(test, feature = "test-util"))]
 pub(crate) mod manual;
 
 use std::sync::OnceLock;
@@ -21,15 +21,14 @@ fn epoch() -> Instant {
     *EPOCH.get_or_init(Instant::now)
 }
 
-/// The time now.
-#[cfg(not(test))]
+/// The time now: by the system's clock, or by the manual one that this thread follows.
+#[inline]
 pub(crate) fn now() -> Instant {
+    #[cfg(any(test, feature = "test-util"))]
+    if manual::is_used() {
+        return manual::now();
+    }
     Instant::now()
-}
-
-#[cfg(test)]
-pub(crate) fn now() -> Instant {
-    manual::now()
 }
 
 /// An instant as wheel time.
@@ -49,6 +48,12 @@ pub(crate) fn instant(wheel_time: u64) -> Option<Instant> {
 pub(crate) fn wheel_now() -> u64 {
     let epoch = epoch();
     saturating_nanos(now().saturating_duration_since(epoch))
+}
+
+/// The time now as wheel time, by the system's clock: how long a poller waits is measured by that.
+pub(crate) fn system_wheel_now() -> u64 {
+    let epoch = epoch();
+    saturating_nanos(Instant::now().saturating_duration_since(epoch))
 }
 
 /// Returns the time if an instant, which is also given as wheel time, has come.

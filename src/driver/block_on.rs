@@ -47,6 +47,10 @@ use crate::handoff::Parker;
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     #[cfg(feature = "tracing")]
     let _span = tracing::trace_span!("async_wheel::block_on").entered();
+    #[cfg(feature = "test-util")]
+    if let Some(call) = super::paused::Call::enter() {
+        return call.run(future);
+    }
     match Call::enter() {
         Ok(mut call) => {
             let shard = call.shard.clone();

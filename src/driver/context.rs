@@ -109,6 +109,9 @@ pub(super) struct Call {
     pub(super) shard: Ref<Shard>,
     /// Whether it is the thread's outermost, so that its being awake counts.
     outermost: bool,
+    /// The process may be paused meanwhile: this call goes on by the system's clock.
+    #[cfg(feature = "test-util")]
+    _time: crate::clock::manual::OnSystemTime,
     /// `None` only while it is being dropped.
     parts: Option<Parts>,
 }
@@ -136,7 +139,13 @@ impl Call {
         if outermost {
             shard.succession().note_awake();
         }
-        Ok(Call { shard, outermost, parts: Some(parts) })
+        Ok(Call {
+            shard,
+            outermost,
+            #[cfg(feature = "test-util")]
+            _time: crate::clock::manual::OnSystemTime::begin(),
+            parts: Some(parts),
+        })
     }
 
     pub(super) fn parts(&mut self) -> &mut Parts {
@@ -161,9 +170,31 @@ impl Drop for Call {
     }
 }
 
+/// Returns how many calls of `block_on` this thread is in.
+#[cfg(feature = "test-util")]
+pub(super) fn depth() -> usize {
+    CONTEXT.try_with(|context| context.depth.get()).unwrap_or(0)
+}
+
+/// Notes that this thread enters a call whose time is paused.
+#[cfg(feature = "test-util")]
+pub(super) fn deepen() {
+    let _ = CONTEXT.try_with(|context| context.depth.set(context.depth.get() + 1));
+}
+
+/// Notes that such a call has ended.
+#[cfg(feature = "test-util")]
+pub(super) fn surface() {
+    let _ = CONTEXT.try_with(|context| context.depth.set(context.depth.get() - 1));
+}
+
 /// Returns the shard for a timer or a source that this thread makes: its home shard while it is in
 /// `block_on`, the first shard otherwise.
 pub(crate) fn current_shard() -> io::Result<Ref<Shard>> {
+    #[cfg(feature = "test-util")]
+    if let Some(shard) = super::paused::current_shard() {
+        return Ok(shard);
+    }
     let home = CONTEXT.try_with(|context| {
         let in_block_on = context.depth.get() > 0;
         let home = context.home.get().filter(|home| in_block_on && !home.shard.is_from_parent());

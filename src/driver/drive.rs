@@ -74,7 +74,16 @@ use crate::sys::fork_generation;
 /// # std::io::Result::Ok(())
 /// ```
 pub fn drive(timeout: Option<Duration>) -> io::Result<Round> {
+    #[cfg(feature = "test-util")]
+    if super::paused::is_in_force() {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "`drive` was called while time is paused: `block_on` moves it",
+        ));
+    }
     let _entered = Entered::enter()?;
+    #[cfg(feature = "test-util")]
+    let _time = clock::manual::OnSystemTime::begin();
     let reactor = process::reactor()?;
     let shard = reactor.first();
     let mut parts = Parts::for_drive(&shard);
@@ -163,6 +172,12 @@ fn heard(shard: &Shard) -> usize {
     HEARD.try_with(Cell::get).map_or(notifications, |(generation, heard)| {
         if generation == fork_generation() { heard } else { 0 }
     })
+}
+
+/// Returns `true` if this thread is in `drive`.
+#[cfg(feature = "test-util")]
+pub(super) fn is_under_way() -> bool {
+    IN_DRIVE.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Keeps a waker that `drive` runs from driving.

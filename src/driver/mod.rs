@@ -27,6 +27,8 @@ mod drive;
 mod fallback;
 mod helper;
 mod one_round;
+#[cfg(feature = "test-util")]
+pub(crate) mod paused;
 mod process;
 mod run;
 mod task_poll;

@@ -151,6 +151,8 @@ fn spawn_fallback(config: &Config) -> io::Result<Option<FallbackStart>> {
     let spawned = thread::Builder::new().name(config.thread_name()).spawn(move || {
         if let Ok(reactor) = receive.recv() {
             helper::begin();
+            #[cfg(feature = "test-util")]
+            let _time = crate::clock::manual::OnSystemTime::begin();
             run_hook(start);
             let mut fallback = Fallback::new(reactor);
             while !fallback.is_from_parent() {

@@ -9,6 +9,8 @@
 //! subscribers of `tracing`, and they may call this library.
 
 mod batch;
+#[cfg(feature = "test-util")]
+mod order;
 mod prefetch;
 mod registry;
 mod settings;
@@ -27,8 +29,12 @@ use crate::sys::{Identity, NESTED, Poller, Polls, Registration, Until};
 use registry::Registry;
 
 pub(crate) use batch::{Batch, Round};
+#[cfg(feature = "test-util")]
+pub(crate) use order::Order;
 pub(crate) use settings::Settings;
 pub(crate) use shard::Shard;
+#[cfg(feature = "test-util")]
+pub(crate) use shard::Waiting;
 pub(crate) use source::{Interest, Place, Source, Waiter};
 pub(crate) use timers::{BUCKETS, Coalescer, LONGEST_DELAY, Slack, TimerKey};
 

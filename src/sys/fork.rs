@@ -49,6 +49,8 @@ mod unix {
     extern "C" fn forked() {
         // Ordering: Relaxed, as in `fork_generation`.
         FORKS.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "test-util")]
+        crate::clock::manual::forked();
     }
 
     pub(super) fn count_forks() -> io::Result<()> {

@@ -58,7 +58,9 @@ impl Until {
         match self {
             Until::Now => Some(Duration::ZERO),
             Until::Notified => None,
-            Until::At(at) => Some(Duration::from_nanos(at.saturating_sub(clock::wheel_now()))),
+            Until::At(at) => {
+                Some(Duration::from_nanos(at.saturating_sub(clock::system_wheel_now())))
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) trait Polls: Sized {
 pub(crate) enum Until {
     /// Not at all: report what is there.
     Now,
-    /// Until this wheel time.
+    /// Until this wheel time, by the system's clock.
     At(u64),
     /// Until there is an event or a notification.
     Notified,

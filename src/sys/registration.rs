@@ -78,6 +78,16 @@ impl Registration {
         *identity == Identity::UNKNOWN
     }
 
+    /// Returns the identity of what has the descriptor's number now.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn identity(&self) -> Identity {
+        #[cfg(unix)]
+        if let Registration::Socket(socket, _) = *self {
+            return Identity::of(self.borrow(socket));
+        }
+        Identity::UNKNOWN
+    }
+
     /// Returns `true` if interest stays registered after an event, and events are edges.
     pub(crate) fn keeps_interest(&self) -> bool {
         super::EDGE && matches!(self, Registration::Socket(..))

@@ -26,6 +26,9 @@ pub mod delay_queue;
 mod elapsed;
 mod idle;
 mod io_timeout;
+mod now;
+#[cfg(feature = "test-util")]
+mod paused;
 mod slack;
 mod stream;
 mod timeout;
@@ -34,6 +37,9 @@ pub use self::delay_queue::DelayQueue;
 pub use self::elapsed::Elapsed;
 pub use self::idle::{Activity, IdleFuture, IdleIo, IdleStream, IdleTimeout};
 pub use self::io_timeout::{IoTimeout, IoTimeoutExt};
+pub use self::now::now;
+#[cfg(feature = "test-util")]
+pub use self::paused::{Paused, PendingIo, for_each_seed, pause, pause_process};
 pub use self::slack::{default_slack, set_default_slack};
 pub use self::stream::{ChunksTimeout, Debounce, StreamTimeExt, StreamTimeout, Throttle};
 pub use self::timeout::{Timeout, TimeoutExt, timeout, timeout_at};

@@ -159,7 +159,7 @@ impl Driving<'_, Shard> {
     }
 
     /// Waits in the poller.
-    fn wait(&self, batch: &mut Batch, until: Until) {
+    pub(super) fn wait(&self, batch: &mut Batch, until: Until) {
         // It may call a subscriber of `tracing`, whose panic counts as an error of the poller.
         let mut waited = None;
         catch_panic(|| waited = Some(self.shard().poller.wait(&mut batch.events, until)));

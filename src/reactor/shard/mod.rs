@@ -26,8 +26,12 @@ use crate::sys::{Identity, Poller, Polls, Registration, fork_generation};
 use crate::wheel::Counts;
 
 mod drive;
+#[cfg(feature = "test-util")]
+mod paused;
 mod sources;
 
+#[cfg(feature = "test-util")]
+pub(crate) use paused::Waiting;
 pub(crate) use sources::SourceTotals;
 use sources::Sources;
 
@@ -44,6 +48,9 @@ pub(crate) struct Shard {
     has_fallback: bool,
     timers: Mutex<Timers>,
     sources: Mutex<Sources>,
+    /// Whether it was for a pause that is over: nobody drives it. Changed under the lock of `timers`.
+    #[cfg(feature = "test-util")]
+    closed: std::sync::atomic::AtomicBool,
 }
 
 impl Driven for Shard {
@@ -70,6 +77,8 @@ impl Shard {
             has_fallback: settings.has_fallback,
             timers: Mutex::new(Timers::new(settings)),
             sources: Mutex::new(Sources::default()),
+            #[cfg(feature = "test-util")]
+            closed: std::sync::atomic::AtomicBool::new(false),
         }
     }
 

@@ -69,6 +69,12 @@ impl Sources {
         self.table.len()
     }
 
+    /// The sources, with their keys.
+    #[cfg(feature = "test-util")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, Arc<Source>)> + '_ {
+        self.table.iter().map(|(key, source)| (*key, source.clone()))
+    }
+
     /// For how many there is memory.
     #[cfg(all(test, unix))]
     pub(super) fn capacity(&self) -> usize {

@@ -43,6 +43,8 @@ use crate::sync::{AtomicUsize, Mutex, Ordering, Ref, catch_panic, is_same_task};
 use crate::sys::{Event, Identity, Polls, Registration, fork_generation};
 
 mod direction;
+#[cfg(feature = "test-util")]
+mod leave;
 mod migration;
 mod placement;
 mod short_read;
@@ -255,8 +257,15 @@ impl Source {
             return Poll::Ready(Ok(()));
         };
         let armed = self.arm(&mut state, interest);
+        #[cfg(feature = "test-util")]
+        let is_closed = state.placement.is_in_closed_shard();
         drop(state);
         drop(reserved);
+        #[cfg(feature = "test-util")]
+        if is_closed {
+            // The pause has ended meanwhile.
+            cx.waker().wake_by_ref();
+        }
         match replaced {
             // Another task waited here: it can try and wait again.
             Replaced::Task(waker) => catch_panic(|| waker.wake()),

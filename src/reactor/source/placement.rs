@@ -95,6 +95,13 @@ impl Placement {
         self.waits = match self.last {
             _ if self.place.is_none() || mobility == Mobility::Fixed => 0,
             NOBODY => MOVES_AFTER,
+            // To a thread whose time is paused what happens elsewhere happens at no time.
+            #[cfg(feature = "test-util")]
+            _ if mobility == Mobility::Free
+                && (shard.is_for_pauses() || self.is_in_closed_shard()) =>
+            {
+                MOVES_AFTER
+            }
             _ if mobility == Mobility::UntilWait => 0,
             last if last == shard.index() => self.waits.saturating_add(1),
             _ => 1,
@@ -116,6 +123,18 @@ impl Placement {
     pub(super) fn settle(&mut self, place: Option<Place>) -> Option<Place> {
         self.waits = 0;
         std::mem::replace(&mut self.place, place)
+    }
+
+    /// It is registered nowhere from now on, until its next wait. What has its number says `identity`.
+    #[cfg(feature = "test-util")]
+    pub(super) fn leave(&mut self, identity: Identity) {
+        *self = Placement::new(identity);
+    }
+
+    /// Returns `true` if nobody drives the shard where it is, since that was for a pause.
+    #[cfg(feature = "test-util")]
+    pub(super) fn is_in_closed_shard(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.shard.is_closed())
     }
 
     /// It stays where it is.

@@ -31,6 +31,12 @@ impl TimerKey {
         Slack::from_number(self.0.label())
     }
 
+    /// The key as a number.
+    #[cfg(feature = "test-util")]
+    pub(super) fn to_bits(self) -> u64 {
+        self.0.to_bits()
+    }
+
     /// The key in the wheel of those without a slack, if the timer is one of them.
     #[inline]
     pub(super) fn without_slack(self) -> Option<Key> {

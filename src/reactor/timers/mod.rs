@@ -66,6 +66,15 @@ pub(crate) struct Fired {
     pub(crate) waker: Waker,
 }
 
+#[cfg(feature = "test-util")]
+impl Fired {
+    /// A number that is smaller for a timer that was added first, unless it has the place of another
+    /// that is gone: it depends on what was added and removed, and not on the time.
+    pub(crate) fn key(&self) -> u64 {
+        self.key.to_bits()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Timers {
     /// Those without a slack. Gives back what a burst of timers took while others are left, and
