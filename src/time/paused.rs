@@ -18,7 +18,10 @@ pub enum PendingIo {
     /// Time jumps to the next deadline at once. For tests without I/O, or whose peers are tasks of the
     /// same threads: what these have sent is ready by then.
     Jump,
-    /// The threads wait for I/O this long, in real time, before time jumps. For peers elsewhere.
+    /// The threads wait for I/O this long, in real time, before each jump. For peers elsewhere.
+    ///
+    /// A source that was read or written through `AsyncRead` or `AsyncWrite`, or polled, is waited for until
+    /// it is ready or dropped, even if the task has given up.
     Wait(Duration),
 }
 

@@ -85,7 +85,6 @@ impl Pause {
         let limit = target.unwrap_or(NEVER - 1);
         let fired = driving.fire_next(limit, batch, &self.order);
         driving.release();
-        state.note_activity();
         if let Some(at) = fired {
             Pause::set_clock(state.scope, at.max(clock::wheel_now()));
             state.advances.iter_mut().for_each(Request::note_deadline);
