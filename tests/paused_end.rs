@@ -122,9 +122,9 @@ fn descriptor_of_ended_pause_is_not_registered_twice() {
     let paused = time::pause();
     block_on(async { assert!(future::poll_once(ours.readable()).await.is_none()) });
     drop(paused);
-    let again = async_wheel::Async::new(common::sockets::Borrowed(std::os::fd::AsRawFd::as_raw_fd(
-        &std::os::fd::AsFd::as_fd(&*ours),
-    )));
+    let again = async_wheel::Async::new(common::sockets::Borrowed(
+        std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&*ours)),
+    ));
     let error = again.map(drop).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
 }

@@ -276,9 +276,8 @@ fn stuck_threads_are_reported() {
         let paused = time::pause_process();
         paused.auto_advance(PendingIo::Jump);
         paused.set_patience(30 * MS);
-        let threads: Vec<_> = (0..2)
-            .map(|_| thread::spawn(|| block_on(std::future::pending::<()>())))
-            .collect();
+        let threads: Vec<_> =
+            (0..2).map(|_| thread::spawn(|| block_on(std::future::pending::<()>()))).collect();
         for thread in threads {
             let panicked = thread.join().unwrap_err();
             let message = panicked.downcast_ref::<String>().expect("a message");
@@ -328,10 +327,8 @@ fn heartbeats(clients: u64, interval: Duration, span: Duration) -> (Beats, Durat
     };
     let running: Vec<_> = (0..threads).map(run).collect();
     running.into_iter().for_each(|thread| thread.join().unwrap());
-    let counted = Beats {
-        beats: beats.load(Ordering::Relaxed),
-        misses: misses.load(Ordering::Relaxed),
-    };
+    let counted =
+        Beats { beats: beats.load(Ordering::Relaxed), misses: misses.load(Ordering::Relaxed) };
     (counted, paused.elapsed())
 }
 

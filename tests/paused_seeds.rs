@@ -132,8 +132,8 @@ fn failing_run_prints_its_seed() {
         let mut child = process::spawn_with(NAME, variables);
         let status = process::wait(&mut child, Duration::from_secs(50)).expect("it ends");
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap()
-            + &String::from_utf8(output.stderr).unwrap();
+        let said =
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
         (status.success(), said)
     };
     let (passed, said) = run(&[]);

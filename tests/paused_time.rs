@@ -80,7 +80,8 @@ fn advance_fires_each_timer_at_its_own_time() {
         paused.advance(60 * SECOND).await;
         trace.note(at(start), "end");
     }));
-    let expected = [(10, "early"), (15, "on the way"), (25, "on the way"), (30, "middle"), (50, "late")];
+    let expected =
+        [(10, "early"), (15, "on the way"), (25, "on the way"), (30, "middle"), (50, "late")];
     let mut expected: Vec<_> =
         expected.iter().map(|(after, name)| (*after * SECOND, (*name).to_owned())).collect();
     expected.push((60 * SECOND, "end".to_owned()));

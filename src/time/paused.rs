@@ -205,8 +205,8 @@ pub fn pause_process() -> Paused {
 #[track_caller]
 pub fn for_each_seed(seeds: impl IntoIterator<Item = u64>, test: impl Fn(&Paused)) {
     let replayed = std::env::var_os(SEED).map(|value| {
-        let seed = value.to_str().and_then(|value| value.parse().ok());
-        seed.unwrap_or_else(|| panic!("{SEED}: {}: not a seed", value.display()))
+        let value = value.to_string_lossy();
+        value.parse().unwrap_or_else(|_| panic!("{SEED}: {value}: not a seed"))
     });
     let run = |seed| {
         let mut paused = pause();

@@ -117,12 +117,8 @@ impl Call {
         }
         let number = state.new_number();
         let sleeper = Arc::new(Sleeper { pause: pause.clone(), number, signal: Condvar::new() });
-        let call = CallState {
-            number,
-            is_notified: false,
-            is_asleep: false,
-            sleeper: sleeper.clone(),
-        };
+        let call =
+            CallState { number, is_notified: false, is_asleep: false, sleeper: sleeper.clone() };
         state.calls.push(call);
         if !is_nested {
             state.awake += 1;
