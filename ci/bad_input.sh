@@ -68,6 +68,8 @@ scripts() {
   refuses ci/sanitizers.sh -d
   refuses ci/cross.sh -d "$scratch/cross" clippy
   refuses ci/sanitizers.sh address no-such-thing
+  refuses ci/paused.sh -n 0
+  refuses ci/paused.sh 1
   refuses ci/soak.sh 0
   refuses ci/soak.sh 10 10
   refuses ci/ttl_server.sh --full 0

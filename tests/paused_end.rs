@@ -36,10 +36,26 @@ fn waiting_timer_is_woken_at_the_end() {
     drop(paused);
     assert_eq!(wakes.count(), 1);
     // It waits in real time now.
-    timer.set_after(5 * MS);
     wait_for(&mut timer, &wakes.waker());
+    timer.set_after(5 * MS);
     wakes.wait_for(2);
     assert!(future::block_on(future::poll_once(timer)).is_some());
+}
+
+/// A timer's owner need not poll it again to be woken at a new time. After a pause it is woken at once
+/// instead, and has to.
+#[test]
+fn timer_set_after_the_end_wakes_its_task() {
+    let wakes = Wakes::new();
+    let paused = time::pause();
+    let mut timer = Timer::after(HOUR);
+    wait_for(&mut timer, &wakes.waker());
+    drop(paused);
+    timer.set_after(2 * HOUR);
+    assert_eq!(wakes.count(), 2);
+    wait_for(&mut timer, &wakes.waker());
+    timer.set_after(5 * MS);
+    wakes.wait_for(3);
 }
 
 /// An executor's tasks outlive the pause.

@@ -98,7 +98,7 @@ fn delay_queue_follows() {
 
 /// A value from a thread whose clock is the system's expires when this one's has come to its deadline.
 #[test]
-fn handle_of_a_delay_queue_goes_by_its_thread() {
+fn delay_queue_handle_goes_by_its_thread() {
     let _watchdog = watchdog();
     let mut queue = DelayQueue::new();
     let handle = queue.handle();

@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,10 +11,11 @@ use std::time::{Duration, Instant};
 use async_executor::LocalExecutor;
 use async_wheel::time::{self, PendingIo, timeout};
 use async_wheel::{Timer, block_on};
-use futures_lite::{StreamExt, future};
+use futures_lite::{AsyncReadExt, StreamExt, future};
 
 use common::process::alone;
-use common::{HOUR, MS, PATIENCE};
+use common::sockets::tcp_pair;
+use common::{HOUR, MS, PATIENCE, Wakes, poll_with};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -180,6 +182,46 @@ fn threads_outside_share_the_clock() {
         let received = block_on(receive.recv());
         outside.join().unwrap();
         assert_eq!(received, Ok(start + HOUR));
+    });
+}
+
+/// What begins to wait at the moment at which the pause ends is woken as well.
+#[test]
+fn end_of_pause_loses_no_wake_outside() {
+    alone(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let stop = stop.clone();
+                thread::spawn(move || {
+                    let (mut ours, mut peer) = tcp_pair();
+                    while !stop.load(Ordering::SeqCst) {
+                        // By the one clock or the other, or at the end of the pause.
+                        let wakes = Wakes::new();
+                        let mut timer = Timer::after(Duration::from_micros(100));
+                        if poll_with(&wakes.waker(), &mut timer).is_pending() {
+                            wakes.wait_for(1);
+                        }
+                        let wakes = Wakes::new();
+                        let mut byte = [0];
+                        if poll_with(&wakes.waker(), &mut ours.read(&mut byte)).is_pending() {
+                            peer.write_all(b"!").unwrap();
+                            wakes.wait_for(1);
+                        }
+                    }
+                })
+            })
+            .collect();
+        for round in 0..300 {
+            let paused = time::pause_process();
+            block_on(paused.advance(MS));
+            if round % 3 == 0 {
+                thread::sleep(Duration::from_micros(200));
+            }
+            drop(paused);
+        }
+        stop.store(true, Ordering::SeqCst);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_wheel::{Timer, block_on};
 
 /// What there is to be done, and which numbers each takes.
-const WORK: [(&str, &str); 12] = [
+const WORK: [(&str, &str); 13] = [
     ("insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
     ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
@@ -30,6 +30,8 @@ const WORK: [(&str, &str); 12] = [
     ("queue-expire", "POPULATION OPERATIONS, no more of these than of those"),
     // Each is made, waits, fires and is dropped.
     ("life", "TIMERS"),
+    // Looks at the clock that timers go by.
+    ("clock", "LOOKS"),
     // One after another, each waited for.
     ("waits", "TIMERS"),
     ("churn", "THREADS OPERATIONS HOME: in block_on if HOME is 1, outside if it is 0"),
@@ -65,6 +67,9 @@ fn main() {
             queue::run(&work, population as usize, operations as usize);
         }
         ("life", &[count]) => block_on(life(count)),
+        ("clock", &[count]) => measured(|| {
+            (0..count).for_each(|_| _ = black_box(async_wheel::time::now()));
+        }),
         ("waits", &[count]) => block_on(waits(count)),
         ("churn", &[threads, operations, home @ (0 | 1)]) => churn(threads, operations, home == 1),
         ("wheel", &[timers, wheels, seconds @ 1..=10_000_000_000]) if timers.min(wheels) > 0 => {

@@ -352,10 +352,7 @@ impl Timer {
                 if plain { !key.has_slack() } else { key.slack() == self.slack_in_force() };
             let moves = |here: Ref<Shard>| !std::ptr::eq(&*shard, &*here);
             if same_slack && !driver::current_shard().is_ok_and(moves) {
-                shard.refresh_timer(key, deadline, cx.waker());
-                #[cfg(feature = "test-util")]
-                wake_if_closed(&shard, cx);
-                return;
+                return shard.refresh_timer(key, deadline, cx.waker());
             }
         }
         self.place(deadline, self.slack_in_force(), cx);
@@ -379,8 +376,6 @@ impl Timer {
             Ok(shard) => {
                 let key = shard.insert_timer(deadline, slack, waker);
                 // Last, since a waker goes with it.
-                #[cfg(feature = "test-util")]
-                wake_if_closed(&shard, cx);
                 if let Some(left) = self.entry.replace(Entry { shard, key }) {
                     left.remove();
                 }
@@ -427,14 +422,6 @@ impl Timer {
         if let Some(entry) = self.entry.take() {
             entry.remove();
         }
-    }
-}
-
-/// Wakes the task if the shard was for a pause that has ended meanwhile: its next poll finds another.
-#[cfg(feature = "test-util")]
-fn wake_if_closed(shard: &Shard, cx: &Context<'_>) {
-    if shard.is_closed() {
-        cx.waker().wake_by_ref();
     }
 }
 

@@ -210,6 +210,10 @@ impl Shard {
     }
 
     fn unpark(&self, target: WakeTarget) {
+        #[cfg(feature = "test-util")]
+        if self.is_closed() {
+            return self.wake_timers();
+        }
         match target {
             WakeTarget::None => {}
             WakeTarget::Driver => self.poller.notify(),

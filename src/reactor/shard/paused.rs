@@ -80,12 +80,24 @@ impl Shard {
         self.closed.store(true, Ordering::Relaxed);
         while timers.fire(NEVER - 1, &mut batch.fired) {}
         drop(timers);
+        Order::default().arrange(&mut batch.fired, |fired| fired.key());
         let mut sources: Vec<_> = self.sources.lock().iter().collect();
         sources.sort_by_key(|(key, _)| *key);
         for (key, source) in sources {
             source.leave_for_good(self, key, &mut batch.wakers);
             self.forget(key);
         }
+    }
+
+    /// Wakes all who wait for timers here, though it is closed: one was set by its owner, who has not
+    /// polled it since, or a thread has seen the pause that was over a moment later.
+    #[cold]
+    pub(super) fn wake_timers(&self) {
+        let mut batch = Batch::new();
+        let mut timers = self.timers.lock();
+        while timers.fire(NEVER - 1, &mut batch.fired) {}
+        drop(timers);
+        batch.wake(self);
     }
 
     pub(crate) fn waiting(&self) -> Waiting {

@@ -256,9 +256,9 @@ impl Source {
         let Some(replaced) = enter(direction, tick, &mut waker, trusted) else {
             return Poll::Ready(Ok(()));
         };
-        let armed = self.arm(&mut state, interest);
         #[cfg(feature = "test-util")]
         let is_closed = state.placement.is_in_closed_shard();
+        let armed = self.arm(&mut state, interest);
         drop(state);
         drop(reserved);
         #[cfg(feature = "test-util")]
