@@ -1,10 +1,12 @@
 //! The system's own view of the clock behind [`Instant`](std::time::Instant), on Linux.
 
 use std::sync::OnceLock;
+#[cfg(any(test, feature = "test-util"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use super::{NEVER, wheel_now};
+use super::NEVER;
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -16,14 +18,47 @@ const SECOND: u64 = 1_000_000_000;
 /// task again, until the next tick: late, but not lost.
 pub(super) const COARSE_LAG: u64 = 100_000_000;
 
-/// Wheel time by the clock of the last tick: at or before [`wheel_now`], and several times
+/// Wheel time by the clock of the last tick: at or before [`wheel_now`](super::wheel_now), and several times
 /// cheaper, since it does not ask the processor's counter.
 pub(super) fn coarse_wheel_now() -> u64 {
     #[cfg(any(test, feature = "test-util"))]
-    if super::manual::is_used() && super::manual::is_followed() {
-        return wheel_now();
+    let zero = match COARSE_ZERO.load(Ordering::Relaxed) {
+        NEVER => return coarse_or_manual_wheel_now(),
+        zero => zero,
+    };
+    #[cfg(not(any(test, feature = "test-util")))]
+    let zero = zero();
+    coarse_since(zero)
+}
+
+fn coarse_since(zero: u64) -> u64 {
+    nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(zero)
+}
+
+/// The same as [`zero`] while nobody has a manual clock; [`NEVER`] otherwise, and before the first look.
+///
+/// Ordering: Relaxed, here and below: who has a manual clock has stored this, or has heard of the clock of
+/// the process.
+#[cfg(any(test, feature = "test-util"))]
+static COARSE_ZERO: AtomicU64 = AtomicU64::new(NEVER);
+
+#[cfg(any(test, feature = "test-util"))]
+#[cold]
+#[inline(never)]
+fn coarse_or_manual_wheel_now() -> u64 {
+    if super::manual::is_followed() {
+        return super::wheel_now();
     }
-    nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(zero())
+    let zero = zero();
+    #[cfg(feature = "test-util")]
+    super::manual::unless_used(|| COARSE_ZERO.store(zero, Ordering::Relaxed));
+    coarse_since(zero)
+}
+
+/// Somebody has a manual clock from now on.
+#[cfg(feature = "test-util")]
+pub(super) fn forget_coarse_zero() {
+    COARSE_ZERO.store(NEVER, Ordering::Relaxed);
 }
 
 /// A wheel time as the system's monotonic clock has it. Not before it; later by what lies
@@ -38,7 +73,7 @@ pub(crate) fn timespec(wheel_time: u64) -> Timespec {
 fn zero() -> u64 {
     static ZERO: OnceLock<u64> = OnceLock::new();
     let look = || {
-        let ours = wheel_now();
+        let ours = super::system_wheel_now();
         nanos(clock_gettime(ClockId::Monotonic)) - ours
     };
     // The best of some: a thread that is interrupted between its two looks would make every
@@ -52,6 +87,7 @@ fn nanos(at: Timespec) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wheel_now;
     use super::*;
 
     #[test]

@@ -4,13 +4,22 @@
 //! unless it keeps the system's time.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::NEVER;
 
-/// How many manual clocks there are in this process. Without one, nobody looks any further.
-static CLOCKS: AtomicUsize = AtomicUsize::new(0);
+/// A look at a clock.
+type Look = fn() -> Instant;
+
+/// The look that [`super::now`] takes, a [`Look`]: of the system's clock, as long as there is no manual
+/// one. It is called through this pointer since that is two instructions more than a call of the
+/// function. To look at a flag first would be four.
+static LOOK: AtomicPtr<()> = AtomicPtr::new(if cfg!(test) {
+    now as Look as *mut ()
+} else {
+    Instant::now as Look as *mut ()
+});
 
 /// The process's clock; [`NEVER`] if it has none.
 static PROCESS: AtomicU64 = AtomicU64::new(NEVER);
@@ -65,37 +74,101 @@ fn forks() -> usize {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// Returns `true` if there is a manual clock, of whomever. Costs two instructions.
+/// Returns the look at the clock that [`super::now`] takes.
 #[inline(always)]
-pub(crate) fn is_used() -> bool {
-    // Ordering: Relaxed: a thread has its own clock from its own stores. That of the process is there
-    // for all threads that are started after it, or otherwise hear of it.
-    cfg!(test) || CLOCKS.load(Ordering::Relaxed) != 0
+pub(super) fn look_in_use() -> Look {
+    // Ordering: Relaxed: a thread that has a clock has stored the pointer itself. That of the process is
+    // there for all threads that are started after it, or otherwise hear of it. Nothing is read through
+    // the pointer but code.
+    let look = LOOK.load(Ordering::Relaxed);
+    // SAFETY: all that is ever stored there is a `Look`.
+    unsafe { std::mem::transmute::<*mut (), Look>(look) }
 }
 
-/// Counts one more clock. To be called before it is set.
-#[cfg(feature = "test-util")]
-pub(crate) fn begin() {
-    fix_what_the_first_look_fixes();
-    // Ordering: Relaxed, as in `is_used`.
-    CLOCKS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts one clock less, which was taken away.
-#[cfg(feature = "test-util")]
-pub(crate) fn end() {
-    // Ordering: Relaxed, as in `is_used`.
-    CLOCKS.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// Notes, in the child of a fork, that all manual clocks were the parent's. Only stores: it may do what
-/// a signal handler may.
 #[cfg(all(unix, feature = "test-util"))]
-pub(crate) fn forked() {
-    // Ordering: Relaxed, as in `forks`, also for the two below.
-    FORKS.fetch_add(1, Ordering::Relaxed);
-    PROCESS.store(NEVER, Ordering::Relaxed);
-    CLOCKS.store(0, Ordering::Relaxed);
+pub(crate) use counted::forked;
+#[cfg(all(async_wheel_epoll, feature = "test-util"))]
+pub(super) use counted::unless_used;
+#[cfg(feature = "test-util")]
+pub(crate) use counted::{begin, end, is_used};
+
+/// How many clocks there are, and what depends on whether there is any.
+#[cfg(feature = "test-util")]
+mod counted {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use super::*;
+
+    /// How many manual clocks there are, by the number of forks: a child's lock is none that another
+    /// thread can have held when the process was forked.
+    static CLOCKS: [Mutex<usize>; MOST_FORKS] = [const { Mutex::new(0) }; MOST_FORKS];
+
+    /// As many as processes with a reactor; those after that share the last.
+    const MOST_FORKS: usize = 64;
+
+    /// Whether there is any. Changed under the lock, as [`LOOK`] is.
+    static USED: AtomicBool = AtomicBool::new(false);
+
+    fn clocks() -> MutexGuard<'static, usize> {
+        CLOCKS[forks().min(MOST_FORKS - 1)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns `true` if there is a manual clock, of whomever.
+    #[inline(always)]
+    pub(crate) fn is_used() -> bool {
+        // Ordering: Relaxed, as in `look_in_use`.
+        cfg!(test) || USED.load(Ordering::Relaxed)
+    }
+
+    /// Runs this if there is no manual clock, and none begins meanwhile.
+    #[cfg(async_wheel_epoll)]
+    pub(crate) fn unless_used(run: impl FnOnce()) {
+        let clocks = clocks();
+        if *clocks == 0 && !cfg!(test) {
+            run();
+        }
+    }
+
+    /// Counts one more clock. To be called before it is set.
+    pub(crate) fn begin() {
+        fix_what_the_first_look_fixes();
+        let mut clocks = clocks();
+        *clocks += 1;
+        // Ordering: Relaxed, as in `look_in_use`.
+        USED.store(true, Ordering::Relaxed);
+        LOOK.store(now as Look as *mut (), Ordering::Relaxed);
+        #[cfg(async_wheel_epoll)]
+        crate::clock::linux::forget_coarse_zero();
+    }
+
+    /// Counts one clock less, which was taken away.
+    pub(crate) fn end() {
+        let mut clocks = clocks();
+        *clocks = clocks.saturating_sub(1);
+        if *clocks == 0 {
+            stop();
+        }
+    }
+
+    /// Everybody goes by the system's clock.
+    fn stop() {
+        // Ordering: Relaxed, as in `look_in_use`.
+        USED.store(false, Ordering::Relaxed);
+        if !cfg!(test) {
+            LOOK.store(Instant::now as Look as *mut (), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes, in the child of a fork, that all manual clocks were the parent's. Only stores: it may do
+    /// what a signal handler may.
+    #[cfg(unix)]
+    pub(crate) fn forked() {
+        // Ordering: Relaxed: the only thread.
+        FORKS.fetch_add(1, Ordering::Relaxed);
+        PROCESS.store(NEVER, Ordering::Relaxed);
+        stop();
+    }
 }
 
 /// Lets this thread's clock stand at wheel time `at`, from now on.
@@ -174,7 +247,7 @@ fn fix_what_the_first_look_fixes() {
 }
 
 /// The wheel time by the manual clock that this thread follows.
-fn look() -> Option<u64> {
+fn time() -> Option<u64> {
     match Hand::of_thread() {
         Hand::Own { at, back: 0, .. } => Some(at),
         Hand::Own { at, back, .. } => {
@@ -206,5 +279,5 @@ pub(super) fn is_followed() -> bool {
 #[cold]
 #[inline(never)]
 pub(super) fn now() -> Instant {
-    look().map_or_else(Instant::now, |at| super::epoch() + Duration::from_nanos(at))
+    time().map_or_else(Instant::now, |at| super::epoch() + Duration::from_nanos(at))
 }

@@ -25,10 +25,10 @@ fn epoch() -> Instant {
 #[inline]
 pub(crate) fn now() -> Instant {
     #[cfg(any(test, feature = "test-util"))]
-    if manual::is_used() {
-        return manual::now();
-    }
-    Instant::now()
+    let look = manual::look_in_use();
+    #[cfg(not(any(test, feature = "test-util")))]
+    let look = Instant::now;
+    look()
 }
 
 /// An instant as wheel time.
