@@ -4,6 +4,9 @@
 #
 #   benches/counts.sh            the counts of each operation; about two minutes
 #   benches/counts.sh queue      the counts of each operation on a delay queue; a minute
+#   benches/counts.sh clock      what the feature test-util costs where time is not paused; fails if a look
+#                                at the clock takes more than two instructions more, or if anything of
+#                                the feature is in a program that is built without it
 #   benches/counts.sh lines      the cache lines that one operation touches
 #   benches/counts.sh moves      how often the wheel moves a timer; about three minutes
 #   benches/counts.sh wheels     up to 10^8 timers in virtual time; 4 GB of memory
@@ -16,12 +19,13 @@
 # Installs what it needs on Debian with root. Exit code 2 if the argument is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
-usage="benches/counts.sh [queue | lines | moves | wheels | calls | memory]"
+usage="benches/counts.sh [queue | clock | lines | moves | wheels | calls | memory]"
 answer_help "$@"
 cd "$root"
 case $#${1+ $1} in
   0) work=operations tools=(valgrind) ;;
   '1 queue') work=queue tools=(valgrind) ;;
+  '1 clock') work=clock tools=(valgrind nm) ;;
   '1 lines') work=lines tools=(valgrind nm python3) ;;
   '1 moves') work=moves tools=(valgrind) ;;
   '1 wheels') work=wheels tools=() ;;
@@ -51,6 +55,28 @@ operations() {
 
 queue() {
   count_each queue-insert queue-reset queue-remove queue-expire
+}
+
+# Without the feature, and with it.
+clock() {
+  local with=$scratch/with-test-util kind numbers n left without
+  left=$(nm -C "$counts" | grep -cE 'async_wheel::.*(manual|paused|Paused)' || true)
+  cp "$counts" "$scratch/without"
+  cargo build --release --locked --quiet -p counts --features counts/test-util
+  cp "$counts" "$with"
+  printf '%-12s %15s %15s\n' 'instr each' 'without feature' 'with test-util'
+  for kind in clock insert cancel push; do
+    numbers=(10000 5000) n=5000
+    [ $kind != clock ] || numbers=(100000) n=100000
+    without=$(callgrind "$scratch/without" $kind "${numbers[@]}" | awk '$1 == "Ir" { print $2 }')
+    callgrind "$with" $kind "${numbers[@]}" | awk -v kind=$kind -v without="$without" -v n=$n '
+      $1 == "Ir" {
+        printf "%-12s %15.1f %15.1f\n", kind, without / n, $2 / n
+        if (kind == "clock" && $2 / n > without / n + 2) { print "more than two more"; exit 1 }
+      }'
+  done
+  echo "symbols of the feature without it: $left"
+  [ "$left" -eq 0 ]
 }
 
 # count_each KIND...: the counts of each kind of operation.

@@ -103,7 +103,7 @@ fn different_seeds_give_different_orders() {
     assert_ne!(of_bytes(1), of_bytes(2));
 }
 
-/// Without a seed, in the order in which they began to wait.
+/// Without a seed, new timers fire in the order in which they began to wait.
 #[test]
 fn unseeded_order_is_that_of_arrival() {
     let first: Vec<_> = trace_of(None).into_iter().take(20).map(|(_, task, _)| task).collect();

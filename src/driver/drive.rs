@@ -32,7 +32,8 @@ use crate::sys::fork_generation;
 ///
 /// If the reactor cannot be started: no descriptors or threads are left. And if it is called by a
 /// waker that is run by `drive` on this thread: then nothing is done. A waker that is run elsewhere,
-/// and a future in `block_on`, may call it: a round is run in between.
+/// and a future in `block_on`, may call it: a round is run in between. With the feature `test-util`, also
+/// while time is paused on this thread.
 ///
 /// # After a fork
 ///

@@ -38,8 +38,8 @@ pub enum PendingIo {
 /// # What fires when
 ///
 /// Each timer fires at its deadline, to the nanosecond: a task that is woken for `t` sees `now() == t`.
-/// Slack and coalescing delay nothing. Timers of one deadline fire in the order in which they began to wait,
-/// or as a [seed](Paused::set_seed) decides. Time moves only when all tasks of the thread's
+/// Slack and coalescing delay nothing. Timers of one deadline fire in an order that is the same each time, or
+/// that a [seed](Paused::set_seed) decides. Time moves only when all tasks of the thread's
 /// [`block_on`](crate::block_on) call are at rest, that is, when it would sleep otherwise. So a task that
 /// yields in a loop until something has happened keeps time from moving.
 ///
@@ -122,7 +122,8 @@ pub fn pause() -> Paused {
 /// `block_on` until it returns: one that is still on its way there is not waited for. If that matters, let
 /// the threads meet at a [`Barrier`](std::sync::Barrier) inside.
 ///
-/// Threads outside of `block_on` see the same clock. The timers that they poll are driven by those inside.
+/// Threads outside of `block_on` see the same clock. The timers that they poll are driven by those inside,
+/// which do not wait for them.
 ///
 /// These keep the system's clock: a thread that is in `block_on` or [`drive`](crate::driver::drive) when the
 /// pause begins, until it returns; one that pauses its own time has its own; and the fallback thread, which

@@ -72,7 +72,7 @@ impl Pause {
         if now < until {
             return Step::Wait { until: Until::deadline(until), next: waiting.next };
         }
-        Step::Give(message(state, waiting))
+        Step::Give(message(state, waiting, &self.shard.sources_waited_for()))
     }
 
     /// Moves the clock to the next deadline, or to where it is asked to go if that is nearer. `None`: there
@@ -100,8 +100,8 @@ impl Pause {
 }
 
 /// Says why nothing can happen any more.
-fn message(state: &State, waiting: Waiting) -> String {
-    let Waiting { timers, next, sources } = waiting;
+fn message(state: &State, waiting: Waiting, sources: &[String]) -> String {
+    let Waiting { timers, next, .. } = waiting;
     let until_next = match next.checked_sub(clock::wheel_now()) {
         Some(left) if next != NEVER => format!("the next due in {:?}", Duration::from_nanos(left)),
         _ => "none with a deadline".to_owned(),
@@ -112,9 +112,10 @@ fn message(state: &State, waiting: Waiting) -> String {
     };
     format!(
         "nothing can happen any more: all tasks wait, and for {:?} there was no I/O and no wake by \
-         another thread; {clock}; {timers} timers wait, {until_next}; {sources} sources are waited \
-         for; {} calls of `block_on` sleep",
+         another thread; {clock}; timers that wait: {timers}, {until_next}; sources waited for: {}; \
+         calls of `block_on` that sleep: {}",
         state.patience,
+        if sources.is_empty() { "none".to_owned() } else { sources.join(", ") },
         state.calls.len(),
     )
 }

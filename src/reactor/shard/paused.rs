@@ -100,6 +100,14 @@ impl Shard {
         batch.wake(self);
     }
 
+    /// Returns the sources that somebody waits for, as a report names them.
+    pub(crate) fn sources_waited_for(&self) -> Vec<String> {
+        let sources = self.sources.lock();
+        let mut waited: Vec<_> = sources.iter().filter(|(_, of)| of.is_waited_for()).collect();
+        waited.sort_by_key(|(key, _)| *key);
+        waited.iter().map(|(_, source)| format!("{:?}", source.registration())).collect()
+    }
+
     pub(crate) fn waiting(&self) -> Waiting {
         let timers = self.timers.lock();
         let (len, next) = (timers.len(), timers.next_deadline());

@@ -68,10 +68,14 @@ pub(crate) struct Fired {
 
 #[cfg(feature = "test-util")]
 impl Fired {
-    /// A number that is smaller for a timer that was added first, unless it has the place of another
-    /// that is gone: it depends on what was added and removed, and not on the time.
-    pub(crate) fn key(&self) -> u64 {
-        self.key.to_bits()
+    /// What tells it from others, by what was added to the shard and removed before: not by the time,
+    /// nor by what other shards have done.
+    pub(crate) fn key(&self) -> (u64, u64) {
+        match self.key.slack() {
+            Slack::UNSET => (0, self.key.to_bits()),
+            // Numbers of slacks are given by the process.
+            slack => (slack.nanos().saturating_add(1), self.key.with_slack().1.to_bits()),
+        }
     }
 }
 
