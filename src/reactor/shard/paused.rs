@@ -64,7 +64,8 @@ impl Shard {
         if timers.len() > 0 || sources > 0 {
             return false;
         }
-        let old = std::mem::replace(&mut *timers, Timers::new(&paused_settings()));
+        let new = timers.renewed(&paused_settings());
+        let old = std::mem::replace(&mut *timers, new);
         // Ordering: Relaxed, as in `is_closed`.
         self.closed.store(false, Ordering::Relaxed);
         drop(timers);
@@ -84,8 +85,11 @@ impl Shard {
         let mut sources: Vec<_> = self.sources.lock().iter().collect();
         sources.sort_by_key(|(key, _)| *key);
         for (key, source) in sources {
-            source.leave_for_good(self, key, &mut batch.wakers);
-            self.forget(key);
+            // One that is about to be registered here stays in the table: it will see that the shard is
+            // closed.
+            if source.leave_for_good(self, key, &mut batch.wakers) {
+                self.forget(key);
+            }
         }
     }
 

@@ -12,21 +12,22 @@ impl Source {
     }
 
     /// Ends its registration with this shard: it is as if it had not been waited for yet. The wakers of
-    /// all who wait go to `wakers`: their next wait registers it where they are then.
+    /// all who wait go to `wakers`: their next wait registers it where they are then. Returns `false`, with
+    /// nothing done, if it is not in this place.
     pub(in crate::reactor) fn leave_for_good(
         &self,
         shard: &Shard,
         key: usize,
         wakers: &mut Vec<Waker>,
-    ) {
+    ) -> bool {
         let mut state = self.state.lock();
         if !state.placement.is_at(shard.index(), key) {
-            return;
+            return false;
         }
         if self.registration.delete(shard.poller()).is_err() {
             // Its number is another file's, or nobody's.
             let _ = self.become_stale(&mut state, wakers);
-            return;
+            return true;
         }
         for direction in &mut state.directions {
             direction.claim(wakers);
@@ -34,5 +35,6 @@ impl Source {
             direction.unclaimed = 0;
         }
         state.placement.leave(self.registration.identity());
+        true
     }
 }

@@ -136,6 +136,13 @@ impl Timers {
         }
     }
 
+    /// Returns new timers to replace these. A waker that is still out, of a timer that is gone, finds no
+    /// placeholder with its stamp there.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn renewed(&self, settings: &Settings) -> Timers {
+        Timers { taken: Taken(self.taken.0), ..Timers::new(settings) }
+    }
+
     /// Adds a timer.
     #[inline]
     pub(crate) fn insert(
