@@ -38,7 +38,7 @@
 //! | `std` | yes | everything but [`wheel::Wheel`] and what belongs to it. Without it the crate is `no_std` with `alloc`, and depends on `allocator-api2` only |
 //! | `tracing` | no | spans and events of the reactor, for subscribers of the crate [`tracing`]; turns `std` on |
 //! | `serde` | no | `Serialize` for what [`diagnostics::metrics()`] returns; turns `std` on |
-//! | `test-util` | no | [`time::pause`], a clock that tests move, for `[dev-dependencies]`; turns `std` on |
+//! | `test-util` | no | `time::pause`, a clock that tests move, for `[dev-dependencies]`; turns `std` on |
 //!
 //! # Platforms
 //!
