@@ -394,3 +394,26 @@ fn more_events_than_a_round_takes_are_noticed() {
         wakes.wait_for(SOURCES);
     });
 }
+
+/// While a thread drives, the fallback thread takes its shard's poller out of its own. It has to put
+/// that back.
+#[test]
+fn event_after_a_driver_has_left_is_noticed() {
+    process::alone(|| {
+        for _ in 0..5 {
+            let (ours, mut peer) = tcp_pair();
+            let wakes = Wakes::new();
+            let waker = wakes.waker();
+            assert!(ours.poll_readable(&mut Context::from_waker(&waker)).is_pending());
+            block_on(async {
+                for _ in 0..10 {
+                    Timer::after(2 * MS).await;
+                }
+            });
+            // Until the fallback thread has the shard for itself, and is asleep.
+            thread::sleep(30 * MS);
+            peer.write_all(b"!").unwrap();
+            wakes.wait_for(1);
+        }
+    });
+}
