@@ -112,10 +112,10 @@ async fn beat<R: Runtime>(
     let mut answer = [0; BEAT];
     for beat in 0u64.. {
         let Some(due) = beats.next().await else { break };
-        stats.fired(due, &stats.beat_late);
+        let sent = R::now();
+        stats.fired(sent, due, &stats.beat_late);
         stats.armed.add(1);
         // Not `due`, which falls behind if the period is too short for the machine.
-        let sent = Instant::now();
         if sent >= plan.end {
             stats.skipped.add(plan.beats_from(due));
             break;
@@ -140,7 +140,7 @@ async fn beat<R: Runtime>(
         if answer != beat.to_ne_bytes() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        stats.answered(sent.elapsed());
+        stats.answered(R::now().saturating_duration_since(sent));
     }
     Ok(())
 }

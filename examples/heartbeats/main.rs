@@ -50,7 +50,7 @@ use stop::Stop;
 
 runtime::runtime! {
     /// The crate whose interface it is.
-    AsyncIo, async_io, "async-io"
+    AsyncIo, async_io, "async-io", std::time::Instant::now
 }
 
 /// An error that ends the program: one line that says what and why.

@@ -56,13 +56,13 @@ struct Measured {
 }
 
 impl Measuring {
-    fn start() -> Measuring {
-        let (start, cpu) = (Instant::now(), ProcessTime::now());
+    fn start<R: Runtime>() -> Measuring {
+        let (start, cpu) = (R::now(), ProcessTime::now());
         Measuring { start, cpu, processors: Processors::now(), control: Control::start() }
     }
 
-    fn finish(self, interrupted: bool) -> Measured {
-        let (time, cpu) = (self.start.elapsed(), self.cpu.elapsed());
+    fn finish<R: Runtime>(self, interrupted: bool) -> Measured {
+        let (time, cpu) = (R::now().saturating_duration_since(self.start), self.cpu.elapsed());
         let machine_busy = self.processors.and_then(|before| before.busy_since());
         Measured { interrupted, time, cpu, machine_busy, sleep_late: self.control.finish() }
     }
@@ -120,9 +120,9 @@ async fn play<R: Runtime>(
             let (address, _serving) = serve(address)?;
             let until = if options.child { "" } else { ", or Ctrl-C" };
             say(&format!("{}{address} until the last client has gone{until}", split::LISTENING));
-            let measuring = Measuring::start();
+            let measuring = Measuring::start::<R>();
             let interrupted = !until_all_are_gone::<R>(stats, stop, options.child).await;
-            Ok(measuring.finish(interrupted))
+            Ok(measuring.finish::<R>(interrupted))
         }
     }
 }
@@ -167,7 +167,7 @@ async fn clients<R: Runtime>(
         Ok(Vec::new())
     };
     let streams = client::connect::<R>(address, options.connections, &bar).or(stopped).await?;
-    let measuring = Measuring::start();
+    let measuring = Measuring::start::<R>();
     let start = measuring.start + Duration::from_millis(50);
     let plan = client::Plan::new(options, start, stop);
     let deadline = plan.deadline();
@@ -181,7 +181,7 @@ async fn clients<R: Runtime>(
     let watching = executor.spawn(watch::<R>(bar.clone(), stats.clone(), start, options.seconds));
     let finished = finish(&mut tasks);
     let overdue = async {
-        R::after(deadline.saturating_duration_since(Instant::now())).await;
+        R::after(deadline.saturating_duration_since(R::now())).await;
     };
     finished.or(stop.wait::<R>()).or(overdue).await;
     if stop.is_set() {
@@ -190,7 +190,7 @@ async fn clients<R: Runtime>(
         };
         last_answers::<R>(stats).or(patience).await;
     }
-    let measured = measuring.finish(stop.is_set());
+    let measured = measuring.finish::<R>(stop.is_set());
     // They close their connections.
     for task in tasks {
         task.cancel().await;
@@ -225,7 +225,7 @@ fn progress_bar(options: &Options) -> ProgressBar {
 async fn watch<R: Runtime>(bar: ProgressBar, stats: Arc<Stats>, start: Instant, seconds: Duration) {
     bar.set_length(seconds.as_millis() as u64);
     loop {
-        bar.set_position(start.elapsed().as_millis() as u64);
+        bar.set_position(R::now().saturating_duration_since(start).as_millis() as u64);
         bar.set_message(format!("{} beats answered", text::count(stats.beats_answered())));
         R::after(Duration::from_millis(100)).await;
     }

@@ -17,6 +17,8 @@ pub trait Runtime: 'static {
 
     fn block_on<T>(future: impl Future<Output = T>) -> T;
 
+    /// The time, by the clock of its timers.
+    fn now() -> Instant;
     fn never() -> Self::Timer;
     fn after(duration: Duration) -> Self::Timer;
     fn interval_at(start: Instant, period: Duration) -> Self::Timer;
@@ -34,9 +36,9 @@ pub trait Runtime: 'static {
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
 }
 
-/// Defines a runtime by the name of its crate. Both crates get the same code.
+/// Defines a runtime by the name of its crate and its clock. Both crates get the same code.
 macro_rules! runtime {
-    ($(#[$about:meta])* $name:ident, $krate:ident, $text:literal) => {
+    ($(#[$about:meta])* $name:ident, $krate:ident, $text:literal, $now:path) => {
         $(#[$about])*
         pub enum $name {}
 
@@ -48,6 +50,10 @@ macro_rules! runtime {
 
             fn block_on<T>(future: impl Future<Output = T>) -> T {
                 $krate::block_on(future)
+            }
+
+            fn now() -> std::time::Instant {
+                $now()
             }
 
             fn never() -> Self::Timer {
@@ -103,5 +109,5 @@ pub(crate) use runtime;
 
 runtime! {
     /// This crate.
-    AsyncWheel, async_wheel, "async-wheel"
+    AsyncWheel, async_wheel, "async-wheel", async_wheel::time::now
 }

@@ -55,9 +55,9 @@ pub async fn serve<R: Runtime, W, E>(
                 let ended = witness(peer);
                 let stats = stats.clone();
                 let task = async move {
-                    let mut heard = Instant::now();
+                    let mut heard = R::now();
                     let ending = connection::<R>(&mut stream, limits, &stats, &mut heard).await;
-                    let silent = heard.elapsed();
+                    let silent = R::now().saturating_duration_since(heard);
                     drop(stream);
                     ended(ending, silent);
                     stats.closed.add(1);
@@ -92,12 +92,12 @@ async fn connection<R: Runtime>(
         let answered = async { answer_beat::<R>(stream).await };
         match answered.or(async { Ok(Next::Idle((&mut timeout).await)) }).await {
             Ok(Next::Answered) => {
-                *heard = Instant::now();
+                *heard = R::now();
                 R::set_at(&mut timeout, *heard + limits.idle);
                 stats.armed.add(1);
             }
             Ok(Next::Idle(due)) => {
-                stats.fired(due, &stats.idle_late);
+                stats.fired(R::now(), due, &stats.idle_late);
                 stats.idle_fired.add(1);
                 return Ending::Idle;
             }

@@ -101,9 +101,9 @@ impl Stats {
         self.round_trip.record(round_trip);
     }
 
-    /// Notes that a timer that was due at `due` has fired now, and how late it was.
-    pub fn fired(&self, due: Instant, late: &Durations) {
-        match Instant::now().checked_duration_since(due) {
+    /// Notes that a timer that was due at `due` has fired at `now`, and how late it was.
+    pub fn fired(&self, now: Instant, due: Instant, late: &Durations) {
+        match now.checked_duration_since(due) {
             Some(lateness) => late.record(lateness),
             None => self.early.add(1),
         }

@@ -245,7 +245,7 @@ impl Life<'_> {
         let mut timeout = Timer::never();
         for _ in 0..count {
             let Some(due) = ticks.next().await else { break };
-            stats.fired(due, &stats.beat_late);
+            stats.fired(Instant::now(), due, &stats.beat_late);
             if due >= self.plan.end {
                 break;
             }
