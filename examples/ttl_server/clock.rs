@@ -2,14 +2,34 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use async_wheel::time;
+
 use super::store::Deadline;
 
+/// Returns the time by the clock of the timers.
 pub fn now() -> Instant {
-    Instant::now()
+    time::now()
 }
 
 /// Returns the time since 1970.
+#[cfg(not(test))]
 pub fn unix() -> Duration {
+    system()
+}
+
+/// Returns the time since 1970: that of this thread's first look, and what the other clock has told
+/// since then. So it stands still with that one while a test has paused time.
+#[cfg(test)]
+pub fn unix() -> Duration {
+    thread_local! {
+        static FIRST: (Instant, Duration) = (now(), system());
+    }
+    let (first, unix) = FIRST.with(|first| *first);
+    let now = now();
+    unix + now.saturating_duration_since(first) - first.saturating_duration_since(now)
+}
+
+fn system() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

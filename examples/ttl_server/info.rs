@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::clock;
 use super::server::Server;
 use super::service::VERSION;
 
@@ -31,7 +32,7 @@ macro_rules! lines {
 }
 
 fn about_server(server: &Server) -> String {
-    let uptime = server.started.elapsed().as_secs();
+    let uptime = clock::now().saturating_duration_since(server.started).as_secs();
     lines! {
         "redis_version": VERSION,
         "redis_mode": "standalone",

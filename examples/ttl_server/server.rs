@@ -11,6 +11,7 @@ use async_executor::LocalExecutor;
 use async_wheel::{Async, Timer};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt, future};
 
+use super::clock;
 use super::commands;
 use super::options::ServerOptions;
 use super::reply::Output;
@@ -70,7 +71,7 @@ pub async fn serve<S: Future<Output = ()>>(
     let server = Rc::new(Server {
         options,
         address: listener.get_ref().local_addr()?,
-        started: Instant::now(),
+        started: clock::now(),
         store: RefCell::new(Store::new()),
         connected: Cell::new(0),
         accepted: Cell::new(0),
