@@ -35,6 +35,8 @@ mod split;
 mod stats;
 mod stop;
 mod table;
+#[cfg(all(test, feature = "test-util"))]
+mod tests_in_paused_time;
 mod text;
 mod verdict;
 

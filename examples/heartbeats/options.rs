@@ -145,6 +145,13 @@ pub fn parse() -> Result<Options, ExitCode> {
     command_line::read(check)
 }
 
+/// Returns the options of a command line that is right.
+#[cfg(all(test, feature = "test-util"))]
+pub fn of(arguments: &str) -> Options {
+    let words = ["heartbeats"].into_iter().chain(arguments.split_whitespace());
+    check(Arguments::parse_from(words)).expect("it is right")
+}
+
 fn check(arguments: Arguments) -> Result<Options, String> {
     let Arguments { connections, period, seconds, .. } = arguments;
     if connections == 0 {

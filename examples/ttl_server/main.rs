@@ -39,6 +39,8 @@ mod signals;
 mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "test-util"))]
+mod tests_in_paused_time;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -15,6 +15,16 @@ use super::server;
 /// How long anything may take that is to come.
 const LONG: Duration = Duration::from_secs(20);
 
+/// Returns the options of a command line, with a port that is free.
+pub fn options(arguments: &[&str]) -> ServerOptions {
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        server: ServerOptions,
+    }
+    Arguments::parse_from(["ttl_server", "--port", "0"].iter().chain(arguments)).server
+}
+
 /// A server in a thread, until it is dropped.
 struct Running {
     address: SocketAddr,
@@ -24,13 +34,7 @@ struct Running {
 
 impl Running {
     fn new(arguments: &[&str]) -> Running {
-        #[derive(Parser)]
-        struct Arguments {
-            #[command(flatten)]
-            server: ServerOptions,
-        }
-        let all = ["ttl_server", "--port", "0"].iter().chain(arguments);
-        let options = Arguments::parse_from(all).server;
+        let options = options(arguments);
         let listener = server::listen(&options).unwrap();
         let address = listener.get_ref().local_addr().unwrap();
         let (stop, stopped) = async_channel::bounded::<()>(1);
