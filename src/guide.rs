@@ -1,6 +1,7 @@
 //! What goes beyond single items: which one is for what, how it works inside, how it is tested.
 //!
 //! - [`time`]: timers, timeouts, intervals, streams: which one do I want.
+//! - [`time_in_tests`]: tests that move the clock, and do not wait.
 //! - [`event_loops`]: in loops that are not ours, and without a helper thread.
 //! - [`metrics`]: what each number says, and what to look at when something is late.
 //! - [`migration`]: from async-io to async-wheel and back.
@@ -18,8 +19,15 @@
 
 // A page's own links are between files. The definitions before it win: they name what there is here.
 
+#[doc = "[time-in-tests.md]: time_in_tests"]
+#[doc = ""]
 #[doc = include_str!("../docs/time.md")]
 pub mod time {}
+
+#[doc = ""]
+// Its examples need the feature.
+#[cfg_attr(any(not(doctest), feature = "test-util"), doc = include_str!("../docs/time-in-tests.md"))]
+pub mod time_in_tests {}
 
 #[doc = "[benchmarks.md]: self#in-the-repository-only"]
 #[doc = ""]
@@ -46,6 +54,7 @@ pub mod architecture {}
 #[doc = "[simulation]: self#in-the-repository-only"]
 #[doc = "[fuzz]: self#in-the-repository-only"]
 #[doc = "[reliability.md]: self#in-the-repository-only"]
+#[doc = "[time-in-tests.md]: time_in_tests"]
 #[doc = "[public-api.txt]: self#in-the-repository-only"]
 #[doc = ""]
 #[doc = include_str!("../docs/testing.md")]
