@@ -137,6 +137,13 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         self.table.get(index / SIZE)?.slots.get(index % SIZE)
     }
 
+    /// The same for change.
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut E> {
+        let index = index as usize;
+        self.table.get_mut(index / SIZE)?.slots.get_mut(index % SIZE)
+    }
+
     /// The element at an index that is known to be good.
     #[inline]
     pub(super) fn at(&self, index: u32) -> &E {

@@ -1,20 +1,20 @@
-//! The lists of the slots: which entries wait in each, and until when, in no order.
+//! The lists of the slots: which entries wait in each, in no order.
 //!
-//! A list is a stack of chunks of two cache lines, each with the deadlines and the indices of
-//! ten entries. That is what makes walking over a slot fast: an entry is cascaded to a lower level
-//! without being read, where a list linked through the entries would wait for memory at each
-//! of them. Any entry can be taken out, since the last one moves into its place; so only the
-//! topmost chunk of a list is ever partly filled.
+//! A list is a stack of chunks of a cache line, each with the indices of fourteen entries. That is
+//! what makes walking over a slot fast: the entries of a chunk are read at the same time, where a
+//! list linked through the entries would wait for memory at each of them. Any entry can be taken
+//! out, since the last one moves into its place; so only the topmost chunk of a list is ever partly
+//! filled.
 
 use super::blocks::{Blocks, Element, NONE};
 use super::memory::Memory;
 use super::slot::SlotId;
 
-/// Entries in a chunk: with the link to the chunk below and the slot id they fill 126 bytes.
-const CHUNK: usize = 10;
+/// Entries in a chunk: with the link to the chunk below and the slot id they fill 62 bytes.
+pub(super) const CHUNK: usize = 14;
 
 /// Chunks in a block.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 2048;
 
 /// A list index is a chunk's number, shifted by this, plus the number in the chunk.
 const LIST_INDEX_BITS: u32 = 4;
@@ -25,10 +25,8 @@ pub(super) const MOST_ENTRIES: usize = 1 << 31;
 
 /// A few entries of a list.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(super) struct Chunk {
-    /// When each entry is due.
-    deadlines: [u64; CHUNK],
     /// Where each entry lies in the arena.
     indices: [u32; CHUNK],
     /// The chunk below in the list; of a free chunk, the next free one.
@@ -39,11 +37,10 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// The first few entries, each with its deadline.
+    /// The first few entries.
     #[inline]
-    pub(super) fn entries(&self, count: usize) -> impl Iterator<Item = (u32, u64)> {
-        let pairs = self.indices.iter().zip(&self.deadlines).take(count);
-        pairs.map(|(&index, &deadline)| (index, deadline))
+    pub(super) fn entries(&self, count: usize) -> &[u32] {
+        &self.indices[..count]
     }
 }
 
@@ -94,39 +91,25 @@ impl<M: Memory> Chunks<M> {
         }
     }
 
-    /// Returns the deadline at a list index.
+    /// Returns the entry at a list index.
     #[inline]
-    pub(super) fn deadline(&self, list_index: u32) -> u64 {
-        self.blocks.at(list_index >> LIST_INDEX_BITS).deadlines[number(list_index)]
+    pub(super) fn entry(&self, list_index: u32) -> u32 {
+        self.blocks.at(list_index >> LIST_INDEX_BITS).indices[number(list_index)]
     }
 
-    /// Returns the index and the deadline at a list index.
+    /// Returns a list's only entry, `None` if there are more.
     #[inline]
-    pub(super) fn entry(&self, list_index: u32) -> (u32, u64) {
-        let chunk = self.blocks.at(list_index >> LIST_INDEX_BITS);
-        (chunk.indices[number(list_index)], chunk.deadlines[number(list_index)])
-    }
-
-    /// The index and the deadline of a list's only entry, `None` if there are more.
-    #[inline]
-    pub(super) fn lone_entry(&self, top: u32) -> Option<(u32, u64)> {
+    pub(super) fn lone_entry(&self, top: u32) -> Option<u32> {
         let chunk = self.blocks.at(top >> LIST_INDEX_BITS);
         let is_alone = number(top) == 0 && chunk.below == NONE;
-        is_alone.then(|| (chunk.indices[0], chunk.deadlines[0]))
+        is_alone.then_some(chunk.indices[0])
     }
 
-    /// Puts another deadline at a list index.
+    /// Puts an entry at a list index.
     #[inline]
-    pub(super) fn set_deadline(&mut self, list_index: u32, deadline: u64) {
-        self.blocks.at_mut(list_index >> LIST_INDEX_BITS).deadlines[number(list_index)] = deadline;
-    }
-
-    /// Puts an index and a deadline at a list index.
-    #[inline]
-    pub(super) fn set(&mut self, list_index: u32, index: u32, deadline: u64) {
+    pub(super) fn set(&mut self, list_index: u32, index: u32) {
         let chunk = self.blocks.at_mut(list_index >> LIST_INDEX_BITS);
         chunk.indices[number(list_index)] = index;
-        chunk.deadlines[number(list_index)] = deadline;
     }
 
     /// Returns the slot of the list that a list index is in.
@@ -137,14 +120,14 @@ impl<M: Memory> Chunks<M> {
 
     /// Puts an entry on top of the list of a slot and returns the new top.
     #[inline(never)]
-    pub(super) fn push(&mut self, slot_id: SlotId, top: u32, index: u32, deadline: u64) -> u32 {
+    pub(super) fn push(&mut self, slot_id: SlotId, top: u32, index: u32) -> u32 {
         let list_index = if top != NONE && number(top) < CHUNK - 1 {
             top + 1
         } else {
             let below = if top == NONE { NONE } else { top >> LIST_INDEX_BITS };
             self.take_chunk(slot_id, below) << LIST_INDEX_BITS
         };
-        self.set(list_index, index, deadline);
+        self.set(list_index, index);
         list_index
     }
 
@@ -183,7 +166,7 @@ impl<M: Memory> Chunks<M> {
 
     #[inline]
     fn take_chunk(&mut self, slot_id: SlotId, below: u32) -> u32 {
-        let fresh = |_| Chunk { deadlines: [0; CHUNK], indices: [NONE; CHUNK], below, slot_id };
+        let fresh = |_| Chunk { indices: [NONE; CHUNK], below, slot_id };
         self.blocks.take(fresh, |number, chunk| {
             chunk.below = below;
             chunk.slot_id = slot_id;

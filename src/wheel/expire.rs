@@ -1,6 +1,7 @@
 //! Expiry: due entries out of the wheel, and others cascaded to finer levels.
 
 use super::Wheel;
+use super::chunks::CHUNK;
 use super::counts::count;
 use super::key::Key;
 use super::memory::{Heap, Memory};
@@ -30,7 +31,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// to `f`, with its key, by then stale, and its deadline.
     ///
     /// At most `budget` entries expire, and 16 times as many are moved to another slot
-    /// or, in a slot that is due in part, found not to be due yet; ten more at most, since they
+    /// or, in a slot that is due in part, found not to be due yet; 13 more at most, since they
     /// are moved by the chunk. If there may be more to do, [`Progress::more`] says so and the next
     /// call goes on where this one has stopped. The order is by deadline, up to the width of a
     /// level-0 slot (65.5 µs): entries come out in the order of `deadline >> 16`, and those that
@@ -134,7 +135,7 @@ impl<T, M: Memory> Wheel<T, M> {
             }
             // As in `expire_each`.
             self.elapsed = self.elapsed.max(minimum);
-            if let Some(index) = self.levels.take_lone(slot_id, minimum) {
+            if let Some(index) = self.levels.take_lone(&self.arena, slot_id, minimum) {
                 return Some((index, minimum));
             }
             if slot_id.level() > 0 {
@@ -172,7 +173,8 @@ impl<T, M: Memory> Wheel<T, M> {
             // Nothing is due before this slot's minimum, so that this much may have elapsed:
             // the slot's entries then belong to lower levels, whatever level this is.
             self.elapsed = self.elapsed.max(minimum);
-            let lone = self.levels.take_lone(slot_id, minimum).map(|index| (index, minimum));
+            let lone =
+                self.levels.take_lone(&self.arena, slot_id, minimum).map(|index| (index, minimum));
             if lone.is_none() {
                 if slot_id.level() > 0 {
                     self.cascade(slot_id, &mut moves);
@@ -238,7 +240,13 @@ impl<T, M: Memory> Wheel<T, M> {
             // In a large population each chunk is a fetch from memory. Taking the next one
             // before these entries are moved lets that go on meanwhile.
             next = if *moves > 0 { levels.take_chunk(slot_id) } else { None };
-            for (index, deadline) in chunk.entries(count) {
+            let entries = chunk.entries(count);
+            let mut deadlines = [0; CHUNK];
+            // So is each entry. All are read before any is moved: so they come at the same time.
+            for (deadline, &index) in deadlines.iter_mut().zip(entries) {
+                *deadline = arena.deadline(index);
+            }
+            for (&index, &deadline) in entries.iter().zip(&deadlines) {
                 levels.link(arena, index, deadline, *elapsed);
             }
         }
@@ -251,7 +259,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// `moves` runs out, the next walk over the slot goes on from there.
     #[inline(always)]
     fn next_due(&mut self, now: u64, left: usize, moves: &mut usize) -> Option<(u32, u64)> {
-        while let Some((slot_id, index, deadline)) = self.levels.walked_to() {
+        while let Some((slot_id, index, deadline)) = self.levels.walked_to(&self.arena) {
             // Whether it belongs here comes before whether it is due: one that was moved later
             // may be due too, but only after what waits between here and where it belongs.
             let belongs = SlotId::of(deadline, self.elapsed) == slot_id;

@@ -4,9 +4,7 @@ use core::fmt;
 
 use super::Wheel;
 use super::arena;
-use super::blocks::NONE;
 use super::key::Key;
-use super::levels::Levels;
 use super::memory::{Heap, Memory};
 
 /// Iterates over all entries. Made by [`Wheel::iter`].
@@ -38,7 +36,6 @@ impl<T, M: Memory> ExactSizeIterator for Iter<'_, T, M> {}
 /// Iterates over all entries, for change of their values. Made by [`Wheel::iter_mut`].
 pub struct IterMut<'a, T, M: Memory = Heap> {
     entries: arena::IterMut<'a, T, M>,
-    levels: &'a Levels<M>,
     left: usize,
 }
 
@@ -46,10 +43,9 @@ impl<'a, T, M: Memory> Iterator for IterMut<'a, T, M> {
     type Item = (Key, Option<u64>, &'a mut T);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, list_index, value) = self.entries.next()?;
+        let entry = self.entries.next()?;
         self.left -= 1;
-        let is_scheduled = list_index != NONE;
-        Some((key, is_scheduled.then(|| self.levels.deadline(list_index)), value))
+        Some(entry)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -126,7 +122,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// ```
     pub fn iter_mut(&mut self) -> IterMut<'_, T, M> {
         let left = self.len();
-        IterMut { entries: self.arena.iter_mut(), levels: &self.levels, left }
+        IterMut { entries: self.arena.iter_mut(), left }
     }
 
     /// Keeps the entries for which `keep` returns `true`, and drops the others: their keys become

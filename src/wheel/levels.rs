@@ -138,16 +138,16 @@ impl<M: Memory> Levels<M> {
     ///
     /// Looks through each slot whose minimum is below the lowest deadline seen so far: usually the
     /// first. On a level the minima grow from slot to slot, as the slots follow one another.
-    pub(super) fn first_entry(&self, elapsed: u64) -> Option<(u32, u64)> {
+    pub(super) fn first_entry<T>(&self, arena: &Arena<T, M>, elapsed: u64) -> Option<(u32, u64)> {
         let (slot_id, _) = self.earliest(elapsed)?;
-        let mut first = self.lowest_of(slot_id, (NONE, u64::MAX));
+        let mut first = self.lowest_of(arena, slot_id, (NONE, u64::MAX));
         for (number, level) in self.levels.iter().enumerate() {
             let odd = revolutions(elapsed, number as u32) % 2 != 0;
             for slot in level.occupied_slots(odd) {
                 if level.minima[slot] >= first.1 && first.0 != NONE {
                     break;
                 }
-                first = self.lowest_of(SlotId::new(number, slot), first);
+                first = self.lowest_of(arena, SlotId::new(number, slot), first);
             }
         }
         Some(first)
@@ -155,11 +155,12 @@ impl<M: Memory> Levels<M> {
 
     /// Returns the entry with the lowest deadline among those of a slot and another one, if there
     /// is one.
-    fn lowest_of(&self, slot_id: SlotId, other: (u32, u64)) -> (u32, u64) {
+    fn lowest_of<T>(&self, arena: &Arena<T, M>, slot_id: SlotId, other: (u32, u64)) -> (u32, u64) {
         let mut lowest = other;
         let mut list_index = self.top(slot_id);
         while list_index != NONE {
-            let (index, deadline) = self.chunks.entry(list_index);
+            let index = self.chunks.entry(list_index);
+            let deadline = arena.deadline(index);
             if deadline < lowest.1 || lowest.0 == NONE {
                 lowest = (index, deadline);
             }
@@ -174,23 +175,10 @@ impl<M: Memory> Levels<M> {
         self.levels[slot_id.level()].tops[slot_id.slot()]
     }
 
-    /// Returns the deadline of the entry at a list index.
-    #[inline]
-    pub(super) fn deadline(&self, list_index: u32) -> u64 {
-        self.count_step();
-        self.chunks.deadline(list_index)
-    }
-
     #[inline]
     fn count_step(&self) {
         #[cfg(test)]
         self.steps.set(self.steps.get() + 1);
-    }
-
-    /// Moves the deadline of the entry at a list index later, but leaves the entry where it is.
-    #[inline]
-    pub(super) fn postpone(&mut self, list_index: u32, deadline: u64) {
-        self.chunks.set_deadline(list_index, deadline);
     }
 
     /// Returns `true` if the entry at a list index is the only one of its slot.
@@ -213,14 +201,14 @@ impl<M: Memory> Levels<M> {
     /// The slot that is walked over, the entry that the walk has come to, and its deadline; `None`
     /// at the end.
     #[inline]
-    pub(super) fn walked_to(&self) -> Option<(SlotId, u32, u64)> {
+    pub(super) fn walked_to<T>(&self, arena: &Arena<T, M>) -> Option<(SlotId, u32, u64)> {
         let Walk { slot_id, list_index, .. } = self.walk;
         if list_index == NONE {
             return None;
         }
         self.count_step();
-        let (index, deadline) = self.chunks.entry(list_index);
-        Some((slot_id, index, deadline))
+        let index = self.chunks.entry(list_index);
+        Some((slot_id, index, arena.deadline(index)))
     }
 
     /// Goes past an entry, which stays where it is with this deadline.
@@ -252,7 +240,7 @@ impl<M: Memory> Levels<M> {
         }
     }
 
-    /// Puts an entry that is in no slot into the one where it belongs.
+    /// Puts an entry that is in no slot into the one where it belongs with its deadline.
     #[inline(always)]
     pub(super) fn link<T>(
         &mut self,
@@ -276,7 +264,7 @@ impl<M: Memory> Levels<M> {
         if slot_id == self.walk.slot_id {
             self.walk.passed = self.walk.passed.min(deadline);
         }
-        let list_index = self.chunks.push(slot_id, top, index, deadline);
+        let list_index = self.chunks.push(slot_id, top, index);
         level.tops[slot_id.slot()] = list_index;
         arena.at_mut(index).list_index = list_index;
     }
@@ -296,8 +284,8 @@ impl<M: Memory> Levels<M> {
         let slot_id = self.chunks.slot_id(list_index);
         let top = self.top(slot_id);
         if list_index != top {
-            let (last, deadline) = self.chunks.entry(top);
-            self.chunks.set(list_index, last, deadline);
+            let last = self.chunks.entry(top);
+            self.chunks.set(list_index, last);
             arena.at_mut(last).list_index = list_index;
         }
         self.pop(slot_id, top);
@@ -319,10 +307,15 @@ impl<M: Memory> Levels<M> {
     /// When that minimum is the earliest, so is the entry, and can expire from any
     /// level without a cascade. In a thin population most entries are like that.
     #[inline]
-    pub(super) fn take_lone(&mut self, slot_id: SlotId, minimum: u64) -> Option<u32> {
+    pub(super) fn take_lone<T>(
+        &mut self,
+        arena: &Arena<T, M>,
+        slot_id: SlotId,
+        minimum: u64,
+    ) -> Option<u32> {
         let top = self.top(slot_id);
-        let (index, deadline) = self.chunks.lone_entry(top)?;
-        if deadline != minimum {
+        let index = self.chunks.lone_entry(top)?;
+        if arena.deadline(index) != minimum {
             return None;
         }
         self.pop(slot_id, top);
@@ -393,8 +386,8 @@ impl<M: Memory> Levels<M> {
                 let slot_id = SlotId::new(number, slot);
                 let mut list_index = core::mem::replace(top, NONE);
                 while list_index != NONE {
-                    let (index, deadline) = former.entry(list_index);
-                    *top = self.chunks.push(slot_id, *top, index, deadline);
+                    let index = former.entry(list_index);
+                    *top = self.chunks.push(slot_id, *top, index);
                     arena.at_mut(index).list_index = *top;
                     list_index = former.below(list_index);
                 }

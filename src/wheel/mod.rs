@@ -43,8 +43,8 @@
 //!
 //! Insert, remove, reschedule: constant, whatever the population and however far the deadline.
 //! An entry is cascaded at most seven times for each deadline, typically two or three. Memory
-//! of an entry: an `Option<T>` and 8 bytes; while it waits in a slot, 12.8 bytes more, its
-//! deadline included.
+//! of an entry: an `Option<T>` and 16 bytes, its deadline included; while it waits in a slot, 4.6
+//! bytes more.
 //!
 //! # Examples
 //!
@@ -189,7 +189,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.deadline(key), Some(1_500));
     /// ```
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
-        let key = self.arena.insert(value);
+        let key = self.arena.insert(deadline, value);
         count(&mut self.counts.armed);
         self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
         key
@@ -208,7 +208,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.next_deadline(), Some(10));
     /// ```
     pub fn insert_idle(&mut self, value: T) -> Key {
-        self.arena.insert(value)
+        self.arena.insert(0, value)
     }
 
     /// Takes the entry out of the wheel. `None` if the key is stale. Constant cost.
@@ -246,18 +246,15 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.deadline(key), Some(20));
     /// ```
     pub fn reschedule(&mut self, key: Key, deadline: u64) -> bool {
-        let Some(entry) = self.arena.get(key) else {
+        let Some(entry) = self.arena.get_mut(key) else {
             return false;
         };
         let list_index = entry.list_index;
         // An entry alone in its slot is moved at once: that touches no other entry and keeps
         // the slot's minimum exact.
-        if list_index != NONE
-            && deadline >= self.levels.deadline(list_index)
-            && !self.levels.is_alone(list_index)
-        {
+        if list_index != NONE && deadline >= entry.deadline && !self.levels.is_alone(list_index) {
             count(&mut self.counts.postponed);
-            self.levels.postpone(list_index, deadline);
+            entry.deadline = deadline;
             return true;
         }
         self.relink(key.index, deadline);
@@ -270,6 +267,7 @@ impl<T, M: Memory> Wheel<T, M> {
         let was_idle = self.arena.at(index).list_index == NONE;
         count(if was_idle { &mut self.counts.armed } else { &mut self.counts.postponed });
         self.levels.unlink(&mut self.arena, index);
+        self.arena.at_mut(index).deadline = deadline;
         self.levels.link(&mut self.arena, index, deadline, self.elapsed);
     }
 
@@ -352,8 +350,8 @@ impl<T, M: Memory> Wheel<T, M> {
     /// ```
     #[must_use]
     pub fn deadline(&self, key: Key) -> Option<u64> {
-        let list_index = self.arena.get(key)?.list_index;
-        (list_index != NONE).then(|| self.levels.deadline(list_index))
+        let entry = self.arena.get(key)?;
+        (entry.list_index != NONE).then_some(entry.deadline)
     }
 
     /// A lower bound of the earliest deadline in nanoseconds, or `None` if nothing is scheduled.
@@ -394,7 +392,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// ```
     #[must_use]
     pub fn peek(&self) -> Option<(Key, u64)> {
-        let (index, deadline) = self.levels.first_entry(self.elapsed)?;
+        let (index, deadline) = self.levels.first_entry(&self.arena, self.elapsed)?;
         Some((self.arena.key(index), deadline))
     }
 
@@ -462,7 +460,7 @@ impl<T, M: Memory> Wheel<T, M> {
     }
 
     /// The number of entries that there is room for, those that are there included. The lists of the
-    /// slots are allocated as entries are scheduled: 12.8 bytes an entry. Looks at each block of
+    /// slots are allocated as entries are scheduled: 4.6 bytes an entry. Looks at each block of
     /// 4,096.
     ///
     /// # Examples

@@ -65,7 +65,7 @@ pub use self::remote::{Closed, Handle};
 ///
 /// # Memory
 ///
-/// An entry takes an `Option<T>` and 20.8 bytes, and one that came by a handle 40 to 80 more. The
+/// An entry takes an `Option<T>` and 20.6 bytes, and one that came by a handle 40 to 80 more. The
 /// queue begins with 12 KiB. Memory of entries that are gone is kept for others, until
 /// [`shrink_to_fit`](DelayQueue::shrink_to_fit). What handles have asked for takes memory until it is
 /// carried out, each call some 40 bytes and the value, and there may be any number of them.
@@ -487,7 +487,7 @@ impl<T> DelayQueue<T> {
     }
 
     /// Returns the number of entries that there is room for, those that are there included. The
-    /// lists that they wait in are allocated as they grow: 12.8 bytes an entry.
+    /// lists that they wait in are allocated as they grow: 4.6 bytes an entry.
     ///
     /// # Examples
     ///
