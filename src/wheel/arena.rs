@@ -112,6 +112,13 @@ impl<T, M: Memory> Arena<T, M> {
         self.at(index).deadline
     }
 
+    /// Reads entries that are about to be used, so that all come from memory at the same time.
+    #[inline(never)]
+    pub(super) fn touch(&self, indices: &[u32]) {
+        let all = indices.iter().fold(0, |all, &index| all | self.deadline(index));
+        core::hint::black_box(all);
+    }
+
     /// Notes that an entry was taken off its slot's list. Returns its key and its value.
     #[inline]
     pub(super) fn unscheduled(&mut self, index: u32) -> (Key, Option<&mut T>) {

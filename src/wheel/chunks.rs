@@ -97,6 +97,13 @@ impl<M: Memory> Chunks<M> {
         self.blocks.at(list_index >> LIST_INDEX_BITS).indices[number(list_index)]
     }
 
+    /// Returns the entries of a full chunk of which this is the last list index.
+    #[inline]
+    pub(super) fn topped_by(&self, list_index: u32) -> Option<&[u32]> {
+        let is_last = number(list_index) == CHUNK - 1;
+        is_last.then(|| &self.blocks.at(list_index >> LIST_INDEX_BITS).indices[..])
+    }
+
     /// Returns a list's only entry, `None` if there are more.
     #[inline]
     pub(super) fn lone_entry(&self, top: u32) -> Option<u32> {

@@ -241,13 +241,11 @@ impl<T, M: Memory> Wheel<T, M> {
             // before these entries are moved lets that go on meanwhile.
             next = if *moves > 0 { levels.take_chunk(slot_id) } else { None };
             let entries = chunk.entries(count);
-            let mut deadlines = [0; CHUNK];
-            // So is each entry. All are read before any is moved: so they come at the same time.
-            for (deadline, &index) in deadlines.iter_mut().zip(entries) {
-                *deadline = arena.deadline(index);
+            if count == CHUNK {
+                arena.touch(entries);
             }
-            for (&index, &deadline) in entries.iter().zip(&deadlines) {
-                levels.link(arena, index, deadline, *elapsed);
+            for &index in entries {
+                levels.link(arena, index, *elapsed);
             }
         }
     }
@@ -277,7 +275,7 @@ impl<T, M: Memory> Wheel<T, M> {
             if belongs {
                 self.levels.pass(deadline);
             } else {
-                self.move_walked(index, deadline);
+                self.move_walked(index);
             }
         }
         None
@@ -285,10 +283,10 @@ impl<T, M: Memory> Wheel<T, M> {
 
     /// Moves the entry that a walk has come to to where it belongs.
     #[inline(never)]
-    fn move_walked(&mut self, index: u32, deadline: u64) {
+    fn move_walked(&mut self, index: u32) {
         count(&mut self.counts.moved);
         self.levels.unlink_walked(&mut self.arena);
-        self.levels.link(&mut self.arena, index, deadline, self.elapsed);
+        self.levels.link(&mut self.arena, index, self.elapsed);
     }
 }
 

@@ -207,6 +207,9 @@ impl<M: Memory> Levels<M> {
             return None;
         }
         self.count_step();
+        if let Some(entries) = self.chunks.topped_by(list_index) {
+            arena.touch(entries);
+        }
         let index = self.chunks.entry(list_index);
         Some((slot_id, index, arena.deadline(index)))
     }
@@ -242,14 +245,10 @@ impl<M: Memory> Levels<M> {
 
     /// Puts an entry that is in no slot into the one where it belongs with its deadline.
     #[inline(always)]
-    pub(super) fn link<T>(
-        &mut self,
-        arena: &mut Arena<T, M>,
-        index: u32,
-        deadline: u64,
-        elapsed: u64,
-    ) {
+    pub(super) fn link<T>(&mut self, arena: &mut Arena<T, M>, index: u32, elapsed: u64) {
         self.count_step();
+        let entry = arena.at_mut(index);
+        let deadline = entry.deadline;
         let slot_id = SlotId::of(deadline, elapsed);
         let level = &mut self.levels[slot_id.level()];
         let minimum = &mut level.minima[slot_id.slot()];
@@ -266,7 +265,7 @@ impl<M: Memory> Levels<M> {
         }
         let list_index = self.chunks.push(slot_id, top, index);
         level.tops[slot_id.slot()] = list_index;
-        arena.at_mut(index).list_index = list_index;
+        entry.list_index = list_index;
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.
@@ -292,7 +291,7 @@ impl<M: Memory> Levels<M> {
     }
 
     /// Takes the topmost entry of a slot off its list.
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self, slot_id: SlotId, top: u32) {
         let below = self.chunks.pop(top);
         self.set_top(slot_id, below);
@@ -306,7 +305,7 @@ impl<M: Memory> Levels<M> {
     ///
     /// When that minimum is the earliest, so is the entry, and can expire from any
     /// level without a cascade. In a thin population most entries are like that.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take_lone<T>(
         &mut self,
         arena: &Arena<T, M>,

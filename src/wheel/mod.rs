@@ -191,7 +191,7 @@ impl<T, M: Memory> Wheel<T, M> {
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
         let key = self.arena.insert(deadline, value);
         count(&mut self.counts.armed);
-        self.levels.link(&mut self.arena, key.index, deadline, self.elapsed);
+        self.levels.link(&mut self.arena, key.index, self.elapsed);
         key
     }
 
@@ -268,7 +268,7 @@ impl<T, M: Memory> Wheel<T, M> {
         count(if was_idle { &mut self.counts.armed } else { &mut self.counts.postponed });
         self.levels.unlink(&mut self.arena, index);
         self.arena.at_mut(index).deadline = deadline;
-        self.levels.link(&mut self.arena, index, deadline, self.elapsed);
+        self.levels.link(&mut self.arena, index, self.elapsed);
     }
 
     /// Takes the deadline away: the entry stays in the wheel, idle, until it is rescheduled or
