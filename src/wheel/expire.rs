@@ -7,10 +7,26 @@ use super::key::Key;
 use super::memory::{Heap, Memory};
 use super::slot::SlotId;
 
-/// How many entries may be moved or passed for each one that may expire. It bounds the time
-/// that one call takes when a whole population is in one slot: with the reactor's budget, to
-/// half a millisecond.
+/// How many entries may be moved or passed for each one that may expire, if that is few.
 const MOVES_PER_EXPIRY: usize = 16;
+
+/// As many may be where it is more: it bounds the time that one call takes when a whole population
+/// is in one slot.
+const MOVES: usize = 2048;
+
+/// And for each one that may expire if those are many: a steady flow needs about as much.
+const MOVES_PER_EXPIRY_OF_MANY: usize = 2;
+
+/// Returns how many entries a call may move or pass that may expire so many.
+pub(super) const fn most_moves(budget: usize) -> usize {
+    if budget <= MOVES / MOVES_PER_EXPIRY {
+        budget * MOVES_PER_EXPIRY
+    } else if budget <= MOVES / MOVES_PER_EXPIRY_OF_MANY {
+        MOVES
+    } else {
+        budget.saturating_mul(MOVES_PER_EXPIRY_OF_MANY)
+    }
+}
 
 /// After how many expired entries others are pre-cascaded. A thin population, which has nothing
 /// to pre-cascade, hardly pays for being looked at.
@@ -30,9 +46,10 @@ impl<T, M: Memory> Wheel<T, M> {
     /// Takes out the entries that are due at `now` (deadline at or before it) and passes each
     /// to `f`, with its key, by then stale, and its deadline.
     ///
-    /// At most `budget` entries expire, and 16 times as many are moved to another slot
-    /// or, in a slot that is due in part, found not to be due yet; 13 more at most, since they
-    /// are moved by the chunk. If there may be more to do, [`Progress::more`] says so and the next
+    /// At most `budget` entries expire. At most 16 times as many are moved to another slot or, in a
+    /// slot that is due in part, found not to be due yet, but no more than 2,048 or twice the
+    /// budget, whichever is more; and 13 from each slot in addition, since they are moved by the
+    /// chunk. If there may be more to do, [`Progress::more`] says so and the next
     /// call goes on where this one has stopped. The order is by deadline, up to the width of a
     /// level-0 slot (65.5 µs): entries come out in the order of `deadline >> 16`, and those that
     /// are equal in that, in no particular order. What was overdue when it was scheduled comes as
@@ -120,7 +137,7 @@ impl<T, M: Memory> Wheel<T, M> {
         let (key, value) = self.arena.remove(index);
         self.not_pre_cascaded += 1;
         if self.not_pre_cascaded >= PRE_CASCADE_EVERY {
-            self.pre_cascade(PRE_CASCADE_EVERY * MOVES_PER_EXPIRY);
+            self.pre_cascade(most_moves(PRE_CASCADE_EVERY));
         }
         Some((key, deadline, value?))
     }
@@ -160,7 +177,7 @@ impl<T, M: Memory> Wheel<T, M> {
         mut f: impl FnMut(&mut Wheel<T, M>, u32, u64),
     ) -> Progress {
         let mut left = budget;
-        let mut moves = budget.saturating_mul(MOVES_PER_EXPIRY);
+        let mut moves = most_moves(budget);
         let mut more = false;
         while let Some((slot_id, minimum)) = self.levels.earliest(self.elapsed) {
             if minimum > now {

@@ -298,10 +298,10 @@ fn count_steps(wheel: &mut Wheel<()>, now: u64, budget: usize, most: usize) -> u
     }
 }
 
-/// What a call may do: what expires, 16 times as much, and the rest of a chunk. An entry
+/// What a call may do: what expires, what may be moved for it, and the rest of a chunk. An entry
 /// that is linked elsewhere was looked at before.
 fn most_steps(budget: usize) -> usize {
-    budget + 2 * 16 * budget + CHUNK + 2
+    budget + 2 * expire::most_moves(budget) + CHUNK + 2
 }
 
 /// All wait in one slot of level 0, and none belongs there any more.
