@@ -15,6 +15,7 @@ use crate::sys::Pages;
 use crate::wheel::{Counts, Key, Wheel};
 
 mod coalesce;
+mod deferred;
 mod key;
 #[cfg(feature = "tracing")]
 mod late;
@@ -23,6 +24,7 @@ mod slack;
 mod stats;
 
 pub(crate) use coalesce::{Coalescer, LONGEST as LONGEST_DELAY};
+use deferred::Deferred;
 use key::MOST_WITH_SLACK;
 pub(crate) use key::TimerKey;
 #[cfg(feature = "tracing")]
@@ -84,6 +86,8 @@ pub(crate) struct Timers {
     /// Those without a slack. Gives back what a burst of timers took while others are left, and
     /// keeps what few need.
     wheel: Wheel<Waker, Pages>,
+    /// Deadlines of theirs that the wheel has not been given yet.
+    deferred: Deferred,
     /// Those with one, if there was any.
     with_slack: Option<Box<SlackTimers>>,
     sleeper: Sleeper,
@@ -124,6 +128,7 @@ impl Timers {
     pub(crate) fn new(settings: &Settings) -> Timers {
         Timers {
             wheel: Wheel::giving_back(),
+            deferred: Deferred::NONE,
             with_slack: None,
             sleeper: Sleeper::Nobody,
             coalescer: Coalescer::new(settings.coalescing_bound),
@@ -179,10 +184,20 @@ impl Timers {
         let Some(plain) = key.without_slack() else {
             return self.reschedule_with_slack(key, deadline);
         };
-        if self.wheel.reschedule(plain, deadline) {
-            self.wake_target(deadline)
-        } else {
-            WakeTarget::None
+        let target = self.wake_target(deadline);
+        // Whoever is woken will look at the deadlines at once.
+        let may_wait = target == WakeTarget::None && self.wheel.len() >= deferred::FROM;
+        if !may_wait || !self.deferred.defer(plain, deadline) {
+            self.reschedule_at_once(plain, deadline);
+        }
+        target
+    }
+
+    #[inline(never)]
+    fn reschedule_at_once(&mut self, key: Key, deadline: u64) {
+        self.settled().reschedule(key, deadline);
+        if self.wheel.len() >= deferred::FROM {
+            self.deferred.make_room();
         }
     }
 
@@ -201,7 +216,7 @@ impl Timers {
     #[inline]
     pub(crate) fn ensure(&mut self, key: TimerKey, deadline: u64) -> WakeTarget {
         let scheduled = match key.without_slack() {
-            Some(plain) => self.wheel.deadline(plain),
+            Some(plain) => self.settled().deadline(plain),
             None => self.deadline_with_slack(key),
         };
         if scheduled == Some(deadline) {
@@ -217,12 +232,14 @@ impl Timers {
     }
 
     /// Returns `true` if a timer has a deadline at which it has not fired yet.
-    pub(crate) fn is_scheduled(&self, key: TimerKey) -> bool {
+    pub(crate) fn is_scheduled(&mut self, key: TimerKey) -> bool {
+        self.settled();
         self.wheel_of(key).is_some_and(|(wheel, key)| wheel.deadline(key).is_some())
     }
 
     /// Takes a timer's deadline away; it keeps its waker.
     pub(crate) fn unschedule(&mut self, key: TimerKey) {
+        self.settled();
         if let Some((wheel, key)) = self.wheel_of_mut(key) {
             wheel.unschedule(key);
         }
@@ -233,6 +250,13 @@ impl Timers {
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
         let (wheel, key) = self.wheel_of_mut(key)?;
         wheel.remove(key)
+    }
+
+    /// Returns the wheel of the timers without a slack once it has all their deadlines.
+    #[inline]
+    fn settled(&mut self) -> &mut Wheel<Waker, Pages> {
+        self.deferred.settle(&mut self.wheel);
+        &mut self.wheel
     }
 
     /// Returns the wheel that a timer is in, and its key there.
@@ -310,6 +334,7 @@ impl Timers {
 
     /// Takes the wakers of due timers out. Returns `true` if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
+        self.settled();
         let Timers { wheel, with_slack, coalescer, taken, stats, budget, .. } = self;
         // By when the first of them should have fired.
         #[cfg(feature = "tracing")]
@@ -375,15 +400,16 @@ impl Timers {
     }
 
     /// The earliest deadline, or [`NEVER`]; too early at worst.
-    pub(crate) fn next_deadline(&self) -> u64 {
-        let next = self.wheel.next_deadline().unwrap_or(NEVER);
+    pub(crate) fn next_deadline(&mut self) -> u64 {
+        let next = self.settled().next_deadline().unwrap_or(NEVER);
         self.with_slack.as_ref().map_or(next, |timers| next.min(timers.next_deadline()))
     }
 
     /// Until when a sleep may last, or [`NEVER`]: until the earliest deadline, or where timers
     /// are dense, until a few are due; and until the first slack ends.
-    pub(crate) fn sleep_until(&self) -> u64 {
-        let until = self.wheel.next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next));
+    pub(crate) fn sleep_until(&mut self) -> u64 {
+        let until =
+            self.settled().next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next));
         self.with_slack.as_ref().map_or(until, |timers| until.min(timers.next_limit()))
     }
 
@@ -412,8 +438,8 @@ impl Timers {
     }
 
     /// Returns what was done to the wheels, and what else there is to report.
-    pub(crate) fn stats(&self) -> (Counts, Stats) {
-        let mut counts = self.wheel.counts();
+    pub(crate) fn stats(&mut self) -> (Counts, Stats) {
+        let mut counts = self.settled().counts();
         if let Some(timers) = &self.with_slack {
             counts.add(timers.counts());
         }

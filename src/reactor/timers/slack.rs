@@ -254,7 +254,8 @@ mod tests {
         let next = 20 * MS;
         let _ = insert(&mut timers, next, Slack::UNSET);
         assert!(timers.sleep_until() > next, "they are coalesced");
-        timers.set_sleeper(Sleeper::Driver { until: timers.sleep_until() });
+        let until = timers.sleep_until();
+        timers.set_sleeper(Sleeper::Driver { until });
         assert_eq!(insert(&mut timers, next + 1, Slack::ZERO), WakeTarget::Driver);
         assert_eq!(timers.sleep_until(), next + 1);
     }
