@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_wheel::Timer;
 use common::{HOUR, Wakes, poll_with, watchdog};
 
-const BURST: usize = if cfg!(debug_assertions) { 1_000_000 } else { 3_000_000 };
+const BURST: usize = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
 
 /// The resident memory of the process in KiB.
 fn resident() -> isize {
