@@ -452,4 +452,6 @@ impl Timers {
 }
 
 #[cfg(test)]
+mod bound_tests;
+#[cfg(test)]
 mod tests;

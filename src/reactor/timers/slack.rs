@@ -142,7 +142,8 @@ impl SlackTimers {
             });
             fired += progress.expired;
             more |= progress.more;
-            if fired == budget {
+            // Also if it has moved as many as it may: the next one's would come on top.
+            if fired == budget || progress.more {
                 more = true;
                 break;
             }
