@@ -133,6 +133,36 @@ pub const ROWS: &[Row] = &[
     Row::new(Workload::FireBare, "late_p99_us", "10⁶ due within 1 s without tasks: lateness, p99")
         .unit("µs", Chart::Lateness)
         .goals(Below, Below),
+    Row::new(Workload::Uniform, "arm_p50_us", "10⁶ armed evenly for 5 s: to arm one, p50")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "arm_p99_us", "10⁶ armed evenly for 5 s: to arm one, p99")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "arm_p9999_us", "10⁶ armed evenly for 5 s: to arm one, p99.99")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "late_p50_us", "10⁶ armed evenly for 5 s: lateness, p50")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "late_p99_us", "10⁶ armed evenly for 5 s: lateness, p99")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "late_p9999_us", "10⁶ armed evenly for 5 s: lateness, p99.99")
+        .unit("µs", Chart::Not),
+    Row::new(Workload::Uniform, "heap_arm_p50_us", "a binary heap: to arm one, p50")
+        .unit("µs", Chart::Not)
+        .alone(),
+    Row::new(Workload::Uniform, "heap_arm_p99_us", "a binary heap: to arm one, p99")
+        .unit("µs", Chart::Not)
+        .alone(),
+    Row::new(Workload::Uniform, "heap_arm_p9999_us", "a binary heap: to arm one, p99.99")
+        .unit("µs", Chart::Not)
+        .alone(),
+    Row::new(Workload::Uniform, "heap_late_p50_us", "a binary heap: lateness, p50")
+        .unit("µs", Chart::Not)
+        .alone(),
+    Row::new(Workload::Uniform, "heap_late_p99_us", "a binary heap: lateness, p99")
+        .unit("µs", Chart::Not)
+        .alone(),
+    Row::new(Workload::Uniform, "heap_late_p9999_us", "a binary heap: lateness, p99.99")
+        .unit("µs", Chart::Not)
+        .alone(),
     Row::new(Workload::Memory, "bytes", "memory of a pending timer")
         .unit("B", Chart::Memory)
         .goals(AtMost(0.75), AtMost(0.75)),

@@ -18,6 +18,7 @@ mod push_idle;
 mod quiet;
 mod round_trip;
 mod served;
+mod uniform;
 mod wake;
 
 use std::net::{SocketAddr, TcpListener};
@@ -63,6 +64,8 @@ pub enum Workload {
     Fire,
     /// 10^6 such timers on one thread without tasks, each with a waker that notes the time
     FireBare,
+    /// 10^6 timers of the same duration armed evenly, on two threads, beside a binary heap
+    Uniform,
     /// What a pending timer takes, handle and all
     Memory,
     /// Create, poll, drop on one thread and then on two, 10^5 others pending
@@ -208,6 +211,7 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::PushIdle => push_idle::run::<R>(scale),
         Workload::Fire => fire::in_tasks::<R>(scale, 2),
         Workload::FireBare => fire::with_wakers::<R>(scale),
+        Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
         Workload::Memory => Ok(memory::run::<R>(scale)),
         Workload::Churn => Ok(churn::run::<R>(scale)),
         Workload::Intervals => intervals::run::<R>(scale, 100_000),
