@@ -1,69 +1,128 @@
-//! Coalescing: where timers are dense, several share a wake-up.
+//! Coalescing: where timers are dense, they fire together, on a grid.
 //!
-//! A sleep that ends for one timer costs several microseconds: the system sets its own timer,
-//! switches to the thread and back. With 100,000 timers a second that is most of a processor.
-//! So where timers are that dense, a sleep lasts until a few more are due: none of them is
-//! later for it than a bound, [`LONGEST`] unless the program says otherwise. Network drivers moderate their interrupts like this.
+//! A wake-up costs several microseconds: the system sets its own timer, switches to the thread and
+//! back, and the executor wakes another thread. With 100,000 timers a second, one for each would
+//! take most of a processor. So where timers are dense, none fires before the next point of a
+//! *grid*, and then all do that are due. Network drivers moderate their interrupts like this.
 //!
-//! Where timers are sparse, nothing is coalesced: one by one they are as exact as the system can
-//! wake a thread. Nor does anything wait that comes due while the thread is awake anyway.
+//! - The grid's step follows from the density: the longest within the bound in which no more than
+//!   [`BATCH`] timers come. Where fewer than [`FEW`] come in a step, or all in a burst now and then,
+//!   there is no grid: one by one, timers are as exact as the system can wake a thread. With a bound
+//!   of 0.5 ms a thread wakes for timers at most 8,000 times a second, or once for 128 of them.
+//! - A timer waits for the grid whatever else wakes the driver. If it did not, tasks that wake
+//!   each other's threads would fire them few at a time.
+//! - All grids of a process start at the same instant, and each step is half of the next longer
+//!   one. So shards that are equally dense wake together, and not each other in turn; and what was
+//!   put on one grid, as a delay queue's own timer, is put on another of the same bound or a finer
+//!   one without being delayed twice.
+
+use crate::clock::NEVER;
 
 /// The longest that a timer waits for others, in nanoseconds, by default.
-pub(crate) const LONGEST: u64 = 200_000;
+pub(crate) const LONGEST: u64 = 500_000;
 
-/// Timers further apart than this part of the bound, on average, are not coalesced: fewer would
-/// fire together.
-const FEW: u64 = 8;
+/// How many timers have to come in a step of the grid.
+const FEW: u64 = 4;
 
-/// How many are to fire together, if that takes no longer than the bound.
-const BATCH: u64 = 128;
+/// How many timers come in a step at most, if the shortest step allows it.
+const BATCH: u64 = 256;
+
+/// The shortest step is the bound, halved so many times.
+const HALVINGS: u32 = 5;
 
 /// How long timers are counted, in nanoseconds, before their density is set anew.
-const PERIOD: u64 = 2_000_000;
+const PERIOD: u64 = 16_000_000;
+
+/// Timers have to fire at every so-manieth point of the grid at least. Those that come in bursts
+/// share wake-ups already.
+const APART: u64 = 4;
 
 /// All times are wheel time.
 #[derive(Debug)]
 pub(crate) struct Coalescer {
-    /// The longest that a timer waits for others. Zero: not at all.
+    /// The longest that a timer of a shard waits for others, which all grids have in common. Zero:
+    /// not at all.
+    bound: u64,
+    /// The longest that these may.
     longest: u64,
+    /// The step of the grid. Zero where there is none.
+    step: u64,
     /// Since when timers are counted.
     since: u64,
     /// How many fired since then.
     count: u64,
-    /// When the last ones fired.
-    last: u64,
-    /// How long after that the sleep for the next goes on at least.
-    delay: u64,
+    /// In how many rounds.
+    rounds: u64,
 }
 
 impl Coalescer {
-    pub(crate) fn new(longest: u64) -> Coalescer {
-        Coalescer { longest, since: 0, count: 0, last: 0, delay: 0 }
+    pub(crate) fn new(bound: u64) -> Coalescer {
+        Coalescer::with_slack(bound, bound)
     }
 
-    /// Notes that timers fired.
+    /// For timers that may be late by `slack` at most.
+    pub(crate) fn with_slack(bound: u64, slack: u64) -> Coalescer {
+        Coalescer { bound, longest: bound.min(slack), step: 0, since: 0, count: 0, rounds: 0 }
+    }
+
+    pub(crate) fn bound(&self) -> u64 {
+        self.bound
+    }
+
+    /// Goes on with another bound.
+    pub(crate) fn set_bound(&mut self, bound: u64) {
+        if bound != self.bound {
+            *self = Coalescer::new(bound);
+        }
+    }
+
+    /// Notes that timers fired in a round.
     pub(crate) fn fired(&mut self, now: u64, count: usize) {
         if count == 0 {
             return;
         }
-        self.last = now;
         self.count += count as u64;
-        let counted = now.saturating_sub(self.since);
+        self.rounds += 1;
+        // A clock that has stepped back begins another period.
+        let counted = now.checked_sub(self.since).unwrap_or(PERIOD);
         if counted >= PERIOD {
-            let apart = counted / self.count;
-            self.delay =
-                if apart > self.longest / FEW { 0 } else { self.longest.min(apart * BATCH) };
-            self.since = now;
-            self.count = 0;
+            // After twice the period, nothing has fired in its second half: there was a pause.
+            self.step = if counted < 2 * PERIOD { self.step_for(counted) } else { 0 };
+            (self.since, self.count, self.rounds) = (now, 0, 0);
         }
     }
 
-    /// Returns until when a sleep may last although the next timer is due at `next`. Never before
-    /// it, and after it by the bound at most, also when the clock has stepped back since the last
-    /// ones fired.
-    pub(crate) fn coalesced(&self, next: u64) -> u64 {
-        let end = self.last.saturating_add(self.delay);
-        next.max(end.min(next.saturating_add(self.longest)))
+    /// Returns the step for what has fired in a time.
+    fn step_for(&self, time: u64) -> u64 {
+        let apart = time / self.count;
+        let shortest = self.bound >> HALVINGS;
+        let most = self.longest.min(apart.saturating_mul(BATCH).max(shortest));
+        let steps = (0..=HALVINGS).rev().map(|doublings| shortest << doublings);
+        let step = steps.into_iter().find(|step| *step <= most).unwrap_or(0);
+        let is_dense = step / FEW >= apart && step * APART >= time / self.rounds;
+        if is_dense { step } else { 0 }
+    }
+
+    /// Returns when a timer that is due at `deadline` is to fire: never before that, and after it
+    /// by less than the bound.
+    pub(crate) fn coalesced(&self, deadline: u64) -> u64 {
+        if self.step == 0 {
+            return deadline;
+        }
+        deadline.checked_next_multiple_of(self.step).unwrap_or(deadline)
+    }
+
+    /// Returns the last moment up to `limit` that lies on the grid. Without end stays without end.
+    pub(crate) fn last_until(&self, limit: u64) -> u64 {
+        if limit == NEVER {
+            return NEVER;
+        }
+        limit - limit.checked_rem(self.step).unwrap_or(0)
+    }
+
+    /// Returns `true` if nothing is to fire yet, since the earliest deadline waits for the grid.
+    pub(crate) fn holds(&self, earliest: Option<u64>, now: u64) -> bool {
+        self.step > 0 && earliest.is_some_and(|deadline| now < self.coalesced(deadline))
     }
 }
 
@@ -81,53 +140,108 @@ mod tests {
         end
     }
 
+    /// Returns the step of a grid for timers so far apart.
+    fn step(bound: u64, apart: u64) -> u64 {
+        let mut coalescer = Coalescer::new(bound);
+        run(&mut coalescer, 1_000_000_000, apart);
+        coalescer.step
+    }
+
     #[test]
     fn sparse_timers_are_not_delayed() {
         let mut coalescer = Coalescer::new(LONGEST);
-        let end = run(&mut coalescer, 1_000_000_000, SPARSE + 1_000);
-        assert_eq!(coalescer.coalesced(end + 1), end + 1);
+        let end = run(&mut coalescer, 1_000_000_000, SPARSE + 3_000);
+        for deadline in end..end + 10 {
+            assert_eq!(coalescer.coalesced(deadline), deadline);
+            assert!(!coalescer.holds(Some(deadline), deadline));
+        }
     }
 
     #[test]
     fn timers_just_dense_enough_are_coalesced() {
-        let mut coalescer = Coalescer::new(LONGEST);
-        let end = run(&mut coalescer, 1_000_000_000, SPARSE);
-        assert!(coalescer.coalesced(end) > end);
+        assert_eq!(step(LONGEST, SPARSE), LONGEST);
+    }
+
+    /// Wake-ups cost a bounded share of a processor: few a second, or each for many timers.
+    #[test]
+    fn wake_ups_are_few_or_for_many() {
+        for apart in (100..200_000).step_by(997) {
+            let step = step(LONGEST, apart);
+            let timers = step.max(apart) / apart;
+            let wake_ups = 1_000_000_000 / step.max(apart);
+            assert!(wake_ups <= 8_000 || timers >= BATCH / 2, "{apart} ns apart: {wake_ups}");
+            assert!(step <= LONGEST && timers <= BATCH, "{apart} ns apart: {step}, {timers}");
+        }
     }
 
     #[test]
-    fn dense_timers_are_coalesced_within_the_bound() {
-        for apart in [100, 1_000, 5_000, 20_000] {
-            let mut coalescer = Coalescer::new(LONGEST);
-            let end = run(&mut coalescer, 1_000_000_000, apart);
-            let delayed = coalescer.coalesced(end) - end;
-            assert!(delayed > 4 * apart, "{apart} ns apart: delayed by {delayed}");
-            assert!(delayed <= LONGEST.min(BATCH * apart), "{apart} ns apart: {delayed}");
+    fn dense_timers_fire_on_the_grid_only() {
+        let mut coalescer = Coalescer::new(LONGEST);
+        let end = run(&mut coalescer, 1_000_000_000, 10_000);
+        let on_grid = end.next_multiple_of(LONGEST);
+        let (first, last) = (on_grid + 1, on_grid + LONGEST);
+        for deadline in [first, first + 1, last - 1, last] {
+            assert_eq!(coalescer.coalesced(deadline), last);
+            assert!(coalescer.holds(Some(deadline), last - 1));
+            assert!(!coalescer.holds(Some(deadline), last));
+        }
+        assert!(!coalescer.holds(None, first));
+    }
+
+    /// What is on one grid is on each that is finer: shards meet, and nothing is delayed twice.
+    #[test]
+    fn grids_of_all_densities_share_their_points() {
+        for bound in [LONGEST, 1_000_000, 777_777] {
+            let steps: Vec<_> =
+                [50, 100, 300, 1_000, 10_000].map(|apart| step(bound, apart)).into();
+            assert!(
+                steps.windows(2).all(|pair| pair[0] > 0 && pair[1] % pair[0] == 0),
+                "{steps:?}"
+            );
+            let mut coalescer = Coalescer::with_slack(bound, bound / 3);
+            run(&mut coalescer, 1_000_000_000, 10_000);
+            let with_slack = coalescer.step;
+            assert!(with_slack > 0 && with_slack <= bound / 3);
+            assert_eq!(steps[4] % with_slack, 0);
         }
     }
 
     #[test]
     fn bound_of_zero_delays_nothing() {
-        for apart in [1, 100, 10_000] {
-            let mut coalescer = Coalescer::new(0);
-            let end = run(&mut coalescer, 1_000_000_000, apart);
-            assert_eq!(coalescer.coalesced(end), end);
+        for (bound, slack) in [(0, 0), (0, LONGEST), (LONGEST, 0)] {
+            for count in [1, 1_000, 10_000_000] {
+                let mut coalescer = Coalescer::with_slack(bound, slack);
+                (1..50).for_each(|round| coalescer.fired(round * 1_000_000, count));
+                assert_eq!(coalescer.step, 0, "{bound}, {slack}, {count}");
+            }
         }
     }
 
     #[test]
     fn longer_bound_coalesces_sparser_timers() {
-        let mut coalescer = Coalescer::new(10 * LONGEST);
-        let end = run(&mut coalescer, 1_000_000_000, 5 * SPARSE);
-        let delayed = coalescer.coalesced(end) - end;
-        assert!(delayed > LONGEST && delayed <= 10 * LONGEST, "delayed by {delayed}");
+        assert_eq!(step(10 * LONGEST, 5 * SPARSE), 10 * (LONGEST >> HALVINGS) << HALVINGS);
     }
 
     #[test]
-    fn later_timer_is_not_delayed_by_earlier_ones() {
+    fn slack_ends_on_the_grid() {
+        let mut coalescer = Coalescer::with_slack(LONGEST, 1_000_000);
+        assert_eq!(coalescer.last_until(1_234_567), 1_234_567);
+        coalescer.step = 500_000;
+        assert_eq!(coalescer.last_until(1_234_567), 1_000_000);
+        assert_eq!(coalescer.last_until(1_500_000), 1_500_000);
+        assert_eq!(coalescer.last_until(NEVER), NEVER);
+    }
+
+    /// A hundred timers at every tick of a game need no grid: they share a wake-up as it is.
+    #[test]
+    fn bursts_are_not_delayed() {
         let mut coalescer = Coalescer::new(LONGEST);
-        let end = run(&mut coalescer, 1_000_000_000, 1_000);
-        assert_eq!(coalescer.coalesced(end + LONGEST), end + LONGEST);
+        let mut burst = |apart| {
+            (1..50).for_each(|tick| coalescer.fired(tick * apart, 100));
+            coalescer.step
+        };
+        assert_eq!(burst(2 * APART * LONGEST), 0);
+        assert_eq!(burst(APART * LONGEST / 2), LONGEST);
     }
 
     #[test]
@@ -144,5 +258,20 @@ mod tests {
         let mut coalescer = Coalescer::new(LONGEST);
         coalescer.fired(10_000_000_000, 10_000);
         assert_eq!(coalescer.coalesced(10_000_000_001), 10_000_000_001);
+    }
+
+    /// The clock that steps back: what is due is late by less than the bound, as ever.
+    #[test]
+    fn clock_step_back_lengthens_no_wait() {
+        let mut coalescer = Coalescer::new(LONGEST);
+        run(&mut coalescer, 10_000_000_000, 1_000);
+        for deadline in [0, 1, 1_000_000_001] {
+            assert!(coalescer.coalesced(deadline) - deadline < LONGEST);
+        }
+        // What was counted before says nothing any more.
+        coalescer.fired(1_000, 1);
+        let end = run(&mut coalescer, 2_000, 2 * SPARSE);
+        assert_eq!(coalescer.coalesced(end + 1), end + 1);
+        assert_eq!(coalescer.coalesced(NEVER), NEVER);
     }
 }

@@ -12,7 +12,7 @@ use std::task::Waker;
 use super::{Round, Settings};
 use crate::clock::NEVER;
 use crate::sys::Pages;
-use crate::wheel::{Counts, Key, Wheel};
+use crate::wheel::{Counts, Key, Progress, Wheel};
 
 mod coalesce;
 mod deferred;
@@ -91,6 +91,7 @@ pub(crate) struct Timers {
     /// Those with one, if there was any.
     with_slack: Option<Box<SlackTimers>>,
     sleeper: Sleeper,
+    /// For those without a slack.
     coalescer: Coalescer,
     taken: Taken,
     stats: Stats,
@@ -170,7 +171,8 @@ impl Timers {
         slack: Slack,
         waker: Waker,
     ) -> (TimerKey, WakeTarget) {
-        let (wheel, nanos) = self.with_slack.get_or_insert_default().make_wheel(slack);
+        let bound = self.coalescer.bound();
+        let (wheel, nanos) = self.with_slack.get_or_insert_default().make_wheel(slack, bound);
         if wheel.len() >= MOST_WITH_SLACK {
             return self.insert(deadline, Slack::UNSET, waker);
         }
@@ -332,7 +334,8 @@ impl Timers {
         target
     }
 
-    /// Takes the wakers of due timers out. Returns `true` if there may be more.
+    /// Takes the wakers of due timers out, but not of those that wait to be coalesced. Returns `true`
+    /// if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
         self.settled();
         let Timers { wheel, with_slack, coalescer, taken, stats, budget, .. } = self;
@@ -349,13 +352,20 @@ impl Timers {
                 taken.take(TimerKey::new(slack, key), registered, fired);
             })
         });
-        let progress = wheel.fire(now, *budget - before, |key, deadline, registered| {
-            stats.fired(now.saturating_sub(deadline));
+        let mut progress = Progress::default();
+        if !coalescer.holds(wheel.next_deadline(), now) {
             #[cfg(feature = "tracing")]
-            (limit = limit.min(deadline));
-            taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
-        });
-        coalescer.fired(now, progress.expired);
+            let mut earliest = NEVER;
+            progress = wheel.fire(now, *budget - before, |key, deadline, registered| {
+                stats.fired(now.saturating_sub(deadline));
+                #[cfg(feature = "tracing")]
+                (earliest = earliest.min(deadline));
+                taken.take(TimerKey::new(Slack::UNSET, key), registered, fired);
+            });
+            #[cfg(feature = "tracing")]
+            (limit = limit.min(coalescer.coalesced(earliest)));
+            coalescer.fired(now, progress.expired);
+        }
         #[cfg(feature = "tracing")]
         self.late.fired(now, limit, progress.more || more);
         progress.more || more
@@ -406,7 +416,7 @@ impl Timers {
     }
 
     /// Until when a sleep may last, or [`NEVER`]: until the earliest deadline, or where timers
-    /// are dense, until a few are due; and until the first slack ends.
+    /// are dense, the next point of their grid; and until the first slack ends.
     pub(crate) fn sleep_until(&mut self) -> u64 {
         let until =
             self.settled().next_deadline().map_or(NEVER, |next| self.coalescer.coalesced(next));

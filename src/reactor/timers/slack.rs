@@ -1,15 +1,19 @@
 //! Timers with a slack: one may fire late by its slack, so that several share a wake-up.
 //!
 //! There is a wheel for each slack that is in use. Whenever the driver is awake, what is due fires,
-//! whatever its slack. A sleep lasts until the first timer's slack ends: of those with the same
+//! whatever its slack, unless the timers of that slack are dense: then they fire on the grid only, as
+//! [`coalesce`](super::coalesce) says, and a slack ends on the last point that lies in it. A
+//! sleep lasts until the first timer's slack ends: of those with the same
 //! slack that is the one with the earliest deadline, so the wheels know it. A driver that nothing
 //! else wakes therefore wakes at the end of some timer's slack, with all others that are due by
 //! then. No choice of moments has fewer wake-ups: each is the last that its first timer admits.
+//! Timers with a slack of zero never wait for the grid.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::Coalescer;
 use crate::clock::{self, NEVER};
 use crate::sys::Pages;
 use crate::wheel::{Counts, Key, Wheel};
@@ -102,6 +106,7 @@ struct SlackWheel {
     slack: Slack,
     nanos: u64,
     wheel: Wheel<Waker, Pages>,
+    coalescer: Coalescer,
 }
 
 impl SlackTimers {
@@ -116,11 +121,17 @@ impl SlackTimers {
         Some(&mut self.wheels.iter_mut().find(|of| of.slack == slack)?.wheel)
     }
 
-    /// Returns the wheel for a slack, which is made if need be, and the slack in nanoseconds.
-    pub(super) fn make_wheel(&mut self, slack: Slack) -> (&mut Wheel<Waker, Pages>, u64) {
+    /// Returns the wheel for a slack, which is made if need be, and the slack in nanoseconds. `bound`
+    /// is that of all grids.
+    pub(super) fn make_wheel(
+        &mut self,
+        slack: Slack,
+        bound: u64,
+    ) -> (&mut Wheel<Waker, Pages>, u64) {
         let place = self.wheels.iter().position(|of| of.slack == slack).unwrap_or_else(|| {
-            let wheel = Wheel::giving_back();
-            self.wheels.push(SlackWheel { slack, nanos: slack.nanos(), wheel });
+            let nanos = slack.nanos();
+            let coalescer = Coalescer::with_slack(bound, nanos);
+            self.wheels.push(SlackWheel { slack, nanos, wheel: Wheel::giving_back(), coalescer });
             self.wheels.len() - 1
         });
         let SlackWheel { nanos, wheel, .. } = &mut self.wheels[place];
@@ -136,10 +147,14 @@ impl SlackTimers {
         mut each: impl FnMut(Slack, Key, u64, &mut Waker),
     ) -> (usize, bool) {
         let (mut fired, mut more) = (0, false);
-        for SlackWheel { slack, wheel, .. } in &mut self.wheels {
+        for SlackWheel { slack, wheel, coalescer, .. } in &mut self.wheels {
+            if coalescer.holds(wheel.next_deadline(), now) {
+                continue;
+            }
             let progress = wheel.fire(now, budget - fired, |key, deadline, waker| {
                 each(*slack, key, deadline, waker);
             });
+            coalescer.fired(now, progress.expired);
             fired += progress.expired;
             more |= progress.more;
             // Also if it has moved as many as it may: the next one's would come on top.
@@ -163,7 +178,10 @@ impl SlackTimers {
 
     /// Until when a sleep may last, or [`NEVER`]; too early at worst.
     pub(super) fn next_limit(&self) -> u64 {
-        let limit = |of: &SlackWheel| Some(of.wheel.next_deadline()?.saturating_add(of.nanos));
+        let limit = |of: &SlackWheel| {
+            let limit = of.wheel.next_deadline()?.saturating_add(of.nanos);
+            Some(of.coalescer.last_until(limit))
+        };
         self.wheels.iter().filter_map(limit).min().unwrap_or(NEVER)
     }
 
@@ -248,11 +266,11 @@ mod tests {
     #[test]
     fn zero_slack_is_exact_among_dense_timers() {
         let mut timers = Timers::new(&Settings::default());
-        for now in (10 * MS..20 * MS).step_by(10_000) {
+        for now in (10 * MS..=40 * MS).step_by(20_000) {
             let _ = insert(&mut timers, now, Slack::UNSET);
             let _ = timers.fire(now, &mut Vec::new());
         }
-        let next = 20 * MS;
+        let next = 40 * MS + 1;
         let _ = insert(&mut timers, next, Slack::UNSET);
         assert!(timers.sleep_until() > next, "they are coalesced");
         let until = timers.sleep_until();

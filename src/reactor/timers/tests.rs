@@ -58,24 +58,121 @@ fn earlier_deadline_wakes_sleeper_once() {
     assert_eq!(timers.insert(1_000, Slack::UNSET, waker()).1, WakeTarget::Fallback);
 }
 
+/// Lets a timer of this slack fire each 20 µs, so that they are dense, until 40 ms.
+fn make_dense(timers: &mut Timers, slack: Slack) {
+    let keys = (10_000_000..40_000_001).step_by(20_000).map(|now| {
+        let (key, _) = timers.insert(now, slack, Waker::noop().clone());
+        let _ = timers.fire(now, &mut Vec::new());
+        key
+    });
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.iter().all(|key| !timers.is_scheduled(*key)));
+    keys.into_iter().for_each(|key| drop(timers.remove(key)));
+}
+
 #[test]
-#[cfg_attr(miri, ignore = "a thousand rounds: minutes")]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
 fn coalesced_deadline_does_not_wake_sleeper() {
     let mut timers = Timers::new(&Settings::default());
-    for now in (10_000_000..20_000_000).step_by(10_000) {
-        let _ = timers.insert(now, Slack::UNSET, waker());
-        let _ = timers.fire(now, &mut Vec::new());
-    }
-    let next = 20_000_000;
+    make_dense(&mut timers, Slack::UNSET);
+    let next = 40_100_000;
     let _ = timers.insert(next, Slack::UNSET, waker());
     let until = timers.sleep_until();
-    assert!(until > next + 100_000);
+    assert_eq!(until, 40_500_000);
     timers.set_sleeper(Sleeper::Driver { until });
     assert_eq!(timers.insert(next + 1, Slack::UNSET, waker()).1, WakeTarget::None);
     assert_eq!(timers.insert(next - 1, Slack::UNSET, waker()).1, WakeTarget::None);
     assert_eq!(timers.sleep_until(), until);
     // A deadline that has passed by more than timers are delayed.
     assert_eq!(timers.insert(1, Slack::UNSET, waker()).1, WakeTarget::Driver);
+}
+
+/// Whatever else wakes the driver: else tasks that wake each other's threads fire them few at a
+/// time.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
+fn awake_driver_leaves_dense_timers_to_the_grid() {
+    for slack in [Slack::UNSET, Slack::of(std::time::Duration::from_micros(500))] {
+        let mut timers = Timers::new(&Settings::default());
+        make_dense(&mut timers, slack);
+        let deadlines = [40_000_001, 40_200_000, 40_499_999, 40_500_000, 40_500_001];
+        for deadline in deadlines {
+            let _ = timers.insert(deadline, slack, waker());
+        }
+        assert_eq!(timers.sleep_until(), 40_500_000);
+        let mut fired = Vec::new();
+        for now in [40_000_001, 40_300_000, 40_499_999] {
+            assert!(!timers.fire(now, &mut fired));
+            assert!(fired.is_empty(), "at {now}");
+        }
+        assert!(!timers.fire(40_500_000, &mut fired));
+        assert_eq!(fired.len(), 4);
+        assert_eq!(timers.sleep_until(), 41_000_000);
+    }
+}
+
+/// Two shards that are equally dense wake at the same moments, whatever their deadlines.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
+fn dense_shards_wake_at_the_same_moments() {
+    let untils: Vec<_> = [40_000_001, 40_321_000]
+        .map(|deadline| {
+            let mut timers = Timers::new(&Settings::default());
+            make_dense(&mut timers, Slack::UNSET);
+            let _ = timers.insert(deadline, Slack::UNSET, waker());
+            timers.sleep_until()
+        })
+        .into();
+    assert_eq!(untils, [40_500_000; 2]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
+fn slack_of_zero_never_waits_for_the_grid() {
+    let mut timers = Timers::new(&Settings::default());
+    make_dense(&mut timers, Slack::ZERO);
+    make_dense(&mut timers, Slack::UNSET);
+    for deadline in [40_000_001, 40_000_002] {
+        let _ = timers.insert(deadline, Slack::ZERO, waker());
+        let _ = timers.insert(deadline, Slack::UNSET, waker());
+        assert_eq!(timers.sleep_until(), deadline);
+        let mut fired = Vec::new();
+        let _ = timers.fire(deadline, &mut fired);
+        assert_eq!(fired.len(), 1);
+    }
+}
+
+/// The longer a slack is, the fewer wake-ups: it ends on the last point of the grid within it.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
+fn long_slack_of_dense_timers_ends_on_the_grid() {
+    let slack = Slack::of(std::time::Duration::from_micros(1_300));
+    let mut timers = Timers::new(&Settings::default());
+    make_dense(&mut timers, slack);
+    let _ = timers.insert(40_300_000, slack, waker());
+    assert_eq!(timers.sleep_until(), 41_500_000);
+    let mut fired = Vec::new();
+    let _ = timers.fire(40_499_999, &mut fired);
+    assert!(fired.is_empty());
+    // A driver that is awake at a point of the grid fires what is due.
+    let _ = timers.fire(40_500_000, &mut fired);
+    assert_eq!(fired.len(), 1);
+}
+
+/// What is coalesced is not reported as late.
+#[cfg(feature = "tracing")]
+#[test]
+#[cfg_attr(miri, ignore = "thousands of rounds: minutes")]
+fn coalesced_timers_are_not_reported_as_late() {
+    let settings = Settings { late_threshold: 100_000, ..Settings::default() };
+    let mut timers = Timers::new(&settings);
+    make_dense(&mut timers, Slack::UNSET);
+    let _ = timers.take_late();
+    for (now, nanos) in [(40_500_000, None), (41_200_000, Some(200_000))] {
+        let _ = timers.insert(now - 600_000 + 100_001, Slack::UNSET, waker());
+        let _ = timers.fire(now, &mut Vec::new());
+        assert_eq!(timers.take_late().map(|late| late.nanos), nanos);
+    }
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl<T> DelayQueue<T> {
                 return Poll::Ready(Some(expired));
             }
             let now = clock::wheel_time(self.now);
+            self.coalescer.set_bound(timer::coalescing_bound());
             self.coalescer.fired(now, mem::take(&mut self.yielded));
             // Other than before if what seemed to be due was removed or reset.
             let next = self.entries.wheel.next_deadline();
@@ -145,10 +146,6 @@ impl<T> DelayQueue<T> {
         }
         let due = clock::wheel_time(next);
         let late = self.coalescer.coalesced(due) - due;
-        if late == 0 {
-            return next;
-        }
-        let late = late.min(timer::coalescing_bound());
         next.checked_add(Duration::from_nanos(late)).unwrap_or(next)
     }
 

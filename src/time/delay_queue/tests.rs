@@ -458,30 +458,33 @@ proptest! {
     }
 }
 
-/// Yields what comes every so many nanoseconds, waking for each. Returns how long after the next
-/// deadline the task is woken for it.
-fn delay_of_next(apart: u64) -> Duration {
+/// Yields what comes every so many nanoseconds, waking for each. Returns when the next entry is due,
+/// and when the task is woken for it.
+fn next_wake(apart: u64) -> (Instant, Instant) {
     let start = at(0);
     let mut queue = DelayQueue::new();
-    for number in 1..1_000 {
+    for number in 1..3_000 {
         queue.insert_at(number, start + ns(number * apart));
     }
-    for number in 1..900 {
+    for number in 1..2_900 {
         at(number * apart);
         assert_eq!(poll(&mut queue), Poll::Ready(Some(number)));
         assert_eq!(poll(&mut queue), Poll::Pending);
     }
-    queue.timer.deadline().unwrap() - (start + ns(900 * apart))
+    (start + ns(2_900 * apart), queue.timer.deadline().unwrap())
 }
 
 #[test]
 fn sparse_entry_wakes_the_task_at_its_deadline() {
-    assert_eq!(delay_of_next(30_000), Duration::ZERO);
+    let (due, woken) = next_wake(130_000);
+    assert_eq!(woken, due);
 }
 
-/// A sleep for each would take most of a processor.
+/// A sleep for each would take most of a processor. The grid is that of all timers, so that the
+/// queue's own is not delayed a second time.
 #[test]
 fn dense_entries_share_a_wake_up() {
-    let delay = delay_of_next(10_000);
-    assert!(delay > ns(100_000) && delay <= ns(200_000), "{delay:?}");
+    let (due, woken) = next_wake(10_001);
+    assert!(woken > due && woken < due + ns(LONGEST_DELAY), "{:?}", woken - due);
+    assert_eq!(clock::wheel_time(woken) % LONGEST_DELAY, 0);
 }
