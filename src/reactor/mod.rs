@@ -36,6 +36,8 @@ pub(crate) use shard::Shard;
 #[cfg(feature = "test-util")]
 pub(crate) use shard::Waiting;
 pub(crate) use source::{Interest, Place, Source, Waiter};
+#[cfg(test)]
+pub(crate) use timers::SHORT_BUDGET;
 pub(crate) use timers::{BUCKETS, Coalescer, LONGEST_DELAY, Slack, TimerKey};
 
 /// The set of shards.

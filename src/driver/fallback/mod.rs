@@ -225,9 +225,17 @@ impl Fallback {
         self.serviced = Some(shard.clone());
         self.reactor.fallback_totals().services.count();
         if NESTED {
-            driving.run_round(&mut self.batch);
-            scan.undriven |= shard.succession().awake() > 0 && !self.batch.is_idle();
-            scan.again |= self.batch.has_more();
+            let is_awaited = shard.succession().awake() > 0;
+            // A thread that runs tasks is given a backoff for those of this round, before all that is
+            // due becomes tasks that wait for it.
+            let is_first = self.shards[shard.index()].absence == 0;
+            if is_awaited && is_first {
+                driving.run_short_round(&mut self.batch);
+            } else {
+                driving.run_round(&mut self.batch);
+                scan.again |= self.batch.has_more();
+            }
+            scan.undriven |= is_awaited && !self.batch.is_idle();
             self.release(driving, scan);
         } else {
             scan.driver_expected |= driving.park_preemptibly(&mut self.batch);

@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use super::*;
 use crate::handoff::SeatState;
-use crate::reactor::{Pollers, Settings, Slack};
+use crate::reactor::{Pollers, SHORT_BUDGET, Settings, Slack};
 use crate::sync;
 
 const SECOND: u64 = 1_000_000_000;
@@ -206,6 +206,28 @@ fn storm_of_timers_is_scanned_until_all_fired() {
     }
     let looks = (0..10).take_while(|_| fallback.scan().again).count();
     assert_eq!(looks, 2);
+}
+
+/// What is due would only wait in the executor's queue otherwise, for tasks that this thread cannot
+/// run.
+#[test]
+#[cfg_attr(not(async_wheel_nested), ignore = "pollers cannot be nested")]
+fn thread_that_runs_tasks_gets_few_timers() {
+    let (mut fallback, shards) = fallback(1);
+    for _ in 0..3_000 {
+        shards[0].insert_timer(0, Slack::UNSET, Waker::noop().clone());
+    }
+    shards[0].succession().note_awake();
+    let fired = || {
+        let (counts, _) = shards[0].timer_stats();
+        counts.expired
+    };
+    let scan = fallback.scan();
+    assert!(scan.driver_expected && scan.undriven && !scan.again);
+    assert_eq!(fired(), SHORT_BUDGET as u64);
+    // It has not come back in a backoff: the rest fires whether or not it does.
+    let looks = (0..10).take_while(|_| fallback.scan().again).count();
+    assert_eq!((looks, fired()), (2, 3_000));
 }
 
 #[test]

@@ -23,6 +23,14 @@ impl Driving<'_, Shard> {
         self.dispatch(batch, false);
     }
 
+    /// As [`run_round`](Driving::run_round), but with few timers. For a thread whose tasks have more
+    /// to do, or whoever stands in for it.
+    pub(crate) fn run_short_round(&self, batch: &mut Batch) {
+        batch.more = false;
+        self.wait(batch, Until::Now);
+        self.dispatch_some(batch, false, true);
+    }
+
     /// Runs a round, parked in the poller until there is something to do, and releases the seat.
     /// Returns `true` if the owner of the parker was notified, which is then consumed. For
     /// `block_on` threads.
@@ -172,9 +180,15 @@ impl Driving<'_, Shard> {
         }
     }
 
-    /// Collects the wakers that the events are for, and those of timers that are due after the
-    /// wait.
+    /// The end of a round that is not short.
     fn dispatch(&self, batch: &mut Batch, slept: bool) {
+        self.dispatch_some(batch, slept, false);
+    }
+
+    /// Collects the wakers that the events are for, and those of timers that are due after the
+    /// wait, of few if the round is short.
+    #[inline(always)]
+    fn dispatch_some(&self, batch: &mut Batch, slept: bool, is_short: bool) {
         let Batch {
             events: list,
             wakers,
@@ -193,7 +207,8 @@ impl Driving<'_, Shard> {
         let mut timers = self.shard().timers.lock();
         timers.set_sleeper(Sleeper::Nobody);
         if fired.is_empty() && timers.next_deadline() != NEVER {
-            *more = timers.fire(clock::wheel_now(), fired);
+            let now = clock::wheel_now();
+            *more = if is_short { timers.fire_few(now, fired) } else { timers.fire(now, fired) };
         }
         #[cfg(feature = "tracing")]
         (*late = timers.take_late().or(late.take()));

@@ -320,11 +320,11 @@ impl Shard {
         Driving::try_acquire_preemptible(self)
     }
 
-    /// Runs a round without sleeping, and wakes its tasks, if the seat is vacant. For `block_on`
-    /// threads.
+    /// Runs a short round without sleeping, and wakes its tasks, if the seat is vacant. For
+    /// `block_on` threads whose future has more to do.
     pub(crate) fn run_round_if_vacant(&self, batch: &mut Batch) {
         if let Ok(driving) = self.try_acquire() {
-            driving.run_round(batch);
+            driving.run_short_round(batch);
             driving.leave();
             batch.wake(self);
         }

@@ -5,9 +5,13 @@ use crate::handoff::Parker;
 use crate::reactor::Settings;
 
 fn shard() -> Shard {
+    shard_with(&Settings::default())
+}
+
+fn shard_with(settings: &Settings) -> Shard {
     let root = crate::sync::share(Poller::new().unwrap());
     let poller = crate::sync::share(Poller::new().unwrap());
-    Shard::new(0, poller, crate::sync::share(Unparker::new(root)), &Settings::default())
+    Shard::new(0, poller, crate::sync::share(Unparker::new(root)), settings)
 }
 
 /// Before and after the wait together.
@@ -22,6 +26,20 @@ fn round_expires_no_more_timers_than_its_budget() {
     assert!(!shard.try_acquire().unwrap().park(&Parker::new(), &mut batch));
     assert_eq!(batch.fired.len(), BUDGET);
     assert!(batch.has_more());
+}
+
+/// A thread whose tasks have more to do: they get their turn between few timers.
+#[test]
+fn busy_thread_expires_few_timers_a_round() {
+    use crate::reactor::timers::{SHORT_BUDGET, Slack};
+    for (budget, fired) in [(1_000, SHORT_BUDGET), (100, 100)] {
+        let shard = shard_with(&Settings { expiry_budget: budget, ..Settings::default() });
+        for _ in 0..2 * SHORT_BUDGET {
+            shard.insert_timer(0, Slack::UNSET, Waker::noop().clone());
+        }
+        shard.run_round_if_vacant(&mut Batch::new());
+        assert_eq!(shard.timer_stats().0.expired, fired as u64);
+    }
 }
 
 #[cfg(unix)]

@@ -39,6 +39,12 @@ pub(crate) use stats::{BUCKETS, Stats};
 /// The most timers that expire at once, by default, so that a storm of them cannot starve I/O.
 pub(crate) const BUDGET: usize = 1024;
 
+/// The most that expire at once while the thread's tasks have more to do. An executor runs some 200
+/// tasks before it lets the thread look after timers. With fewer than that, what is due waits in the
+/// wheel instead of the executor's queue, and a task runs while the processor still has its timer's
+/// entry and its waker in a near cache.
+pub(crate) const SHORT_BUDGET: usize = 128;
+
 /// Who counts on hearing of timers that are earlier than those they know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleeper {
@@ -337,15 +343,25 @@ impl Timers {
     /// Takes the wakers of due timers out, but not of those that wait to be coalesced. Returns `true`
     /// if there may be more.
     pub(crate) fn fire(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
+        self.fire_at_most(self.budget, now, fired)
+    }
+
+    /// The same for no more than a [short budget](SHORT_BUDGET).
+    pub(crate) fn fire_few(&mut self, now: u64, fired: &mut Vec<Fired>) -> bool {
+        self.fire_at_most(self.budget.min(SHORT_BUDGET), now, fired)
+    }
+
+    #[inline(always)]
+    fn fire_at_most(&mut self, budget: usize, now: u64, fired: &mut Vec<Fired>) -> bool {
         self.settled();
-        let Timers { wheel, with_slack, coalescer, taken, stats, budget, .. } = self;
+        let Timers { wheel, with_slack, coalescer, taken, stats, .. } = self;
         // By when the first of them should have fired.
         #[cfg(feature = "tracing")]
         let mut limit = NEVER;
         // Those with a slack first: among them are the exact ones. They leave half of the budget to
         // the others.
         let (before, more) = with_slack.as_mut().map_or((0, false), |timers| {
-            timers.fire(now, *budget / 2, |slack, key, deadline, registered| {
+            timers.fire(now, budget / 2, |slack, key, deadline, registered| {
                 stats.fired(now.saturating_sub(deadline));
                 #[cfg(feature = "tracing")]
                 (limit = limit.min(deadline.saturating_add(slack.nanos())));
@@ -356,7 +372,7 @@ impl Timers {
         if !coalescer.holds(wheel.next_deadline(), now) {
             #[cfg(feature = "tracing")]
             let mut earliest = NEVER;
-            progress = wheel.fire(now, *budget - before, |key, deadline, registered| {
+            progress = wheel.fire(now, budget - before, |key, deadline, registered| {
                 stats.fired(now.saturating_sub(deadline));
                 #[cfg(feature = "tracing")]
                 (earliest = earliest.min(deadline));
