@@ -102,16 +102,22 @@ impl Builder {
     }
 
     /// Sets how many timers a round expires at most, from 2 to 1,048,576, before it looks at I/O
-    /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half.
+    /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half. While
+    /// tasks of its thread have more to do, a round expires 128 at most, so that they get their turn.
     pub fn expiry_budget(mut self, timers: usize) -> Builder {
         self.config.expiry_budget = Some(timers);
         self
     }
 
-    /// Sets how late timers may be, at most a second, where they are so dense that each would have a
-    /// wake-up of its own: 0.2 ms by default. Zero: they are never late for others.
+    /// Sets how late timers may be for others, at most a second, where they are dense: 0.5 ms by
+    /// default. Zero: they are never late for others.
     ///
-    /// Where fewer than eight timers fire in this time, none is late for others either.
+    /// Timers are dense where on one thread at least four fire in this time on average, by default
+    /// 8,000 a second, and not in bursts with four times as long between them. They then fire together, at
+    /// moments that are as far apart as it takes for 256 timers to come due, but no further than the
+    /// bound, and that all threads have in common. A [`DelayQueue`](crate::time::DelayQueue) does the
+    /// same with its entries. A timer with a [slack](crate::Timer::with_slack) of its own is never later than
+    /// that.
     pub fn coalescing_bound(mut self, bound: Duration) -> Builder {
         self.config.coalescing_bound = Some(bound);
         self

@@ -6,7 +6,7 @@ use crate::measured;
 
 /// The most that expires in a round of a shard; see `src/reactor/timers/mod.rs`.
 const BUDGET: usize = 1024;
-/// How long dense timers are coalesced; see `src/reactor/timers/coalesce.rs`.
+/// How far apart the steps are at least, as where timers are coalesced.
 const COALESCED: u64 = 200_000;
 
 /// What was seen of a wheel.

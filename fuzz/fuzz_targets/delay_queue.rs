@@ -43,6 +43,9 @@ use stand_in::{clock, driver, span, stage, sync, sys, tasks};
 use tasks::Event;
 use value::Kind;
 
+/// The longest that dense timers wait for others, in nanoseconds.
+pub(crate) const COALESCING_BOUND: u64 = reactor::LONGEST_DELAY;
+
 /// The most operations of a program.
 const MOST_OPERATIONS: usize = 96;
 /// The most queues of a program.

@@ -39,6 +39,9 @@ use sys::descriptor;
 use sys::{Descriptor, Event, File, Registration};
 use tasks::{Task, step};
 
+/// The longest that dense timers wait for others, in nanoseconds.
+pub(crate) const COALESCING_BOUND: u64 = reactor::LONGEST_DELAY;
+
 /// Sources of a program.
 const SLOTS: usize = 4;
 /// Tasks that wait for them.

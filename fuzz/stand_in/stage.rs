@@ -39,7 +39,11 @@ pub(crate) struct Hooks {
 
 /// Makes a reactor for an input.
 pub(crate) fn begin(hooks: Hooks) {
-    let settings = Settings { shards: SHARDS, ..Settings::default() };
+    let settings = Settings {
+        shards: SHARDS,
+        coalescing_bound: crate::COALESCING_BOUND,
+        ..Settings::default()
+    };
     let reactor = sync::share(Reactor::new(Pollers::new().unwrap(), settings));
     let shards = (0..SHARDS).map(|_| reactor.assign()).collect();
     STAGE.set(Some(Stage { reactor, shards }));

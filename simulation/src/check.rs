@@ -130,7 +130,7 @@ pub(crate) fn not_late(what: &str, since: u64) {
 }
 
 /// Two of the fallback's backoffs, and what timers are coalesced by.
-const ALLOWED: u64 = 8_000_000 + 200_000;
+const ALLOWED: u64 = 8_000_000 + 500_000;
 
 /// The sum of the numbers that follow a text: lengths of tables, in what `Debug` writes.
 pub(crate) fn table(text: &str, before: &str) -> usize {

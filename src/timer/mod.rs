@@ -40,10 +40,10 @@ pub(crate) use self::options::{coalescing_bound, default_slack, set_default_slac
 /// wait gets an entry in a timing wheel: constant cost, whatever the number of timers. With
 /// its entry, a waiting timer takes 77 bytes.
 ///
-/// How late a timer is depends on how fast the system wakes a thread. Only where timers fire
-/// at a rate of tens of thousands a second are they coalesced, each being delayed by at most 0.2
-/// ms; that saves most of the processor time. A [slack](Timer::with_slack) lets them be coalesced
-/// more, or not at all.
+/// How late a timer is depends on how fast the system wakes a thread. Only where more than 8,000
+/// fire in a second on one thread do timers wait for others, each by less than 0.5 ms; that saves
+/// most of the processor time. A [slack](Timer::with_slack) lets them wait for longer, or not at all,
+/// and [`Builder::coalescing_bound`](crate::Builder::coalescing_bound) says otherwise for all.
 ///
 /// # Missed ticks
 ///

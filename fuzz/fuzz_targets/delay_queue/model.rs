@@ -11,11 +11,11 @@ use crate::value::Kind;
 const REACH: Duration = Duration::from_nanos((1 << 63) - 1);
 
 /// The longest that entries wait for others where they are dense, and timers, as documented.
-pub(crate) const DELAY: Duration = Duration::from_micros(200);
+pub(crate) const DELAY: Duration = Duration::from_micros(500);
 
-/// What comes to less than 40,000 entries a second, in the two milliseconds over which they are
-/// counted, is not dense.
-const SPARSE: usize = 80;
+/// What comes to less than 8,000 entries a second, in the 16 ms over which they are counted, is not
+/// dense.
+const SPARSE: usize = 128;
 
 /// An entry that is in the queue, or on the way to it.
 #[derive(Clone, Copy, Debug)]

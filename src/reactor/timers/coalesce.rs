@@ -30,11 +30,14 @@ const BATCH: u64 = 256;
 /// The shortest step is the bound, halved so many times.
 const HALVINGS: u32 = 5;
 
-/// How long timers are counted, in nanoseconds, before their density is set anew.
+/// How long timers are counted, in nanoseconds, before their density is set anew: at least so long...
 const PERIOD: u64 = 16_000_000;
 
-/// Timers have to fire at every so-manieth point of the grid at least. Those that come in bursts
-/// share wake-ups already.
+/// ... and for so many steps of the longest grid.
+const STEPS: u64 = 8;
+
+/// Timers have to fire at one point of the grid in so many at least. Those that come in bursts share
+/// wake-ups already.
 const APART: u64 = 4;
 
 /// All times are wheel time.
@@ -83,11 +86,12 @@ impl Coalescer {
         }
         self.count += count as u64;
         self.rounds += 1;
+        let period = PERIOD.max(self.longest * STEPS);
         // A clock that has stepped back begins another period.
-        let counted = now.checked_sub(self.since).unwrap_or(PERIOD);
-        if counted >= PERIOD {
+        let counted = now.checked_sub(self.since).unwrap_or(period);
+        if counted >= period {
             // After twice the period, nothing has fired in its second half: there was a pause.
-            self.step = if counted < 2 * PERIOD { self.step_for(counted) } else { 0 };
+            self.step = if counted < 2 * period { self.step_for(counted) } else { 0 };
             (self.since, self.count, self.rounds) = (now, 0, 0);
         }
     }
@@ -220,6 +224,19 @@ mod tests {
     #[test]
     fn longer_bound_coalesces_sparser_timers() {
         assert_eq!(step(10 * LONGEST, 5 * SPARSE), 10 * (LONGEST >> HALVINGS) << HALVINGS);
+    }
+
+    /// The period in which timers are counted has many points of the grid, however long it is.
+    #[test]
+    fn long_bound_keeps_timers_dense() {
+        const SECOND: u64 = 1_000_000_000;
+        let mut coalescer = Coalescer::new(SECOND);
+        let steps = (1..50).map(|second| {
+            coalescer.fired(second * SECOND, 10);
+            coalescer.step
+        });
+        let steps: Vec<_> = steps.collect();
+        assert!(steps[20..].iter().all(|step| *step == SECOND), "{steps:?}");
     }
 
     #[test]

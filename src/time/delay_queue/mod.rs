@@ -49,9 +49,9 @@ pub use self::remote::{Closed, Handle};
 ///
 /// Deadlines have the slack of all timers that have none of their own, which is none unless
 /// [`set_default_slack`](crate::time::set_default_slack) says otherwise. Without one, entries that
-/// expire at a rate of tens of thousands a second share wake-ups, as [timers](crate::Timer) do,
-/// each being delayed by at most 0.2 ms; by at most 0.4 ms where other timers on its thread are as
-/// dense, since the queue's own timer then waits for them.
+/// expire at a rate of more than 8,000 a second share wake-ups, as [timers](crate::Timer) do, each
+/// being delayed by less than 0.5 ms, or what
+/// [`Builder::coalescing_bound`](crate::Builder::coalescing_bound) says.
 ///
 /// # Other threads
 ///
