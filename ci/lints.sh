@@ -14,6 +14,8 @@ lint() {
 }
 
 lint . --all-targets --all-features
+# What those leave out: with all features, the locks are parking_lot's, and there are no tests of forks.
+cargo clippy --locked --lib --test fork -- -D warnings
 lint compat --all-targets --all-features
 lint compat/interface --all-targets
 # The tests in the files that these share with the library are the library's.

@@ -39,6 +39,7 @@
 //! | `tracing` | no | spans and events of the reactor, for subscribers of the crate [`tracing`]; turns `std` on |
 //! | `serde` | no | `Serialize` for what [`diagnostics::metrics()`] returns; turns `std` on |
 //! | `test-util` | no | `time::pause`, a clock that tests move, for `[dev-dependencies]`; turns `std` on |
+//! | `parking_lot` | no | the locks of the crate [`parking_lot`] instead of the standard library's; turns `std` on. Not for programs that fork without `exec`: the table of waiting threads of that crate does not survive it, so that the child may hang |
 //!
 //! # Platforms
 //!
@@ -79,6 +80,7 @@
 //! ```
 //!
 //! [`async-io`]: https://docs.rs/async-io
+//! [`parking_lot`]: https://docs.rs/parking_lot
 //! [`tracing`]: https://docs.rs/tracing
 
 // The tests use the standard library.

@@ -4,57 +4,16 @@
 //! models in `loom-tests/`, which compile the very files of `handoff`, `reactor` and `driver`,
 //! put their own module in this one's place.
 
-use std::sync::PoisonError;
+#[cfg_attr(feature = "parking_lot", path = "sync/parking_lot.rs")]
+#[cfg_attr(not(feature = "parking_lot"), path = "sync/standard.rs")]
+mod locks;
+
 use std::task::Waker;
 use std::time::Duration;
 
-pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-/// A lock that a panic does not poison: what it guards is whole whenever it is given back.
-///
-/// The standard library's, and not parking_lot's, whose waiting threads are in tables of the
-/// whole process: a child that is forked while some thread is in there finds them locked for
-/// good, whatever lock it then waits for.
-#[derive(Debug)]
-pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
-
-impl<T> Mutex<T> {
-    pub(crate) const fn new(value: T) -> Mutex<T> {
-        Mutex(std::sync::Mutex::new(value))
-    }
-
-    #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A condition variable.
-#[derive(Debug)]
-pub(crate) struct Condvar(std::sync::Condvar);
-
-impl Condvar {
-    pub(crate) const fn new() -> Condvar {
-        Condvar(std::sync::Condvar::new())
-    }
-
-    pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn wait_for<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        limit: Duration,
-    ) -> MutexGuard<'a, T> {
-        self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
-    }
-}
+pub(crate) use locks::{Condvar, Mutex, MutexGuard};
 
 /// A number for reports. It only grows, and wraps.
 #[derive(Debug, Default)]

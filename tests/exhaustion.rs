@@ -151,6 +151,7 @@ fn no_descriptors_later() {
 }
 
 #[test]
+#[cfg_attr(async_wheel_deadlocks, ignore = "there is no thread to look for deadlocks either")]
 fn no_thread_for_the_fallback() {
     process::alone(|| {
         let wakers = waking_thread();
