@@ -53,6 +53,16 @@ pub struct Builder {
 
 impl Builder {
     /// Creates a builder that says nothing yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    ///
+    /// // All is as it would be without a builder.
+    /// Builder::new().build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -63,12 +73,33 @@ impl Builder {
     /// Each shard is a poller and a timing wheel, made when a thread enters
     /// [`block_on`](crate::block_on) and finds all others used. More shards than such threads are
     /// never made. On systems whose pollers cannot be nested there is always one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Builder, block_on, diagnostics};
+    ///
+    /// Builder::new().shards(1).build()?;
+    /// let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(|| block_on(async {}))).collect();
+    /// threads.into_iter().for_each(|thread| thread.join().unwrap());
+    /// assert_eq!(diagnostics::shards().len(), 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn shards(mut self, shards: usize) -> Builder {
         self.config.shards = Some(shards);
         self
     }
 
     /// Sets the name of the fallback thread, `async-wheel` by default. Linux shows 15 bytes of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    ///
+    /// Builder::new().thread_name("timers-and-io").build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
         self.config.thread_name = Some(name.into());
         self
@@ -104,6 +135,16 @@ impl Builder {
     /// Sets how many timers a round expires at most, from 2 to 1,048,576, before it looks at I/O
     /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half. While
     /// tasks of its thread have more to do, a round expires 128 at most, so that they get their turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    ///
+    /// // Sockets are looked at more often among many timers.
+    /// Builder::new().expiry_budget(64).build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn expiry_budget(mut self, timers: usize) -> Builder {
         self.config.expiry_budget = Some(timers);
         self
@@ -118,6 +159,17 @@ impl Builder {
     /// bound, and that all threads have in common. A [`DelayQueue`](crate::time::DelayQueue) does the
     /// same with its entries. A timer with a [slack](crate::Timer::with_slack) of its own is never later than
     /// that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    /// use std::time::Duration;
+    ///
+    /// // Each timer is woken for by itself, however dense they are.
+    /// Builder::new().coalescing_bound(Duration::ZERO).build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn coalescing_bound(mut self, bound: Duration) -> Builder {
         self.config.coalescing_bound = Some(bound);
         self
@@ -125,6 +177,18 @@ impl Builder {
 
     /// Sets the slack of timers that have none of their own, as
     /// [`set_default_slack`](crate::time::set_default_slack) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Builder, time};
+    /// use std::time::Duration;
+    ///
+    /// let slack = Duration::from_millis(5);
+    /// Builder::new().default_slack(slack).build()?;
+    /// assert_eq!(time::default_slack(), Some(slack));
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn default_slack(mut self, slack: Duration) -> Builder {
         self.default_slack = Some(slack);
         self
@@ -141,6 +205,16 @@ impl Builder {
     /// - "nobody drove": threads were busy with tasks and wakers for `time`.
     ///
     /// A timer with a slack is late when its slack has ended. Costs two looks at the clock a round.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    /// use std::time::Duration;
+    ///
+    /// Builder::new().late_threshold(Duration::from_millis(10)).build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     #[cfg(feature = "tracing")]
     pub fn late_threshold(mut self, threshold: Duration) -> Builder {
         self.config.late_threshold = Some(threshold);
@@ -165,6 +239,16 @@ impl Builder {
 
     /// Sets code that the fallback thread runs when it ends. It lives as long as its process, and
     /// ends only in a child that a waker on it has forked, where nothing is left for it to do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// async_wheel::Builder::new()
+    ///     .on_thread_start(|| println!("timers and I/O begin"))
+    ///     .on_thread_stop(|| println!("they end in this child"))
+    ///     .build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
         self.config.on_thread_stop = Some(Hook(Arc::new(hook)));
         self
@@ -181,6 +265,20 @@ impl Builder {
     /// - What the system says if it has no descriptors or threads left.
     ///
     /// After an error nothing has changed: another builder may try.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Builder;
+    /// use std::io::ErrorKind;
+    ///
+    /// let error = Builder::new().shards(0).build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// Builder::new().shards(1).build()?;
+    /// let error = Builder::new().build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn build(self) -> io::Result<()> {
         let Builder { mut config, default_slack } = self;
         check(&config)?;

@@ -35,17 +35,62 @@ impl Histogram {
     /// Iterates over the buckets, from the shortest durations to the longest: the bound that the
     /// durations of each are less than, and how many there are. The last bound is
     /// [`Duration::MAX`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Timer, block_on, diagnostics};
+    /// use std::time::Duration;
+    ///
+    /// block_on(async {
+    ///     Timer::after(Duration::from_millis(1)).await;
+    /// });
+    /// let lateness = diagnostics::metrics().total().lateness;
+    /// let under_a_millisecond: u64 = lateness
+    ///     .bounds()
+    ///     .take_while(|(bound, _)| *bound <= Duration::from_millis(1))
+    ///     .map(|(_, count)| count)
+    ///     .sum();
+    /// assert!(under_a_millisecond <= lateness.count());
+    /// ```
     pub fn bounds(&self) -> impl ExactSizeIterator<Item = (Duration, u64)> {
         self.counts.iter().enumerate().map(|(bucket, &count)| (upper_bound(bucket), count))
     }
 
     /// Returns how many durations were counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Timer, block_on, diagnostics};
+    /// use std::time::Duration;
+    ///
+    /// block_on(async {
+    ///     Timer::after(Duration::from_millis(1)).await;
+    /// });
+    /// let lateness = diagnostics::metrics().total().lateness;
+    /// assert_eq!(lateness.count(), 1);
+    /// ```
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.wrapping_add(*count))
     }
 
     /// Returns the longest duration of all, exactly.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Timer, block_on, diagnostics};
+    /// use std::time::Duration;
+    ///
+    /// block_on(async {
+    ///     Timer::after(Duration::from_millis(1)).await;
+    /// });
+    /// let lateness = diagnostics::metrics().total().lateness;
+    /// println!("no timer was later than by {:?}", lateness.max());
+    /// assert!(lateness.max() > Duration::ZERO);
+    /// ```
     #[must_use]
     pub fn max(&self) -> Duration {
         self.max
@@ -53,6 +98,20 @@ impl Histogram {
 
     /// Returns a bound that this part of all durations, from 0 to 1, is less than, or not longer
     /// than: that of a bucket, or the longest. `None` if there are none, or it is no such part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Timer, block_on, diagnostics};
+    /// use std::time::Duration;
+    ///
+    /// block_on(async {
+    ///     Timer::after(Duration::from_millis(1)).await;
+    /// });
+    /// let lateness = diagnostics::metrics().total().lateness;
+    /// assert_eq!(lateness.quantile(1.0), Some(lateness.max()));
+    /// assert_eq!(lateness.quantile(1.1), None);
+    /// ```
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         let total = self.count();

@@ -48,6 +48,16 @@ pub fn metrics() -> Metrics {
 /// The child of a fork counts anew.
 ///
 /// Displays as a table for a terminal of 80 columns.
+///
+/// # Examples
+///
+/// ```
+/// let metrics = async_wheel::diagnostics::metrics();
+/// for (index, shard) in metrics.shards.iter().enumerate() {
+///     println!("shard {index}: {} timers, {} sources", shard.timers.pending, shard.sources.registered);
+/// }
+/// println!("{metrics}");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -196,6 +206,15 @@ numbers! {
 }
 
 /// What a shard has been through. See [`Metrics`] for what the numbers have in common.
+///
+/// # Examples
+///
+/// ```
+/// let total = async_wheel::diagnostics::metrics().total();
+/// if let Some(lateness) = total.lateness.quantile(0.99) {
+///     println!("{} timers fired, 99 % of them less than {lateness:?} late", total.timers.fired);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -38,6 +38,21 @@ pub use metrics::{
 
 /// A shard of the reactor at some moment. Each field is right for itself; together they may
 /// be of slightly different moments.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::{Timer, diagnostics};
+/// use futures_lite::future;
+/// use std::time::Duration;
+///
+/// async_wheel::block_on(async {
+///     let mut timer = Timer::after(Duration::from_secs(10));
+///     assert!(future::poll_once(&mut timer).await.is_none());
+///     let [shard] = &diagnostics::shards()[..] else { panic!("one thread, one shard") };
+///     assert_eq!((shard.timers, shard.threads), (1, 1));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShardReport {

@@ -27,6 +27,12 @@ pub fn set_default_slack(slack: Option<Duration>) {
 }
 
 /// Returns the slack of timers that have none of their own. See [`set_default_slack`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(async_wheel::time::default_slack(), None);
+/// ```
 #[must_use]
 pub fn default_slack() -> Option<Duration> {
     timer::default_slack()

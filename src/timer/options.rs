@@ -126,6 +126,17 @@ impl Timer {
     ///
     /// It has an effect only if the timer has a period, or gets one. A timer whose period is, or
     /// becomes, more than 312 days loses the choice, and makes up for all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::Timer;
+    /// use async_wheel::time::MissedTicks;
+    /// use std::time::Duration;
+    ///
+    /// let timer = Timer::interval(Duration::from_secs(1)).with_missed_ticks(MissedTicks::Skip);
+    /// assert_eq!(timer.missed_ticks(), MissedTicks::Skip);
+    /// ```
     #[must_use = "the timer is returned with what was asked"]
     pub fn with_missed_ticks(mut self, missed: MissedTicks) -> Timer {
         self.set_missed_ticks(missed);
@@ -152,6 +163,15 @@ impl Timer {
     }
 
     /// Returns what becomes of ticks that are missed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{Timer, time::MissedTicks};
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Timer::interval(Duration::from_secs(1)).missed_ticks(), MissedTicks::Burst);
+    /// ```
     #[must_use]
     pub fn missed_ticks(&self) -> MissedTicks {
         self.period.missed_ticks()

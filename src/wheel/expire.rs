@@ -33,6 +33,16 @@ pub(super) const fn most_moves(budget: usize) -> usize {
 const PRE_CASCADE_EVERY: usize = 64;
 
 /// What a call of [`Wheel::expire`] or [`Wheel::fire`] did.
+///
+/// # Examples
+///
+/// ```
+/// let mut wheel = async_wheel::wheel::Wheel::new();
+/// (0..3).for_each(|deadline| drop(wheel.insert(deadline, ())));
+/// // With a budget of two, one is left.
+/// let progress = wheel.expire(10, 2, |_, _, ()| ());
+/// assert_eq!((progress.expired, progress.more), (2, true));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "when `more` is set, entries that are due are still in the wheel"]
 pub struct Progress {

@@ -370,11 +370,37 @@ impl<T> fmt::Debug for Handle<T> {
 }
 
 /// The error of a [`Handle`] whose queue was dropped, with the value that was to be inserted.
+///
+/// # Examples
+///
+/// ```
+/// use async_wheel::time::DelayQueue;
+/// use std::time::Duration;
+///
+/// let queue = DelayQueue::new();
+/// let handle = queue.handle();
+/// drop(queue);
+/// let error = handle.insert("a", Duration::ZERO).unwrap_err();
+/// assert_eq!(error.to_string(), "the delay queue was dropped");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Closed<T = ()>(T);
 
 impl<T> Closed<T> {
     /// Returns the value that was not inserted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let queue = DelayQueue::new();
+    /// let handle = queue.handle();
+    /// drop(queue);
+    /// let error = handle.insert("a", Duration::ZERO).unwrap_err();
+    /// assert_eq!(error.into_inner(), "a");
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0

@@ -349,23 +349,72 @@ impl<T> InstantWheel<T> {
     }
 
     /// Returns the number of entries, idle ones included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::new(Instant::now());
+    /// wheel.insert(Instant::now(), 'a');
+    /// wheel.insert_idle('b');
+    /// assert_eq!(wheel.len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.wheel.len()
     }
 
     /// Returns `true` if there are no entries, not even idle ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::new(Instant::now());
+    /// assert!(wheel.is_empty());
+    /// wheel.insert_idle('a');
+    /// assert!(!wheel.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wheel.is_empty()
     }
 
     /// Drops all entries. Their keys become stale; the memory stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::new(Instant::now());
+    /// let key = wheel.insert(Instant::now(), 'a');
+    /// wheel.clear();
+    /// assert!(wheel.is_empty());
+    /// assert_eq!(wheel.get(key), None);
+    /// ```
     pub fn clear(&mut self) {
         self.wheel.clear();
     }
 
     /// Returns the number of entries that there is room for. See [`Wheel::capacity`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::new(Instant::now());
+    /// assert_eq!(wheel.capacity(), 0);
+    /// wheel.insert_idle('a');
+    /// assert!(wheel.capacity() >= 1);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.wheel.capacity()
@@ -373,11 +422,33 @@ impl<T> InstantWheel<T> {
 
     /// Makes room for `additional` entries beyond those that are there. See [`Wheel::reserve`],
     /// also for panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::<char>::new(Instant::now());
+    /// wheel.reserve(1_000);
+    /// assert!(wheel.capacity() >= 1_000);
+    /// ```
     pub fn reserve(&mut self, additional: usize) {
         self.wheel.reserve(additional);
     }
 
     /// Gives back the blocks of memory that hold no entry. See [`Wheel::shrink_to_fit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::wheel::InstantWheel;
+    /// use std::time::Instant;
+    ///
+    /// let mut wheel = InstantWheel::<char>::with_capacity(Instant::now(), 10_000);
+    /// wheel.shrink_to_fit();
+    /// assert_eq!(wheel.capacity(), 0);
+    /// ```
     pub fn shrink_to_fit(&mut self) {
         self.wheel.shrink_to_fit();
     }
