@@ -1,14 +1,15 @@
 //! A TCP echo server that drops whoever is silent for too long.
 //!
-//! Run it as it is: it serves two clients of its own, one that talks and one that falls
-//! silent, and ends. With an address it serves that until it is stopped:
+//! Run as it is, it serves two clients of its own and ends: one that talks for longer than the limit
+//! and hangs up, and one that says something and falls silent, which it drops. It prints what becomes
+//! of each. With an address it serves that until it is stopped:
 //!
 //! ```sh
 //! cargo run --example tcp_echo_with_read_timeout -- 127.0.0.1:7000
 //! ```
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use async_executor::LocalExecutor;
 use async_wheel::{Async, Timer, block_on};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
-const LIMIT: Duration = Duration::from_millis(300);
+const LIMIT: Duration = Duration::from_millis(600);
 
 /// Reads, but no longer than `LIMIT`.
 async fn read(stream: &mut Async<TcpStream>, buffer: &mut [u8]) -> io::Result<usize> {
@@ -45,7 +46,7 @@ async fn serve(listener: Async<TcpListener>, tasks: Rc<LocalExecutor<'static>>) 
         let (stream, peer) = listener.accept().await?;
         let connection = async move {
             match echo(stream).await {
-                Ok(bytes) => println!("{peer}: ended after {bytes} bytes"),
+                Ok(bytes) => println!("{peer}: hung up after {bytes} bytes"),
                 Err(error) => println!("{peer}: dropped: {error}"),
             }
         };
@@ -53,16 +54,16 @@ async fn serve(listener: Async<TcpListener>, tasks: Rc<LocalExecutor<'static>>) 
     }
 }
 
-/// A client that says something so many times and then waits to be dropped.
-async fn client(address: SocketAddr, times: usize) -> io::Result<()> {
+/// Says something so many times, with pauses that are shorter than the limit.
+async fn talk(address: SocketAddr, times: usize) -> io::Result<Async<TcpStream>> {
     let mut stream = Async::<TcpStream>::connect(address).await?;
     let mut answer = [0; 5];
     for _ in 0..times {
         stream.write_all(b"hello").await?;
         stream.read_exact(&mut answer).await?;
-        Timer::after(LIMIT / 3).await;
+        Timer::after(LIMIT / 4).await;
     }
-    stream.read(&mut answer).await.map(drop)
+    Ok(stream)
 }
 
 fn main() -> io::Result<()> {
@@ -81,7 +82,13 @@ fn main() -> io::Result<()> {
         if address.is_some() {
             return server.await;
         }
-        client(bound, 6).await?;
-        client(bound, 0).await
+        println!("one client talks for {:?} and hangs up", LIMIT / 4 * 6);
+        let mut talkative = talk(bound, 6).await?;
+        talkative.get_ref().shutdown(Shutdown::Write)?;
+        // The server hangs up in its turn.
+        talkative.read(&mut [0]).await?;
+        println!("another one falls silent");
+        let mut silent = talk(bound, 1).await?;
+        silent.read(&mut [0]).await.map(drop)
     }))
 }

@@ -26,7 +26,7 @@ async fn ask(server: SocketAddr, question: &str) -> io::Result<String> {
     let socket = Async::<UdpSocket>::bind(([127, 0, 0, 1], 0))?;
     socket.get_ref().connect(server)?;
     let mut buffer = [0; 1024];
-    for limit in [50, 100, 200].map(Duration::from_millis) {
+    for limit in [200, 800, 3_200].map(Duration::from_millis) {
         socket.send(question.as_bytes()).await?;
         let answer = async { socket.recv(&mut buffer).await.map(Some) };
         let timeout = async {
