@@ -27,6 +27,19 @@ refuses() {
   fi
 }
 
+# unread COMMAND ...: nobody reads what it writes, or all of it. It must end well, and say nothing of
+# it on standard error.
+unread() {
+  local code=0
+  checked=$((checked + 1))
+  timeout 20 "$@" 2> "$scratch/err" > >(:) || code=$?
+  if [ $code -ne 0 ] || [ -s "$scratch/err" ]; then
+    wrong=$((wrong + 1))
+    echo "NOT SO  $* | :: exit code $code"
+    sed 's/^/        /' "$scratch/err" | head -n 5
+  fi
+}
+
 # A script of another part of the repository, if that part is there.
 refuses_if_there() {
   [ ! -e "$1" ] || refuses "$@"
@@ -91,6 +104,8 @@ scripts() {
   refuses_if_there fuzz/run.sh
   refuses_if_there fuzz/run.sh no-such-thing
   refuses_if_there fuzz/run.sh 0
+  refuses_if_there fuzz/run.sh --keep
+  refuses_if_there fuzz/run.sh 1 no-such-thing
   refuses_if_there loom-tests/mutate.sh --no-such-option
   refuses_if_there loom-tests/mutate.sh no-such-thing
   refuses_if_there simulation/mutate.sh --no-such-option
@@ -175,6 +190,9 @@ programs() {
   refuses "$name" no-such-thing
   if [ -e loom-tests/run.sh ]; then
     loom-tests/run.sh --list > /dev/null
+    unread loom-tests/run.sh --list
+    unread loom-tests/run.sh --help
+    unread simulation/run.sh --help
     refuses loom-tests/run.sh --no-such-option
     refuses loom-tests/run.sh no-such-thing
   fi

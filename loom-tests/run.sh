@@ -15,6 +15,7 @@ set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
 export RUST_BACKTRACE="${RUST_BACKTRACE:-0}" LOOM_COMMAND="$script"
 target=${CARGO_TARGET_DIR:-$root/loom-tests/target}
+[ -e "$target/release/models" ] || echo "building the models, which happens once" >&2
 cargo build --quiet --release --locked --manifest-path "$root/loom-tests/Cargo.toml" \
     --target-dir "$target"
 exec "$target/release/models" "$@"
