@@ -15,8 +15,18 @@ use std::time::Instant;
 use serde_json::Value;
 
 /// Crates of this tree that are built on async-io. Each must have got the shim.
-const BUILT_ON_IT: [&str; 6] =
-    ["async-net", "async-process", "async-signal", "ecosystem", "smol", "smol-hyper"];
+const BUILT_ON_IT: [&str; 10] = [
+    "async-global-executor",
+    "async-net",
+    "async-process",
+    "async-signal",
+    "async-std",
+    "ecosystem",
+    "futures-time",
+    "quinn",
+    "smol",
+    "smol-hyper",
+];
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
