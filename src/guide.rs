@@ -55,6 +55,8 @@ pub mod architecture {}
 #[doc = "[fuzz]: self#in-the-repository-only"]
 #[doc = "[reliability.md]: self#in-the-repository-only"]
 #[doc = "[time-in-tests.md]: time_in_tests"]
+#[doc = "[examples]: self#in-the-repository-only"]
+#[doc = "[should-i-move.md]: self#in-the-repository-only"]
 #[doc = "[public-api.txt]: self#in-the-repository-only"]
 #[doc = ""]
 #[doc = include_str!("../docs/testing.md")]
