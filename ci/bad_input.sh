@@ -179,7 +179,11 @@ programs() {
   refuses "$target/debug/examples/tcp_echo_with_read_timeout" no-such-address
   refuses benches/compare.sh --no-such-option
   refuses benches/compare.sh --only no-such-thing
+  refuses benches/compare.sh --peers no-such-thing
+  refuses benches/compare.sh --peers tokio --write-docs
+  refuses benches/compare.sh --further "$scratch/no-such-file"
   refuses benches/compare.sh run no-such-thing async-wheel
+  refuses benches/compare.sh run delay-queue async-io
   refuses benches/compare.sh docs "$scratch/no-such-file"
   refuses "$target/release/counts" no-such-thing
   refuses "$target/release/counts" insert 10 20

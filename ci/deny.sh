@@ -18,7 +18,7 @@ deny() { cargo deny --locked "$@"; }
 
 echo "-- what the library is built on"
 deny --exclude-dev --config ci/deny-runtime.toml check bans
-for package in . compat compat/glib compat/interface compat/two-reactors fuzz loom-tests simulation; do
+for package in . benches/peers compat compat/glib compat/interface compat/two-reactors fuzz loom-tests simulation; do
   echo "-- $package"
   deny --manifest-path "$package/Cargo.toml" --workspace --config deny.toml check bans licenses sources
 done

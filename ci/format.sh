@@ -8,6 +8,6 @@ usage=ci/format.sh
 no_arguments "$@"
 cd "$root"
 
-for package in . compat compat/glib compat/interface compat/two-reactors fuzz loom-tests simulation; do
+for package in . benches/peers compat compat/glib compat/interface compat/two-reactors fuzz loom-tests simulation; do
   cargo fmt --all --check --manifest-path "$package/Cargo.toml"
 done

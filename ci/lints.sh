@@ -17,6 +17,6 @@ lint . --all-targets --all-features
 # What those leave out: with all features, the locks are parking_lot's, and there are no tests of forks.
 cargo clippy --locked --lib --test fork -- -D warnings
 lint compat --all-targets --all-features
-for package in compat/interface compat/two-reactors; do lint "$package" --all-targets; done
+for package in benches/peers compat/interface compat/two-reactors; do lint "$package" --all-targets; done
 # The tests in the files that these share with the library are the library's.
 for package in fuzz loom-tests simulation; do lint "$package" --bins; done

@@ -12,12 +12,12 @@ pub const BATCH: usize = 1_000;
 /// Futures that stay where they are, without an allocation for each.
 pub struct Population<T>(Pin<Box<[T]>>);
 
-impl<T: Future> Population<T> {
+impl<T> Population<T> {
     pub fn new(timers: impl ExactSizeIterator<Item = T>) -> Population<T> {
         Population(Box::into_pin(timers.collect()))
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -26,7 +26,9 @@ impl<T: Future> Population<T> {
         // so that none is ever moved.
         unsafe { self.0.as_mut().map_unchecked_mut(|slice| &mut slice[index]) }
     }
+}
 
+impl<T: Future> Population<T> {
     /// Polls each once. None may be due.
     pub async fn arm(&mut self) {
         for start in (0..self.len()).step_by(BATCH) {

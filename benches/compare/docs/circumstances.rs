@@ -9,16 +9,11 @@ use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 use serde::{Deserialize, Serialize};
 
 /// The crates whose versions matter.
-const CRATES: &[&str] = &[
-    "async-wheel",
-    "async-io",
-    "polling",
-    "tokio",
-    "tokio-util",
-    "mio",
-    "monoio",
-    "async-executor",
-];
+const CRATES: &[&str] =
+    &["async-wheel", "async-io", "polling", "tokio", "tokio-util", "mio", "async-executor"];
+
+/// Those of the package `peers`, which has a lock file of its own.
+const FURTHER: &[&str] = &["monoio", "compio", "glommio", "pingora-timeout", "futures-timer"];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Circumstances {
@@ -96,16 +91,21 @@ fn system() -> Result<String> {
     Ok(format!("{name}, Linux {}.{}.{}", kernel.major, kernel.minor, kernel.patch))
 }
 
-/// From the lock file that this was built with.
+/// From the lock files that this and the package `peers` are built with.
 fn versions() -> Result<Vec<(String, String)>> {
-    let lock = include_str!("../../../Cargo.lock");
-    let lock: Lock = toml::from_str(lock).context("Cargo.lock")?;
-    let version = |name: &&str| {
-        // Of several the newest, which is tokio's of `mio`.
-        let package = lock.package.iter().rfind(|package| package.name == **name)?;
-        Some((package.name.clone(), package.version.clone()))
-    };
-    Ok(CRATES.iter().filter_map(version).collect())
+    let mut versions = Vec::new();
+    for (lock, names) in [
+        (include_str!("../../../Cargo.lock"), CRATES),
+        (include_str!("../../peers/Cargo.lock"), FURTHER),
+    ] {
+        let lock: Lock = toml::from_str(lock).context("Cargo.lock")?;
+        versions.extend(names.iter().filter_map(|name| {
+            // Of several the newest, which is tokio's of `mio`.
+            let package = lock.package.iter().rfind(|package| package.name == **name)?;
+            Some((package.name.clone(), package.version.clone()))
+        }));
+    }
+    Ok(versions)
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_crate_that_matters_has_a_version() {
-        assert_eq!(versions().unwrap().len(), CRATES.len());
+        assert_eq!(versions().unwrap().len(), CRATES.len() + FURTHER.len());
     }
 
     #[test]

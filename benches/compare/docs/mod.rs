@@ -3,6 +3,7 @@
 mod charts;
 mod circumstances;
 mod page;
+mod summary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use circumstances::Circumstances;
 #[derive(Serialize, Deserialize)]
 pub struct Report {
     pub circumstances: Circumstances,
+    #[serde(flatten)]
     pub figures: Samples,
 }
 

@@ -1,23 +1,36 @@
 //! The page: prose from a template, and what was measured.
 
 use super::Report;
-use super::charts::Drawn;
+use super::charts::{Charts, Drawn};
 use super::circumstances::Circumstances;
-use crate::table;
+use super::summary;
+use crate::table::{self, Chart};
 
 const TEMPLATE: &str = include_str!("page.md");
 
-pub fn text(report: &Report, charts: &[Drawn]) -> String {
+pub fn text(report: &Report, charts: &Charts) -> String {
     let Report { circumstances, figures } = report;
-    let (table, tally) = table::render(figures);
+    let apart = [Chart::Population, Chart::Queue];
+    let (main, tally) = table::render(figures, |row| !apart.contains(&row.chart));
+    let (population, _) = table::render(figures, |row| row.chart == Chart::Population);
+    let (queue, of_queue) = table::render(figures, |row| row.chart == Chart::Queue);
+    let further = table::table_of_further(figures);
     let parts = [
         ("{minutes}", format!("{:.0}", circumstances.minutes)),
         ("{runs}", circumstances.runs.to_string()),
         ("{circumstances}", described(circumstances)),
-        ("{table}", table.to_string()),
-        ("{met}", tally.met.to_string()),
-        ("{goals}", tally.goals.to_string()),
-        ("{charts}", pictures(charts)),
+        ("{lead}", summary::lead(figures)),
+        ("{summary}", summary::text(figures)),
+        ("{population}", pictures(&charts.population)),
+        ("{ratios}", pictures(&charts.ratios)),
+        ("{table}", main.to_string()),
+        ("{table of further}", further.map_or(String::new(), |table| table.to_string())),
+        ("{ratios to further}", pictures(&charts.further)),
+        ("{table by population}", population.to_string()),
+        ("{table of queues}", queue.to_string()),
+        ("{met}", (tally.met + of_queue.met).to_string()),
+        ("{goals}", (tally.goals + of_queue.goals).to_string()),
+        ("{charts}", pictures(&charts.dots)),
     ];
     parts.iter().fold(TEMPLATE.to_owned(), |page, (place, text)| page.replace(place, text))
 }
@@ -42,9 +55,9 @@ fn described(circumstances: &Circumstances) -> String {
     lines.join("\n")
 }
 
-fn pictures(charts: &[Drawn]) -> String {
+fn pictures<'a>(charts: impl IntoIterator<Item = &'a Drawn>) -> String {
     let picture = |chart: &Drawn| format!("![{}](benchmarks/{})", chart.title, chart.file);
-    charts.iter().map(picture).collect::<Vec<_>>().join("\n\n")
+    charts.into_iter().map(picture).collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]
@@ -56,7 +69,8 @@ mod tests {
     fn no_place_of_the_template_is_left_open() {
         let circumstances = Circumstances::now(5).unwrap();
         let report = Report { circumstances, figures: Samples::default() };
-        let page = text(&report, &[Drawn { file: "a.svg", title: "A" }]);
+        let dots = vec![Drawn { file: "a.svg", title: "A" }];
+        let page = text(&report, &Charts { dots, ..Charts::default() });
         assert!(!page.contains('{'), "{page}");
         assert!(page.contains("![A](benchmarks/a.svg)"));
     }

@@ -11,7 +11,7 @@ use async_wheel::{Builder, driver, os::unix::reactor_fd};
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::task;
 
-use super::{AsyncWheel, Runtime, Tokio};
+use super::{AsyncWheel, Postpone, Runtime, Timers, Tokio};
 
 pub struct InsideTokio;
 
@@ -42,12 +42,8 @@ async fn drive() -> io::Result<()> {
     }
 }
 
-impl Runtime for InsideTokio {
-    type Timer = <AsyncWheel as Runtime>::Timer;
-    type Interval = <AsyncWheel as Runtime>::Interval;
-    type Idle = <AsyncWheel as Runtime>::Idle;
-    type Listener = <AsyncWheel as Runtime>::Listener;
-    type Stream = <AsyncWheel as Runtime>::Stream;
+impl Timers for InsideTokio {
+    type Timer = <AsyncWheel as Timers>::Timer;
 
     fn after(duration: Duration) -> Self::Timer {
         AsyncWheel::after(duration)
@@ -57,9 +53,22 @@ impl Runtime for InsideTokio {
         AsyncWheel::at(instant)
     }
 
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        Tokio::block_on(Self::driven(future))
+    }
+}
+
+impl Postpone for InsideTokio {
     fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
         AsyncWheel::push_out(timer, duration);
     }
+}
+
+impl Runtime for InsideTokio {
+    type Interval = <AsyncWheel as Runtime>::Interval;
+    type Idle = <AsyncWheel as Runtime>::Idle;
+    type Listener = <AsyncWheel as Runtime>::Listener;
+    type Stream = <AsyncWheel as Runtime>::Stream;
 
     fn idle(limit: Duration) -> Self::Idle {
         AsyncWheel::idle(limit)
@@ -103,10 +112,6 @@ impl Runtime for InsideTokio {
 
     async fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
         AsyncWheel::write_all(stream, bytes).await
-    }
-
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        Tokio::block_on(Self::driven(future))
     }
 
     fn run<T: Send + 'static>(threads: usize, main: impl Future<Output = T> + Send + 'static) -> T {

@@ -13,7 +13,7 @@ use async_executor::{LocalExecutor, StaticExecutor};
 use async_wheel::time::IdleTimeout;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 
-use super::Runtime;
+use super::{Postpone, Runtime, Timers};
 
 thread_local! {
     static LOCAL: LocalExecutor<'static> = const { LocalExecutor::new() };
@@ -27,12 +27,8 @@ macro_rules! like_async_io {
         $(#[$meta])*
         pub struct $runtime;
 
-        impl Runtime for $runtime {
+        impl Timers for $runtime {
             type Timer = $library::Timer;
-            type Interval = $library::Timer;
-            type Idle = $idle;
-            type Listener = $library::Async<TcpListener>;
-            type Stream = $library::Async<TcpStream>;
 
             fn after(duration: Duration) -> Self::Timer {
                 $library::Timer::after(duration)
@@ -42,9 +38,22 @@ macro_rules! like_async_io {
                 $library::Timer::at(instant)
             }
 
+            fn block_on<T>(future: impl Future<Output = T>) -> T {
+                $library::block_on(future)
+            }
+        }
+
+        impl Postpone for $runtime {
             fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
                 timer.get_mut().set_after(duration);
             }
+        }
+
+        impl Runtime for $runtime {
+            type Interval = $library::Timer;
+            type Idle = $idle;
+            type Listener = $library::Async<TcpListener>;
+            type Stream = $library::Async<TcpStream>;
 
             fn idle(limit: Duration) -> Self::Idle {
                 <$idle>::$new(limit)
@@ -96,10 +105,6 @@ macro_rules! like_async_io {
 
             async fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
                 stream.write_all(bytes).await
-            }
-
-            fn block_on<T>(future: impl Future<Output = T>) -> T {
-                $library::block_on(future)
             }
 
             fn run<T: Send + 'static>(

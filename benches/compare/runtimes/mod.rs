@@ -1,12 +1,12 @@
-//! What a runtime must be able to do to take part, and the three that can. monoio is there for
-//! one workload, and this crate in a tokio program for a few.
+//! What a runtime must be able to do to take part: [`Timers`] for the workloads of one thread with
+//! timers only, [`Postpone`] if a timer can be postponed, [`Runtime`] for the others.
 //!
-//! A workload is written once, over this trait. What the runtimes do differently by nature is
-//! here: which executor a task runs on, and what a pending timer is.
+//! A workload is written once, over one of these traits. What the runtimes do differently by nature
+//! is here: which executor a task runs on, and what a pending timer is. The package `peers` has
+//! more of them.
 
 mod inside_tokio;
 mod like_async_io;
-pub mod on_monoio;
 mod on_tokio;
 
 use std::future::Future;
@@ -17,22 +17,33 @@ use std::time::{Duration, Instant};
 
 pub use inside_tokio::InsideTokio;
 pub use like_async_io::{AsyncIo, AsyncWheel};
-pub use on_tokio::Tokio;
+pub use on_tokio::{OnTokio, Tokio, TokioAlternative};
 
-/// A runtime with timers and TCP.
-pub trait Runtime: 'static {
+/// Timers, and what runs a future that waits for them.
+pub trait Timers: 'static {
     /// A timer that fires once.
-    type Timer: Future + Send + 'static;
+    type Timer: Future + 'static;
+
+    fn after(duration: Duration) -> Self::Timer;
+    fn at(instant: Instant) -> Self::Timer;
+    /// Runs a future on this thread, with the timers and the I/O of this thread.
+    fn block_on<T>(future: impl Future<Output = T>) -> T;
+}
+
+/// Timers that can be postponed.
+pub trait Postpone: Timers {
+    /// Moves the deadline to so much after now.
+    fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration);
+}
+
+/// A runtime with timers, tasks and TCP.
+pub trait Runtime: Postpone + Timers<Timer: Send> {
     type Interval: Send + 'static;
     /// A timeout that is pushed out at each sign of life.
     type Idle: Future + 'static;
     type Listener: Send + 'static;
     type Stream: Send + 'static;
 
-    fn after(duration: Duration) -> Self::Timer;
-    fn at(instant: Instant) -> Self::Timer;
-    /// Moves the deadline to so much after now.
-    fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration);
     /// Elapses when it was not touched for so long.
     fn idle(limit: Duration) -> Self::Idle;
     /// Pushes the deadline to this one, which is one limit after now.
@@ -59,8 +70,6 @@ pub trait Runtime: 'static {
         bytes: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Runs a future on this thread, with the timers and the I/O of this thread.
-    fn block_on<T>(future: impl Future<Output = T>) -> T;
     /// Runs a future on this thread, which never drives the runtime's timers and I/O.
     fn outside<T>(future: impl Future<Output = T>) -> T {
         futures_lite::future::block_on(future)

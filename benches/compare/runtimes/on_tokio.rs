@@ -1,4 +1,6 @@
 //! tokio: one thread is its current-thread runtime, several are its multi-thread runtime.
+//!
+//! With `tokio_unstable`, the latter can also have tokio's alternative timer.
 
 use std::future::Future;
 use std::io;
@@ -14,24 +16,40 @@ use tokio::runtime::{Builder, Runtime as TokioRuntime};
 use tokio::task::{self, LocalSet};
 use tokio::time;
 
-use super::Runtime;
+use super::{Postpone, Runtime, Timers};
 
-pub struct Tokio;
+pub struct OnTokio<const ALTERNATIVE: bool>;
+
+pub type Tokio = OnTokio<false>;
+
+/// With a timer wheel in each of the worker threads, and so of several threads only.
+pub type TokioAlternative = OnTokio<true>;
 
 fn on_this_thread() -> TokioRuntime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-fn on_threads(threads: usize) -> TokioRuntime {
-    Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime")
+fn on_threads(threads: usize, alternative: bool) -> TokioRuntime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads).enable_all();
+    if alternative {
+        with_alternative_timer(&mut builder);
+    }
+    builder.build().expect("a runtime")
 }
 
-impl Runtime for Tokio {
+#[cfg(tokio_unstable)]
+fn with_alternative_timer(builder: &mut Builder) {
+    builder.enable_alt_timer();
+}
+
+#[cfg(not(tokio_unstable))]
+fn with_alternative_timer(_: &mut Builder) {
+    unreachable!("only the package `peers` is built with tokio_unstable");
+}
+
+impl<const ALTERNATIVE: bool> Timers for OnTokio<ALTERNATIVE> {
     type Timer = time::Sleep;
-    type Interval = time::Interval;
-    type Idle = time::Sleep;
-    type Listener = net::TcpListener;
-    type Stream = net::TcpStream;
 
     fn after(duration: Duration) -> Self::Timer {
         time::sleep(duration)
@@ -41,9 +59,22 @@ impl Runtime for Tokio {
         time::sleep_until(instant.into())
     }
 
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        on_this_thread().block_on(future)
+    }
+}
+
+impl<const ALTERNATIVE: bool> Postpone for OnTokio<ALTERNATIVE> {
     fn push_out(timer: Pin<&mut Self::Timer>, duration: Duration) {
         timer.reset(time::Instant::now() + duration);
     }
+}
+
+impl<const ALTERNATIVE: bool> Runtime for OnTokio<ALTERNATIVE> {
+    type Interval = time::Interval;
+    type Idle = time::Sleep;
+    type Listener = net::TcpListener;
+    type Stream = net::TcpStream;
 
     fn idle(limit: Duration) -> Self::Idle {
         time::sleep(limit)
@@ -94,13 +125,9 @@ impl Runtime for Tokio {
         stream.write_all(bytes).await
     }
 
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        on_this_thread().block_on(future)
-    }
-
     /// One worker thread drives.
     fn outside<T>(future: impl Future<Output = T>) -> T {
-        static WORKER: LazyLock<TokioRuntime> = LazyLock::new(|| on_threads(1));
+        static WORKER: LazyLock<TokioRuntime> = LazyLock::new(|| on_threads(1, false));
         let _entered = WORKER.enter();
         futures_lite::future::block_on(future)
     }
@@ -110,7 +137,7 @@ impl Runtime for Tokio {
             1 => ManuallyDrop::new(on_this_thread()).block_on(main),
             _ => {
                 // Tasks that still run end with the process, not one by one before it.
-                let runtime = ManuallyDrop::new(on_threads(threads));
+                let runtime = ManuallyDrop::new(on_threads(threads, ALTERNATIVE));
                 runtime.block_on(runtime.spawn(main)).expect("no panic")
             }
         }
@@ -134,7 +161,7 @@ impl Runtime for Tokio {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let runtime = on_threads(threads.max(2));
+        let runtime = on_threads(threads.max(2), ALTERNATIVE);
         let tasks: Vec<_> = (0..threads).map(|index| runtime.spawn(make(index))).collect();
         tasks.into_iter().map(|task| runtime.block_on(task).expect("no panic")).collect()
     }

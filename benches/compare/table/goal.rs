@@ -31,14 +31,6 @@ impl Goal {
             Goal::NotAbove => figures.0 <= figures.1,
         }
     }
-
-    /// What the ratio should be on the right side of.
-    pub fn limit(self) -> f64 {
-        match self {
-            Goal::AtMost(limit) | Goal::AtLeast(limit) => limit,
-            Goal::Below | Goal::NotAbove => 1.0,
-        }
-    }
 }
 
 impl fmt::Display for Goal {

@@ -15,11 +15,10 @@ use clap::{Args, ValueEnum};
 
 use crate::docs::{Circumstances, Report};
 use crate::workloads::{Peer, Scale, Workload};
-pub use goal::Goal;
-pub use print::{short, table as render};
+pub use print::{short, table as render, table_of_further};
 pub use rows::{Chart, ROWS, Row};
 use runner::Plan;
-pub use samples::Samples;
+pub use samples::{Samples, Summary};
 
 #[derive(Args)]
 pub struct Options {
@@ -32,16 +31,29 @@ pub struct Options {
     /// Only these workloads
     #[arg(long, value_delimiter = ',')]
     only: Vec<Workload>,
+    /// Only these beside async-wheel
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<Peer>,
+    /// The program of the package `peers`, without which those peers are left out
+    #[arg(long, value_name = "FILE")]
+    further: Option<PathBuf>,
+    /// Says what would be run, and does not run it
+    #[arg(long)]
+    plan: bool,
     /// Also writes all figures of all runs to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Also writes docs/benchmarks.md and its charts
-    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    #[arg(long, conflicts_with_all = ["quick", "only", "peers"])]
     write_docs: bool,
 }
 
 pub fn run(options: &Options) -> Result<()> {
     let plan = options.plan();
+    if options.plan {
+        plan.describe();
+        return Ok(());
+    }
     let mut circumstances = Circumstances::now(plan.runs)?;
     let start = Instant::now();
     let figures = plan.carry_out();
@@ -52,7 +64,10 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         report.write_json(path)?;
     }
-    let (table, tally) = print::table(&report.figures);
+    let (table, tally) = print::table(&report.figures, |_| true);
+    let further = print::table_of_further(&report.figures);
+    let further = further.map_or(String::new(), |table| format!("\n\n{table}"));
+    let table = format!("{table}{further}");
     match options.quick {
         true => println!("{table}\n\nThis was the quick form: the figures mean nothing."),
         false => println!("{table}\n\n{} of {} goals met.", tally.met, tally.goals),
@@ -67,20 +82,44 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 impl Options {
+    /// Says in one line what cannot be done.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.further {
+            Some(path) if !path.is_file() => Err(format!("{}: no such program", path.display())),
+            Some(_) => Ok(()),
+            None if self.plan => Ok(()),
+            None => match self.peers.iter().find(|peer| peer.is_further()) {
+                Some(peer) => Err(format!("{} needs --further", crate::name(peer))),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The peers that take part, async-wheel first.
+    fn chosen(&self) -> Vec<Peer> {
+        let wanted = |peer: &Peer| {
+            let there = self.further.is_some() || self.plan || !peer.is_further();
+            let chosen = self.peers.is_empty() || self.peers.contains(peer);
+            *peer == Peer::AsyncWheel || (there && chosen)
+        };
+        Peer::ALL.into_iter().filter(wanted).collect()
+    }
+
     fn plan(&self) -> Plan {
         let workloads = match self.only.is_empty() {
             true => Workload::value_variants().to_vec(),
             false => self.only.clone(),
         };
         let hindrance = trace::hindrance();
-        if let Some(hindrance) = &hindrance {
+        if let Some(hindrance) = hindrance.as_ref().filter(|_| !self.plan) {
             eprintln!("system calls are not counted: {hindrance}");
         }
         let (runs, scale) = match self.quick {
             true => (1, Scale(0.01)),
             false => (self.runs.into(), Scale(1.0)),
         };
-        Plan { runs, scale, workloads, trace: hindrance.is_none() }
+        let (peers, further) = (self.chosen(), self.further.clone());
+        Plan { runs, scale, workloads, peers, further, trace: hindrance.is_none() }
     }
 }
 
@@ -88,8 +127,10 @@ impl Options {
 fn missing(plan: &Plan, samples: &Samples) -> Vec<String> {
     let mut missing = Vec::new();
     for row in ROWS {
-        let wanted = plan.workloads.contains(&row.workload) && (plan.trace || !row.is_traced());
-        for peer in Peer::ALL {
+        for &peer in &plan.peers {
+            let wanted = plan.workloads.contains(&row.workload)
+                && (!row.is_traced() || (plan.trace && !peer.is_further()))
+                && samples.why_not_run(peer).is_none();
             if wanted && row.is_of(peer) && samples.figure(row, peer).is_none() {
                 missing.push(format!("{} on {}", row.work, crate::name(&peer)));
             }
@@ -107,7 +148,9 @@ mod tests {
     #[test]
     fn a_row_without_a_figure_is_noticed() {
         let workloads = vec![Workload::Wake, Workload::Quiet];
-        let plan = Plan { runs: 1, scale: Scale(1.0), workloads, trace: false };
+        let peers = vec![Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio];
+        let plan =
+            Plan { runs: 1, scale: Scale(1.0), workloads, peers, further: None, trace: false };
         let mut samples = Samples::default();
         let figures = BTreeMap::from([("us".to_owned(), 1.0)]);
         for peer in [Peer::AsyncWheel, Peer::Tokio] {

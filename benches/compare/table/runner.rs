@@ -1,15 +1,15 @@
 //! Runs each workload on each runtime, in processes of their own, by turns.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use compare::command::{Line, Outcome};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
 use wait_timeout::ChildExt;
 
 use super::samples::Samples;
@@ -17,21 +17,18 @@ use super::trace;
 use crate::workloads::{Peer, Scale, Workload};
 
 /// No workload takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What to do.
 pub struct Plan {
     pub runs: usize,
     pub scale: Scale,
     pub workloads: Vec<Workload>,
+    pub peers: Vec<Peer>,
+    /// What runs the peers that are not in this program.
+    pub further: Option<PathBuf>,
     /// Whether to count system calls; needs strace.
     pub trace: bool,
-}
-
-/// What a run of a workload prints.
-#[derive(Deserialize)]
-struct Line {
-    figures: BTreeMap<String, f64>,
 }
 
 impl Plan {
@@ -39,7 +36,8 @@ impl Plan {
     pub fn carry_out(&self) -> Samples {
         let mut samples = Samples::default();
         let steps = self.steps();
-        let bar = ProgressBar::new((steps.len() * self.runs) as u64);
+        let all: usize = steps.iter().map(|step| self.runs_of(step)).sum();
+        let bar = ProgressBar::new(all as u64);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}");
         bar.set_style(style.expect("a valid template"));
         for run in 0..self.runs {
@@ -47,10 +45,20 @@ impl Plan {
                 eprintln!("run {} of {}, {:.0?} so far", run + 1, self.runs, bar.elapsed());
             }
             for step in self.in_turns(&steps, run) {
+                if run >= self.runs_of(&step) || samples.why_not_run(step.peer).is_some() {
+                    continue;
+                }
                 let (workload, peer) = (crate::name(&step.workload), crate::name(&step.peer));
                 bar.set_message(format!("run {}: {workload} on {peer}", run + 1));
                 match self.take(step) {
-                    Ok(figures) => samples.add(step.workload, step.peer, run, &figures),
+                    Ok(Outcome::Figures(figures)) => {
+                        samples.add(step.workload, step.peer, run, &figures);
+                    }
+                    Ok(Outcome::NotRun(why)) => {
+                        if samples.not_run(step.peer, &why) {
+                            bar.suspend(|| eprintln!("{peer} is not run: {why}"));
+                        }
+                    }
                     Err(error) => {
                         bar.suspend(|| eprintln!("{workload} on {peer} failed: {error:#}"));
                     }
@@ -62,6 +70,19 @@ impl Plan {
         samples
     }
 
+    /// Prints how often each peer is run, and where it is.
+    pub fn describe(&self) {
+        let steps = self.steps();
+        for &peer in &self.peers {
+            let of_peer = steps.iter().filter(|step| step.peer == peer);
+            let runs: usize = of_peer.map(|step| self.runs_of(step)).sum();
+            let place = if peer.is_further() { ", from benches/peers" } else { "" };
+            if runs > 0 {
+                println!("{}: {runs} runs{place}", crate::name(&peer));
+            }
+        }
+    }
+
     /// What one round consists of; runtimes that do the same are next to each other.
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -71,7 +92,8 @@ impl Plan {
                     true => self.trace && trace::counts(workload),
                     false => !workload.only_counts(),
                 };
-                for &peer in &Peer::ALL {
+                for &peer in &self.peers {
+                    let wanted = wanted && !(traced && peer.is_further());
                     if wanted && workload.suits(peer) {
                         steps.push(Step { workload, peer, traced });
                     }
@@ -93,11 +115,16 @@ impl Plan {
         turns
     }
 
-    fn take(&self, step: Step) -> Result<BTreeMap<String, f64>> {
-        match step.traced {
-            true => trace::count_calls(step.workload, step.peer),
-            false => figures(&[], step.workload, step.peer, self.scale),
+    fn runs_of(&self, step: &Step) -> usize {
+        step.workload.runs(step.peer, self.runs)
+    }
+
+    fn take(&self, step: Step) -> Result<Outcome> {
+        if step.traced {
+            return trace::count_calls(step.workload, step.peer).map(Outcome::Figures);
         }
+        let program = self.further.as_ref().filter(|_| step.peer.is_further());
+        run(program, &[], step.workload, step.peer, self.scale)
     }
 }
 
@@ -108,15 +135,20 @@ struct Step {
     traced: bool,
 }
 
-/// Runs a workload in a process of its own, under `wrapper` if there is one.
-pub fn figures(
+/// Runs a workload in a process of its own: of `program` or else of this one, under `wrapper` if
+/// there is one.
+pub fn run(
+    program: Option<&PathBuf>,
     wrapper: &[OsString],
     workload: Workload,
     peer: Peer,
     scale: Scale,
-) -> Result<BTreeMap<String, f64>> {
+) -> Result<Outcome> {
     let mut command = wrapper.to_vec();
-    command.push(env::current_exe().context("cannot find this program")?.into());
+    command.push(match program {
+        Some(program) => program.into(),
+        None => env::current_exe().context("cannot find this program")?.into(),
+    });
     let mut child = Command::new(&command[0])
         .args(&command[1..])
         .args(["run", &crate::name(&workload), &crate::name(&peer), "--scale"])
@@ -137,7 +169,7 @@ pub fn figures(
     let mut line = String::new();
     child.stdout.take().expect("it is piped").read_to_string(&mut line)?;
     let line: Line = serde_json::from_str(&line).with_context(|| format!("printed {line:?}"))?;
-    Ok(line.figures)
+    Ok(line.outcome)
 }
 
 #[cfg(test)]
@@ -148,15 +180,27 @@ mod tests {
 
     fn plan() -> Plan {
         let workloads = Workload::value_variants().to_vec();
-        Plan { runs: 1, scale: Scale(1.0), workloads, trace: true }
+        let peers = Peer::ALL.to_vec();
+        Plan { runs: 1, scale: Scale(1.0), workloads, peers, further: None, trace: true }
     }
 
     #[test]
     fn no_runtime_is_always_the_first() {
         let plan = plan();
         let steps = plan.steps();
+        let group = steps.chunk_by(|a, b| a.workload == b.workload).next().unwrap();
         let first = |run| plan.in_turns(&steps, run)[0].peer;
-        assert_eq!([first(0), first(1), first(2)], [Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio]);
+        let firsts: Vec<_> = (0..group.len()).map(first).collect();
+        assert_eq!(firsts, group.iter().map(|step| step.peer).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_not_in_this_program_runs_less_often_and_untraced() {
+        let plan = Plan { runs: 5, ..plan() };
+        let steps = plan.steps();
+        let mut further = steps.iter().filter(|step| step.peer.is_further()).peekable();
+        assert!(further.peek().is_some());
+        assert!(further.all(|step| !step.traced && plan.runs_of(step) == 2));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use statrs::statistics::{Data, Max, Median, Min};
 
-use super::rows::Row;
+use super::rows::{Row, Saturation};
 use crate::workloads::{Peer, Workload};
 
 /// One figure of each run, unless that failed.
@@ -15,8 +15,12 @@ type ByFigure = BTreeMap<String, ByRuntime>;
 
 /// Figures by workload, by their name, and by runtime.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Samples(BTreeMap<String, ByFigure>);
+pub struct Samples {
+    figures: BTreeMap<String, ByFigure>,
+    /// The runtimes that the system has refused, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    not_run: BTreeMap<String, String>,
+}
 
 /// Several runs of the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +31,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Of ratios: those of the other way round.
+    pub fn inverse(self) -> Summary {
+        Summary { median: 1.0 / self.median, least: 1.0 / self.most, most: 1.0 / self.least }
+    }
+
     fn of(samples: impl Iterator<Item = f64>) -> Option<Summary> {
         let samples: Vec<f64> = samples.collect();
         if samples.is_empty() {
@@ -46,7 +55,7 @@ impl Samples {
         run: usize,
         figures: &BTreeMap<String, f64>,
     ) {
-        let of_workload = self.0.entry(crate::name(&workload)).or_default();
+        let of_workload = self.figures.entry(crate::name(&workload)).or_default();
         for (figure, value) in figures {
             let of_figure = of_workload.entry(figure.clone()).or_default();
             let runs = of_figure.entry(crate::name(&peer)).or_default();
@@ -55,9 +64,19 @@ impl Samples {
         }
     }
 
+    /// Notes that a runtime was refused. Returns `true` if that is new.
+    pub fn not_run(&mut self, peer: Peer, why: &str) -> bool {
+        self.not_run.insert(crate::name(&peer), why.to_owned()).is_none()
+    }
+
+    pub fn why_not_run(&self, peer: Peer) -> Option<&str> {
+        self.not_run.get(&crate::name(&peer)).map(String::as_str)
+    }
+
     /// A figure of each run, in the row's unit.
     fn runs(&self, row: &Row, peer: Peer) -> impl Iterator<Item = Option<f64>> {
-        let figures = self.0.get(&crate::name(&row.workload)).and_then(|of| of.get(row.figure));
+        let figures =
+            self.figures.get(&crate::name(&row.workload)).and_then(|of| of.get(row.figure));
         let runs =
             figures.and_then(|of| of.get(&crate::name(&peer))).map_or(&[][..], Vec::as_slice);
         runs.iter().map(|run| run.map(|figure| figure / row.divisor))
@@ -65,6 +84,18 @@ impl Samples {
 
     pub fn figure(&self, row: &Row, peer: Peer) -> Option<Summary> {
         Summary::of(self.runs(row, peer).flatten())
+    }
+
+    /// Whether the machine was saturated, by the median of the figure that tells it.
+    pub fn is_saturated(&self, row: &Row, peer: Peer) -> bool {
+        match row.saturation {
+            Saturation::No => false,
+            Saturation::Always => true,
+            Saturation::Above(figure, limit) => {
+                let telling = row.of_figure(figure);
+                self.figure(&telling, peer).is_some_and(|figure| figure.median > limit)
+            }
+        }
     }
 
     /// This crate's figure by the peer's, run by run. Nothing by nothing is as much.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use compare::command::Outcome;
 use tempfile::NamedTempFile;
 
 use super::runner;
@@ -53,7 +54,10 @@ pub fn hindrance() -> Option<String> {
 pub fn count_calls(workload: Workload, peer: Peer) -> Result<BTreeMap<String, f64>> {
     let trace = NamedTempFile::new()?;
     let wrapper = ["strace".into(), "-f".into(), "-qq".into(), "-o".into(), trace.path().into()];
-    let figures = runner::figures(&wrapper, workload, peer, SCALE)?;
+    let figures = match runner::run(None, &wrapper, workload, peer, SCALE)? {
+        Outcome::Figures(figures) => figures,
+        Outcome::NotRun(why) => bail!(why),
+    };
     let operations = figures.get("operations").context("it does not say how much it did")?;
     let calls = Calls::between_marks(&fs::read_to_string(trace.path())?);
     ensure!(calls.threads > 0, "no thread was between two marks");

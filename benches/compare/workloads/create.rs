@@ -10,7 +10,7 @@ use futures_lite::future;
 
 use super::{Figures, LIMIT, Scale, far};
 use crate::population::{BATCH, Population};
-use crate::runtimes::Runtime;
+use crate::runtimes::Timers;
 
 /// How far ahead the timers are due.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ pub enum Due {
     AtRandom,
 }
 
-pub fn run<R: Runtime>(scale: Scale, pending: usize, due: Due) -> Figures {
+pub fn run<R: Timers>(scale: Scale, pending: usize, due: Due) -> Figures {
     let operations = scale.count(1_000_000);
     R::block_on(async {
         let mut random = Rng::with_seed(1);
@@ -41,7 +41,7 @@ pub fn run<R: Runtime>(scale: Scale, pending: usize, due: Due) -> Figures {
 }
 
 /// What the runtime postpones until the task lets go is part of it.
-pub async fn create_poll_drop<R: Runtime>(durations: &[Duration]) {
+pub async fn create_poll_drop<R: Timers>(durations: &[Duration]) {
     for batch in durations.chunks(BATCH) {
         poll_fn(|cx| {
             for &duration in batch {

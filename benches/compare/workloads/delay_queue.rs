@@ -109,7 +109,7 @@ pub fn run(peer: Peer, scale: Scale) -> Result<Figures> {
     match peer {
         Peer::AsyncWheel => measure::<AsyncWheel, async_wheel::time::DelayQueue<u64>>(scale),
         Peer::Tokio => measure::<Tokio, tokio_util::time::DelayQueue<u64>>(scale),
-        Peer::AsyncIo | Peer::Monoio => bail!("it has no delay queue"),
+        _ => bail!("it has no delay queue"),
     }
 }
 

@@ -16,7 +16,7 @@ use hdrhistogram::Histogram;
 use super::memory::resident;
 use super::{Figures, Scale, random_between};
 use crate::population::{BATCH, Population};
-use crate::runtimes::Runtime;
+use crate::runtimes::{Runtime, Timers};
 use crate::usage::processor_time;
 
 /// The time within which they are due.
@@ -85,7 +85,7 @@ async fn wait<R: Runtime>(fired: Arc<Fired>, armed: Arc<AtomicUsize>) {
 }
 
 /// Notes the moments of the wakes.
-pub fn with_wakers<R: Runtime>(scale: Scale) -> Result<Figures> {
+pub fn with_wakers<R: Timers>(scale: Scale) -> Result<Figures> {
     let timers = scale.count(1_000_000);
     R::block_on(with_room(timers, move |base| async move {
         let all = deadlines(base, timers);
@@ -128,7 +128,7 @@ fn deadlines(base: Instant, timers: usize) -> Vec<Arc<Fired>> {
 }
 
 /// What it takes until all have fired. `None` if some had done so before they were watched.
-async fn observe<R: Runtime>(base: Instant, all: &[Arc<Fired>]) -> Result<Option<Figures>> {
+async fn observe<R: Timers>(base: Instant, all: &[Arc<Fired>]) -> Result<Option<Figures>> {
     if Instant::now() >= base {
         return Ok(None);
     }

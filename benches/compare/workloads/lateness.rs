@@ -7,9 +7,9 @@ use fastrand::Rng;
 use hdrhistogram::Histogram;
 
 use super::{Figures, Scale, random_between};
-use crate::runtimes::Runtime;
+use crate::runtimes::Timers;
 
-pub fn run<R: Runtime>(scale: Scale) -> Result<Figures> {
+pub fn run<R: Timers>(scale: Scale) -> Result<Figures> {
     let mut histogram = Histogram::<u64>::new(3)?;
     let mut random = Rng::with_seed(7);
     R::block_on(async {

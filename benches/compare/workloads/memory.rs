@@ -8,9 +8,9 @@ use procfs::process::Process;
 
 use super::{Figures, Scale, far};
 use crate::population::Population;
-use crate::runtimes::Runtime;
+use crate::runtimes::Timers;
 
-pub fn run<R: Runtime>(scale: Scale) -> Figures {
+pub fn run<R: Timers>(scale: Scale) -> Figures {
     let pending = scale.count(1_000_000);
     R::block_on(async {
         let mut random = Rng::with_seed(4);

@@ -1,6 +1,7 @@
 //! What is measured. Each workload runs once in a process of its own, so that nothing is left
 //! over from another.
 
+mod by_population;
 mod churn;
 mod clients;
 mod connection;
@@ -17,21 +18,21 @@ mod push;
 mod push_idle;
 mod quiet;
 mod round_trip;
-mod served;
+pub mod served;
 mod uniform;
 mod wake;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use nix::sys::socket::{Backlog, listen};
 
 use create::Due;
 use echo::Room;
 
-use crate::runtimes::{AsyncIo, AsyncWheel, Runtime, Tokio};
+use crate::runtimes::{AsyncIo, AsyncWheel, Postpone, Runtime, Timers, Tokio};
 
 /// What takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -39,8 +40,18 @@ pub enum Peer {
     AsyncWheel,
     AsyncIo,
     Tokio,
-    /// Only what is done on one thread each
+    /// tokio with its alternative timer, which is unstable
+    TokioAlternative,
+    /// monoio with epoll
     Monoio,
+    /// monoio with io_uring
+    MonoioUring,
+    Compio,
+    Glommio,
+    /// A timer for programs on tokio
+    PingoraTimeout,
+    /// A timer for any executor
+    FuturesTimer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -60,6 +71,11 @@ pub enum Workload {
     /// 10^6 pending idle timeouts, touched over several limits, at random and one after the other,
     /// with the wakes and polls that this leads to
     PushIdle,
+    /// Arm, postpone, cancel and expire timers, 10 to 10^6 of them
+    ByPopulation,
+    /// The same with 10^7
+    #[value(name = "by-population-1e7")]
+    ByPopulation1e7,
     /// 10^6 tasks on two threads, each with a timer, due at random within one second
     Fire,
     /// 10^6 such timers on one thread without tasks, each with a waker that notes the time
@@ -138,7 +154,28 @@ pub enum Workload {
 }
 
 impl Peer {
-    pub const ALL: [Peer; 4] = [Peer::AsyncWheel, Peer::AsyncIo, Peer::Tokio, Peer::Monoio];
+    pub const ALL: [Peer; 10] = [
+        Peer::AsyncWheel,
+        Peer::AsyncIo,
+        Peer::Tokio,
+        Peer::TokioAlternative,
+        Peer::Monoio,
+        Peer::MonoioUring,
+        Peer::Compio,
+        Peer::Glommio,
+        Peer::PingoraTimeout,
+        Peer::FuturesTimer,
+    ];
+
+    /// Whether it is in the package `peers`, and takes part in some workloads only.
+    pub fn is_further(self) -> bool {
+        !matches!(self, Peer::AsyncWheel | Peer::AsyncIo | Peer::Tokio)
+    }
+
+    /// Whether its I/O goes through io_uring.
+    pub fn uses_io_uring(self) -> bool {
+        matches!(self, Peer::MonoioUring | Peer::Compio | Peer::Glommio)
+    }
 }
 
 impl Workload {
@@ -148,8 +185,56 @@ impl Workload {
             Peer::AsyncWheel => true,
             Peer::AsyncIo => self != Workload::DelayQueue && !self.is_in_tokio(),
             Peer::Tokio => true,
-            Peer::Monoio => self == Workload::CoreEcho,
+            Peer::TokioAlternative => self.is_of_several_threads(),
+            Peer::Monoio | Peer::MonoioUring => {
+                self.is_of_timers() || self.is_of_postponing() || self.is_of_echo_by_cores()
+            }
+            Peer::Compio => self.is_of_timers() || self.is_of_echo_by_cores(),
+            // A task of its has at most 32,767 wakers, and so timers.
+            Peer::Glommio => {
+                self.is_of_echo_by_cores()
+                    || matches!(
+                        self,
+                        Workload::CreateNone | Workload::FireBare | Workload::Lateness
+                    )
+            }
+            // Of many of its timers, some fire before their time.
+            Peer::PingoraTimeout => self.is_of_timers() && self != Workload::FireBare,
+            Peer::FuturesTimer => self.is_of_timers() || self.is_of_postponing(),
         }
+    }
+
+    /// How often it is run on a peer, if others are run so many times.
+    pub fn runs(self, peer: Peer, runs: usize) -> usize {
+        match self {
+            // It takes minutes.
+            Workload::ByPopulation1e7 => runs.min(1),
+            Workload::ByPopulation => runs.min(3),
+            _ if peer.is_further() => runs.min(2),
+            _ => runs,
+        }
+    }
+
+    /// Whether it asks for [`Timers`](crate::runtimes::Timers) only.
+    fn is_of_timers(self) -> bool {
+        use Workload::{CreateNone, CreatePending, CreateRandom, FireBare, Lateness, Memory};
+        matches!(self, CreateNone | CreatePending | CreateRandom | FireBare | Memory | Lateness)
+    }
+
+    /// Whether it asks for [`Postpone`](crate::runtimes::Postpone).
+    fn is_of_postponing(self) -> bool {
+        matches!(self, Workload::PushRandom | Workload::PushInTurn | Workload::PushOne)
+    }
+
+    /// Whether it asks for streams of a thread, which are lent their buffers.
+    fn is_of_echo_by_cores(self) -> bool {
+        matches!(self, Workload::CoreEcho | Workload::RoundTrip)
+    }
+
+    /// Whether tasks on several threads do it.
+    fn is_of_several_threads(self) -> bool {
+        use Workload::{AcceptEcho1000, Churn, Echo100On2, Fire, Idle, Intervals};
+        matches!(self, AcceptEcho1000 | Churn | Echo100On2 | Fire | Idle | Intervals)
     }
 
     /// Whether it is about a program that runs on tokio.
@@ -186,33 +271,47 @@ impl Scale {
 /// What came out, by name.
 pub type Figures = Vec<(&'static str, f64)>;
 
-/// Runs a workload in this process, of a runtime that it suits.
+/// Runs a workload in this process, of a runtime that it suits and that is not
+/// [further](Peer::is_further).
 pub fn run(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
     match peer {
         Peer::AsyncWheel => run_on::<AsyncWheel>(workload, peer, scale),
         Peer::AsyncIo => run_on::<AsyncIo>(workload, peer, scale),
         Peer::Tokio => run_on::<Tokio>(workload, peer, scale),
-        Peer::Monoio => served::by_cores_of_monoio(scale, CORE_CONNECTIONS),
+        _ => bail!("that is a peer of the package `peers`"),
     }
 }
 
-fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
+/// Runs a workload that asks for no more than timers of one thread.
+pub fn run_timers<T: Timers>(workload: Workload, scale: Scale) -> Result<Figures> {
+    let pending = scale.count(1_000_000);
     match workload {
-        Workload::CreateNone => Ok(create::run::<R>(scale, 0, Due::InThirtySeconds)),
-        Workload::CreatePending => {
-            Ok(create::run::<R>(scale, scale.count(1_000_000), Due::InThirtySeconds))
-        }
-        Workload::CreateRandom => {
-            Ok(create::run::<R>(scale, scale.count(1_000_000), Due::AtRandom))
-        }
-        Workload::PushRandom => push::run::<R>(scale, push::Which::Random),
-        Workload::PushInTurn => push::run::<R>(scale, push::Which::InTurn),
-        Workload::PushOne => push::run::<R>(scale, push::Which::TheSame),
+        Workload::CreateNone => Ok(create::run::<T>(scale, 0, Due::InThirtySeconds)),
+        Workload::CreatePending => Ok(create::run::<T>(scale, pending, Due::InThirtySeconds)),
+        Workload::CreateRandom => Ok(create::run::<T>(scale, pending, Due::AtRandom)),
+        Workload::FireBare => fire::with_wakers::<T>(scale),
+        Workload::Memory => Ok(memory::run::<T>(scale)),
+        Workload::Lateness => lateness::run::<T>(scale),
+        _ => bail!("it needs more than timers"),
+    }
+}
+
+/// Runs a workload that asks for no more than timers of one thread that can be postponed.
+pub fn run_postpone<T: Postpone>(workload: Workload, scale: Scale) -> Result<Figures> {
+    match workload {
+        Workload::PushRandom => push::run::<T>(scale, push::Which::Random),
+        Workload::PushInTurn => push::run::<T>(scale, push::Which::InTurn),
+        Workload::PushOne => push::run::<T>(scale, push::Which::TheSame),
+        _ => run_timers::<T>(workload, scale),
+    }
+}
+
+/// Runs any workload.
+pub fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
+    match workload {
         Workload::PushIdle => push_idle::run::<R>(scale),
         Workload::Fire => fire::in_tasks::<R>(scale, 2),
-        Workload::FireBare => fire::with_wakers::<R>(scale),
-        Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
-        Workload::Memory => Ok(memory::run::<R>(scale)),
+            Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
         Workload::Churn => Ok(churn::run::<R>(scale)),
         Workload::Intervals => intervals::run::<R>(scale, 100_000),
         Workload::IntervalsSlack => intervals::with_slack::<R>(scale, peer == Peer::AsyncWheel),
@@ -232,7 +331,6 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::ConnectionWaits => connection::run::<R>(scale, Some(connection::PAUSE)),
         Workload::Wake => wake::run::<R>(scale),
         Workload::Fallback => round_trip::through_fallback::<R>(scale),
-        Workload::Lateness => lateness::run::<R>(scale),
         Workload::Idle => idle::run::<R>(scale),
         Workload::Quiet => Ok(quiet::run::<R>(scale)),
         Workload::DelayQueue => delay_queue::run(peer, scale),
@@ -240,19 +338,22 @@ fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Fi
         Workload::InTokioCreate2 => in_tokio::run(scale, peer, in_tokio::Work::Create, 2),
         Workload::InTokioFire1 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 1),
         Workload::InTokioFire2 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 2),
+        Workload::ByPopulation => by_population::run::<R>(scale, by_population::SIZES),
+        Workload::ByPopulation1e7 => by_population::run::<R>(scale, &[by_population::LARGEST]),
+        _ => run_postpone::<R>(workload, scale),
     }
 }
 
 /// How many connections are served by threads with an executor each.
-const CORE_CONNECTIONS: usize = 1_000;
+pub const CORE_CONNECTIONS: usize = 1_000;
 
 /// The timeout of reads that never time out.
-const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(30);
 
-const MESSAGE: [u8; 64] = [7; 64];
+pub const MESSAGE: [u8; 64] = [7; 64];
 
 /// A listener for clients that all come at once.
-fn listener() -> Result<(TcpListener, SocketAddr)> {
+pub fn listener() -> Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     listen(&listener, Backlog::new(4_095)?)?;
     let address = listener.local_addr()?;
@@ -270,7 +371,7 @@ fn far(random: &mut fastrand::Rng) -> Duration {
 }
 
 /// A system call that nothing else makes. What each thread calls between two of them is what
-/// [`crate::table`] counts under strace.
-fn mark() {
+/// the table counts under strace.
+pub fn mark() {
     let _ = std::os::unix::process::parent_id();
 }

@@ -8,7 +8,7 @@ use futures_lite::future;
 
 use super::{Figures, Scale, random_between};
 use crate::population::{BATCH, Population};
-use crate::runtimes::Runtime;
+use crate::runtimes::Postpone;
 
 /// Which timer is postponed.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ const PUSHED_BY: Duration = Duration::from_secs(30);
 /// Deadlines before the first push: later than this workload lasts, earlier than after a push.
 const FIRST: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(30));
 
-pub fn run<R: Runtime>(scale: Scale, which: Which) -> Result<Figures> {
+pub fn run<R: Postpone>(scale: Scale, which: Which) -> Result<Figures> {
     let (pending, operations) = (scale.count(1_000_000), scale.count(1_000_000));
     R::block_on(async {
         let mut random = Rng::with_seed(2);

@@ -9,7 +9,7 @@ use async_wheel::diagnostics;
 
 use super::clients::Clients;
 use super::{Figures, MESSAGE, Scale, listener};
-use crate::runtimes::{Runtime, Tokio, on_monoio};
+use crate::runtimes::{Runtime, Tokio};
 
 const THREADS: usize = 2;
 const TOKIO_WORKERS: usize = 8;
@@ -40,12 +40,8 @@ pub fn by_cores<R: Runtime>(scale: Scale, connections: usize) -> Result<Figures>
     })
 }
 
-/// The same.
-pub fn by_cores_of_monoio(scale: Scale, connections: usize) -> Result<Figures> {
-    by_threads(scale, connections, |listener| on_monoio::serve(listener, MESSAGE.len()))
-}
-
-fn by_threads(
+/// Serves with what is called in each thread.
+pub fn by_threads(
     scale: Scale,
     connections: usize,
     serve: impl Fn(TcpListener) + Copy + Send + 'static,
