@@ -13,5 +13,8 @@ if ! type -P strace > /dev/null && can_install_packages; then
   install_packages strace > /dev/null || true
 fi
 cargo test --release --locked --quiet -p compare
-cargo bench --locked -p benches --bench wheel -- --quick
+cargo bench --locked -p benches --bench wheel -- --test
 benches/compare.sh --quick
+# They are built by then.
+target=$(absolute_directory "${CARGO_TARGET_DIR:-target}")
+(cd benches/peers && env -u RUSTFLAGS CARGO_TARGET_DIR="$target" cargo test --release --locked --quiet)

@@ -1,113 +1,187 @@
 //! What an operation of the timing wheel costs, beside the structures one would use instead.
 //!
-//! `cargo bench -p benches --bench wheel` prints one table an operation: a row for each
-//! structure, a column for each population, nanoseconds an operation in the cells. With
-//! `-- --quick` it only checks, in seconds, that everything runs; its figures mean nothing.
-//! Anything else after `--` picks structures by a part of their name.
+//! `cargo bench -p benches --bench wheel` measures with divan: an operation, a structure, a
+//! population, and the time that one operation takes. Parts of names after `--` choose, so that
+//! `-- wheel::insert` does two of the operations and `-- WheelPeer` one structure. With `-- --test`
+//! it only checks, in seconds, that everything runs.
 //!
-//! All structures hold the same deadlines, spread evenly over the next 60 seconds, and take
-//! turns, round by round, so that a disturbance of the machine meets all of them. A cell is
-//! the median over all rounds. The exception is handing out what is due: there a round is a
-//! whole minute of the wheel's time, in which every entry comes out once and is put back, and
-//! its cell is the time of all the calls by the number of entries, so that each entry pays for
-//! every move between levels that it caused. Putting back is not part of it.
+//! All structures hold the same deadlines, spread evenly over the next 60 seconds. Operations are
+//! timed 256 at a time: their entries fit into the nearest cache, as those of the connections that a
+//! server is busy with do. To undo what was done is not part of it.
+//!
+//! To expire is different: an iteration takes a thousandth of a minute of the structure's time, in
+//! which a thousandth of the entries come out, and the samples make up the minute. So the *mean* has
+//! each move between levels in it; by the number of entries, it is what one of them pays.
 
 mod peers;
 mod workload;
 
-use comfy_table::{CellAlignment, Table, presets};
+use divan::Bencher;
+use divan::counter::ItemsCount;
 
 use peers::{DelayQueuePeer, HashWheelPeer, HeapPeer, KestrelPeer, MapPeer, Peer, WheelPeer};
-use workload::{Bench, OPERATIONS, Scale};
+use workload::{Minute, STEPS, Stand};
 
-/// Makes a structure that is filled and ready.
-type Build = fn(Scale) -> Box<dyn Bench>;
+/// Operations that are timed together.
+const BATCH: u32 = 256;
 
-fn build<P: Peer + 'static>(scale: Scale) -> Box<dyn Bench> {
-    Box::new(workload::Runner::<P>::new(scale))
-}
-
-const PEERS: &[(&str, Build)] = &[
-    (WheelPeer::NAME, build::<WheelPeer>),
-    (MapPeer::NAME, build::<MapPeer>),
-    (HeapPeer::NAME, build::<HeapPeer>),
-    (DelayQueuePeer::NAME, build::<DelayQueuePeer>),
-    (HashWheelPeer::NAME, build::<HashWheelPeer>),
-    (KestrelPeer::NAME, build::<KestrelPeer>),
+/// What names are parts of, beside the populations.
+const NAMES: &[&str] = &[
+    "wheel::insert",
+    "wheel::insert_after_random_removals",
+    "wheel::remove_recent",
+    "wheel::remove_random",
+    "wheel::reschedule_later",
+    "wheel::reschedule_earlier",
+    "wheel::next_deadline",
+    "wheel::expire_nothing",
+    "wheel::expire",
+    "DelayQueuePeer",
+    "HashWheelPeer",
+    "HeapPeer",
+    "KestrelPeer",
+    "MapPeer",
+    "WheelPeer",
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
-    // Cargo says what kind of run this is.
     let is_known = |argument: &String| match argument.as_str() {
-        "--quick" | "--bench" => true,
-        part => !part.starts_with('-') && PEERS.iter().any(|(name, _)| name.contains(part)),
+        // Cargo says what kind of run this is.
+        "--bench" | "--test" | "--list" => true,
+        part => !part.starts_with('-') && NAMES.iter().any(|name| name.contains(part)),
     };
-    if let Some(unknown) = arguments.iter().find(|argument| !is_known(argument)) {
-        eprintln!("error: {unknown}: wanted are --quick and parts of the names of peers");
+    if let Some(unknown) = std::env::args().skip(1).find(|argument| !is_known(argument)) {
+        eprintln!("error: {unknown}: wanted are --test, --list and parts of names");
         std::process::exit(2);
     }
-    let peers: Vec<(&str, Build)> = PEERS
-        .iter()
-        .copied()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)))
-        .collect();
-    let scales: Vec<Scale> = if quick {
-        vec![Scale::quick(100), Scale::quick(2_000)]
-    } else {
-        let full = [100, 1_000, 10_000, 100_000, 1_000_000];
-        let mut scales: Vec<Scale> = full.into_iter().map(Scale::full).collect();
-        scales.push(Scale::without_expiry(10_000_000));
-        scales
-    };
+    divan::main();
+}
 
-    // figures[operation][peer][scale]
-    let mut figures = vec![vec![vec![None; scales.len()]; peers.len()]; OPERATIONS.len()];
-    for (column, &scale) in scales.iter().enumerate() {
-        for (row, samples) in measure(scale, &peers).into_iter().enumerate() {
-            for (operation, samples) in samples.into_iter().enumerate() {
-                figures[operation][row][column] = median(samples);
-            }
-        }
-    }
-
-    println!("ns an operation; medians. Population:");
-    for (operation, rows) in OPERATIONS.iter().zip(&figures) {
-        let mut table = Table::new();
-        table.load_preset(presets::ASCII_MARKDOWN);
-        let populations = scales.iter().map(|scale| scale.population.to_string());
-        table.set_header(std::iter::once((*operation).to_owned()).chain(populations));
-        for ((name, _), cells) in peers.iter().zip(rows) {
-            let cells = cells.iter().map(|figure| match figure {
-                Some(figure) => format!("{figure:.1}"),
-                None => "-".to_owned(),
-            });
-            table.add_row(std::iter::once((*name).to_owned()).chain(cells));
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        println!("\n{table}");
+/// Small ones, if nothing is to be measured.
+fn populations() -> Vec<usize> {
+    match is_test() {
+        true => vec![100, 2_000],
+        false => vec![100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000],
     }
 }
 
-/// Samples of each operation (inner) of each peer (outer) at one population.
-fn measure(scale: Scale, peers: &[(&str, Build)]) -> Vec<Vec<Vec<f64>>> {
-    let mut samples = vec![vec![Vec::new(); OPERATIONS.len()]; peers.len()];
-    let mut benches: Vec<Box<dyn Bench>> = peers.iter().map(|(_, build)| build(scale)).collect();
-    for round in 0..scale.rounds {
-        eprint!("\rpopulation {}: round {}   ", scale.population, round + 1);
-        for (bench, samples) in benches.iter_mut().zip(&mut samples) {
-            bench.round(samples);
-        }
+/// A thousandth must be one at least.
+fn populations_to_expire() -> Vec<usize> {
+    match is_test() {
+        true => vec![STEPS, 2 * STEPS],
+        false => vec![1_000, 10_000, 100_000, 1_000_000],
     }
-    eprintln!();
-    samples
 }
 
-fn median(mut samples: Vec<f64>) -> Option<f64> {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied()
+fn is_test() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn insert<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().remove_recent_for_deadline())
+        .bench_local_values(|deadline| stand.borrow_mut().insert_recent(deadline));
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn insert_after_random_removals<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().remove_random_for_deadline())
+        .bench_local_values(|deadline| stand.borrow_mut().insert(deadline));
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn remove_recent<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().insert_for_handle())
+        .bench_local_values(|handle| stand.borrow_mut().remove(handle));
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn remove_random<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().refill_for_random_handle())
+        .bench_local_values(|handle| stand.borrow_mut().remove(handle));
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn reschedule_later<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().renew_recent_for_later())
+        .bench_local_values(|(index, deadline)| stand.borrow_mut().reschedule(index, deadline));
+}
+
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer, KestrelPeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn reschedule_earlier<P: Peer>(bencher: Bencher, population: usize) {
+    let stand = Stand::<P>::shared(population);
+    bencher
+        .with_inputs(|| stand.borrow_mut().renew_recent_for_earlier())
+        .bench_local_values(|(index, deadline)| stand.borrow_mut().reschedule(index, deadline));
+}
+
+/// The others cannot tell.
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn next_deadline<P: Peer>(bencher: Bencher, population: usize) {
+    let mut stand = Stand::<P>::new(population);
+    bencher.bench_local(|| divan::black_box(&mut stand).next_deadline());
+}
+
+/// The others cannot be asked without a step of their clock.
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer],
+    args = populations(),
+    sample_size = BATCH,
+)]
+fn expire_nothing<P: Peer>(bencher: Bencher, population: usize) {
+    let mut stand = Stand::<P>::new(population);
+    bencher.bench_local(|| divan::black_box(&mut stand).expire_nothing());
+}
+
+/// kestrel-timer hands nothing out.
+#[divan::bench(
+    types = [WheelPeer, MapPeer, HeapPeer, DelayQueuePeer, HashWheelPeer],
+    args = populations_to_expire(),
+    sample_size = 1,
+    sample_count = STEPS as u32,
+)]
+fn expire<P: Peer>(bencher: Bencher, population: usize) {
+    let minute = Minute::<P>::shared(population);
+    bencher
+        .counter(ItemsCount::new(population / STEPS))
+        .with_inputs(|| minute.borrow_mut().put_back())
+        .bench_local_values(|now| minute.borrow_mut().step(now));
 }

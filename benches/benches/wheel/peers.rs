@@ -34,10 +34,7 @@ fn value(tag: usize) -> Value {
 }
 
 /// What a structure must be able to do to take part.
-pub trait Peer {
-    const NAME: &str;
-    /// Whether it can be asked for what is due without a step of its clock.
-    const EXPIRES_AT_ANY_TIME: bool = true;
+pub trait Peer: 'static {
     type Handle;
 
     fn new() -> Self;
@@ -52,7 +49,6 @@ pub trait Peer {
 pub struct WheelPeer(Wheel<Value>);
 
 impl Peer for WheelPeer {
-    const NAME: &str = "async-wheel";
     type Handle = Key;
 
     fn new() -> WheelPeer {
@@ -90,7 +86,6 @@ pub struct MapPeer {
 }
 
 impl Peer for MapPeer {
-    const NAME: &str = "BTreeMap<(u64, u64), T>";
     type Handle = (u64, u64);
 
     fn new() -> MapPeer {
@@ -161,7 +156,6 @@ impl HeapPeer {
 }
 
 impl Peer for HeapPeer {
-    const NAME: &str = "BinaryHeap, lazy deletion";
     type Handle = (u32, u32);
 
     fn new() -> HeapPeer {
@@ -227,7 +221,6 @@ pub struct DelayQueuePeer {
 }
 
 impl Peer for DelayQueuePeer {
-    const NAME: &str = "tokio-util DelayQueue";
     type Handle = delay_queue::Key;
 
     fn new() -> DelayQueuePeer {
@@ -304,8 +297,6 @@ pub struct HashWheelPeer {
 }
 
 impl Peer for HashWheelPeer {
-    const NAME: &str = "hierarchical_hash_wheel_timer";
-    const EXPIRES_AT_ANY_TIME: bool = false;
     type Handle = u64;
 
     fn new() -> HashWheelPeer {
@@ -365,8 +356,6 @@ pub struct KestrelPeer {
 }
 
 impl Peer for KestrelPeer {
-    const NAME: &str = "kestrel-timer";
-    const EXPIRES_AT_ANY_TIME: bool = false;
     type Handle = TaskId;
 
     fn new() -> KestrelPeer {
