@@ -311,7 +311,7 @@ pub fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Resul
     match workload {
         Workload::PushIdle => push_idle::run::<R>(scale),
         Workload::Fire => fire::in_tasks::<R>(scale, 2),
-            Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
+        Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
         Workload::Churn => Ok(churn::run::<R>(scale)),
         Workload::Intervals => intervals::run::<R>(scale, 100_000),
         Workload::IntervalsSlack => intervals::with_slack::<R>(scale, peer == Peer::AsyncWheel),
