@@ -473,7 +473,10 @@ pub const ROWS: &[Row] = &[
 impl Row {
     /// Whether a runtime has that figure.
     pub fn is_of(&self, peer: Peer) -> bool {
-        self.workload.suits(peer) && (!self.alone || peer == Peer::AsyncWheel)
+        let alone = self.alone && peer != Peer::AsyncWheel;
+        // Only what is in this program is traced.
+        let traced = self.is_traced() && peer.is_further();
+        self.workload.suits(peer) && !alone && !traced
     }
 
     /// Another figure of the same workload, as it is.
