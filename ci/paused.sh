@@ -49,4 +49,4 @@ for ((time = 1; time <= times; time++)); do
 done
 echo "$times repetitions of ${#binaries[@]} binaries, all in parallel: no failure"
 cargo test --locked --features test-util --test paused_process week_of_heartbeats -- --nocapture |
-  grep '^run '
+  grep -oE 'run [12]: .*'

@@ -33,8 +33,6 @@ pub(crate) use batch::{Batch, Round};
 pub(crate) use order::Order;
 pub(crate) use settings::Settings;
 pub(crate) use shard::Shard;
-#[cfg(feature = "test-util")]
-pub(crate) use shard::Waiting;
 pub(crate) use source::{Interest, Place, Source, Waiter};
 #[cfg(test)]
 pub(crate) use timers::SHORT_BUDGET;

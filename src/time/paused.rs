@@ -272,7 +272,6 @@ impl Paused {
     /// ));
     /// assert_eq!(ticks, 3_600);
     /// ```
-    #[track_caller]
     pub fn advance(&self, duration: Duration) -> impl Future<Output = ()> + '_ {
         let nanos = clock::saturating_nanos(duration);
         let mut advance = None;
@@ -318,7 +317,6 @@ impl Paused {
     ///     assert_eq!(paused.advance_to_next().await, None);
     /// });
     /// ```
-    #[track_caller]
     pub fn advance_to_next(&self) -> impl Future<Output = Option<Instant>> + '_ {
         let mut advance = None;
         std::future::poll_fn(move |cx| {

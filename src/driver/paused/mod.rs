@@ -241,7 +241,6 @@ impl Guard {
     }
 
     /// Asks something of the clock.
-    #[track_caller]
     pub(crate) fn advance(&self, goal: Goal) -> Advance<'_> {
         self.assert_not_from_parent();
         Advance::new(&self.pause, goal)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::advance::{Goal, Request};
 use super::{Pause, State};
 use crate::clock::{self, NEVER};
-use crate::reactor::{Batch, Waiting};
+use crate::reactor::{Batch, Shard};
 use crate::sys::Until;
 
 /// What the driver does next.
@@ -34,7 +34,7 @@ impl Pause {
     /// Decides what happens next. The caller is the driver, and sleeps as far as others know.
     pub(super) fn next_step(&self, state: &mut State, batch: &mut Batch, idle: &mut Idle) -> Step {
         if state.is_over {
-            let next = self.shard.waiting().next;
+            let next = self.shard.next_deadline();
             return Step::Wait { until: Until::deadline(next), next };
         }
         if state.awake > 0 {
@@ -48,7 +48,7 @@ impl Pause {
             *idle = Idle { looked_at: Some(state.activity), since: None };
             return Step::Look;
         }
-        let waiting = self.shard.waiting();
+        let next = self.shard.next_deadline();
         let reached = state.take_reached(clock::wheel_now());
         if !reached.is_empty() {
             return Step::Wake(reached);
@@ -57,10 +57,11 @@ impl Pause {
         let since = *idle.since.get_or_insert(now);
         let end = |patience: Duration| since.saturating_add(clock::saturating_nanos(patience));
         let is_asked = state.advances.iter().any(Request::is_open);
-        if !is_asked && waiting.sources > 0 && waiting.next != NEVER {
+        if !is_asked && next != NEVER {
             // Time could move by itself.
-            if let Some(until) = state.grace.map(end).filter(|end| now < *end) {
-                return Step::Wait { until: Until::deadline(until), next: waiting.next };
+            let until = state.grace.map(end).filter(|end| now < *end);
+            if let Some(until) = until.filter(|_| self.shard.is_io_waited_for()) {
+                return Step::Wait { until: Until::deadline(until), next };
             }
         }
         if is_asked || state.grace.is_some() {
@@ -70,9 +71,9 @@ impl Pause {
         }
         let until = end(state.patience);
         if now < until {
-            return Step::Wait { until: Until::deadline(until), next: waiting.next };
+            return Step::Wait { until: Until::deadline(until), next };
         }
-        Step::Give(message(state, waiting, &self.shard.sources_waited_for()))
+        Step::Give(message(state, &self.shard, next))
     }
 
     /// Moves the clock to the next deadline, or to where it is asked to go if that is nearer. `None`: there
@@ -100,8 +101,8 @@ impl Pause {
 }
 
 /// Says why nothing can happen any more.
-fn message(state: &State, waiting: Waiting, sources: &[String]) -> String {
-    let Waiting { timers, next, .. } = waiting;
+fn message(state: &State, shard: &Shard, next: u64) -> String {
+    let (timers, sources) = (shard.timer_count(), shard.sources_waited_for());
     let until_next = match next.checked_sub(clock::wheel_now()) {
         Some(left) if next != NEVER => format!("the next due in {:?}", Duration::from_nanos(left)),
         _ => "none with a deadline".to_owned(),

@@ -30,8 +30,6 @@ mod drive;
 mod paused;
 mod sources;
 
-#[cfg(feature = "test-util")]
-pub(crate) use paused::Waiting;
 pub(crate) use sources::SourceTotals;
 use sources::Sources;
 

@@ -11,24 +11,13 @@ use super::Shard;
 use crate::clock::{self, NEVER};
 use crate::handoff::{Driving, Unparker};
 use crate::reactor::order::Order;
-use crate::reactor::timers::{Sleeper, Timers};
+use crate::reactor::timers::Sleeper;
 use crate::reactor::{Batch, Settings};
 use crate::sync::{self, Mutex, Ref};
 use crate::sys::{Poller, Polls, Until};
 
 /// The index of the first such shard. The reactor's are far below it.
 const FIRST: usize = usize::MAX / 2;
-
-/// What waits in a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
-    /// Timers that have an entry.
-    pub(crate) timers: usize,
-    /// The earliest deadline, or [`NEVER`]; too early at worst.
-    pub(crate) next: u64,
-    /// Sources that somebody waits for.
-    pub(crate) sources: usize,
-}
 
 impl Shard {
     /// Makes a shard that is none of the reactor's.
@@ -112,13 +101,14 @@ impl Shard {
         waited.iter().map(|(_, source)| format!("{:?}", source.registration())).collect()
     }
 
-    pub(crate) fn waiting(&self) -> Waiting {
-        let timers = self.timers.lock();
-        let (len, next) = (timers.len(), timers.next_deadline());
-        drop(timers);
-        let sources = self.sources.lock();
-        let sources = sources.iter().filter(|(_, source)| source.is_waited_for()).count();
-        Waiting { timers: len, next, sources }
+    /// Returns `true` if somebody waits for a source.
+    pub(crate) fn is_io_waited_for(&self) -> bool {
+        self.sources.lock().iter().any(|(_, source)| source.is_waited_for())
+    }
+
+    /// Returns the earliest deadline, or [`NEVER`]; too early at worst.
+    pub(crate) fn next_deadline(&self) -> u64 {
+        self.timers.lock().next_deadline()
     }
 }
 
