@@ -30,7 +30,7 @@ pub enum PendingIo {
 /// The thread's clock stands still at the present time, and moves only when [`Paused::advance`] or
 /// [`Paused::advance_to_next`] is awaited, or by itself after [`Paused::auto_advance`]. All timers of this
 /// crate that the thread polls follow it: [`Timer`](crate::Timer) and intervals, and all of
-/// [`time`](crate::time). [`now`](super::now) tells it; `Instant::now` goes on to tell the system's.
+/// [`time`](crate::time). [`now`](super::now()) tells it; `Instant::now` goes on to tell the system's.
 ///
 /// The thread gets a poller and a timing wheel of its own for this. No other thread is affected: tests may
 /// pause time in as many threads as they like. I/O is real, and takes no time.
