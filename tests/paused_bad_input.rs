@@ -137,6 +137,7 @@ fn threads_beside_go_by_the_systems_clock() {
         .map(|_| {
             let stop = stop.clone();
             thread::spawn(move || {
+                // Ordering: SeqCst, here and below: a test.
                 while !stop.load(Ordering::SeqCst) {
                     let paused = time::pause();
                     block_on(paused.advance(HOUR));

@@ -200,6 +200,7 @@ fn end_of_pause_loses_no_wake_outside() {
                 let stop = stop.clone();
                 thread::spawn(move || {
                     let (mut ours, mut peer) = tcp_pair();
+                    // Ordering: SeqCst, here and below: a test.
                     while !stop.load(Ordering::SeqCst) {
                         // By the one clock or the other, or at the end of the pause.
                         let wakes = Wakes::new();
