@@ -272,6 +272,26 @@ fn thread_with_its_own_pause_is_apart() {
     });
 }
 
+/// A test that pauses its own time must not see what another one does with the process's.
+#[test]
+fn pause_of_a_thread_begins_in_real_time() {
+    alone(|| {
+        let process = time::pause_process();
+        block_on(process.advance(DAY));
+        let own = thread::spawn(|| {
+            let before = Instant::now();
+            let own = time::pause();
+            let start = time::now();
+            assert!((before..=Instant::now()).contains(&start), "{:?}", start - before);
+            own.resume();
+            // The process's again.
+            assert!(time::now() > start + 20 * HOUR);
+        });
+        own.join().unwrap();
+        assert_eq!(process.elapsed(), DAY);
+    });
+}
+
 #[test]
 fn calls_outlive_the_guard() {
     alone(|| {

@@ -27,7 +27,7 @@ pub enum PendingIo {
 
 /// Pauses time for this thread, until the guard is dropped.
 ///
-/// The thread's clock stands still at the present time, and moves only when [`Paused::advance`] or
+/// The thread's clock stands still at the system's present time, and moves only when [`Paused::advance`] or
 /// [`Paused::advance_to_next`] is awaited, or by itself after [`Paused::auto_advance`]. All timers of this
 /// crate that the thread polls follow it: [`Timer`](crate::Timer) and intervals, and all of
 /// [`time`](crate::time). [`now`](super::now()) tells it; `Instant::now` goes on to tell the system's.
@@ -126,8 +126,8 @@ pub fn pause() -> Paused {
 /// which do not wait for them.
 ///
 /// These keep the system's clock: a thread that is in `block_on` or [`drive`](crate::driver::drive) when the
-/// pause begins, until it returns; one that pauses its own time has its own; and the fallback thread, which
-/// runs the wakers of what waited before.
+/// pause begins, until it returns; one that pauses its own time has its own, which begins at the system's;
+/// and the fallback thread, which runs the wakers of what waited before.
 ///
 /// When the guard is dropped, calls that are going on in other threads go on by the system's clock.
 ///

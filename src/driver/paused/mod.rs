@@ -123,7 +123,8 @@ impl Pause {
         state.patience = PATIENCE;
         *self.order.lock() = Order::default();
         manual::begin();
-        Pause::set_clock(scope, clock::wheel_now());
+        // Of a thread, too, whose process is paused: what others do with their time is not seen in it.
+        Pause::set_clock(scope, clock::system_wheel_now());
         state.uses
     }
 
