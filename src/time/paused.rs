@@ -185,7 +185,7 @@ pub fn pause_process() -> Paused {
 /// use std::collections::HashSet;
 /// use std::time::Duration;
 ///
-/// let traces = RefCell::new(HashSet::new());
+/// let mut traces = HashSet::new();
 /// time::for_each_seed(0..20, |paused| {
 ///     paused.auto_advance(time::PendingIo::Jump);
 ///     let trace = RefCell::new(Vec::new());
@@ -199,17 +199,17 @@ pub fn pause_process() -> Paused {
 ///     }
 ///     block_on(tasks.run(Timer::after(Duration::from_secs(61))));
 ///     drop(tasks);
-///     traces.borrow_mut().insert(trace.into_inner());
+///     traces.insert(trace.into_inner());
 /// });
-/// assert_eq!(traces.into_inner().len(), 2);
+/// assert_eq!(traces.len(), 2);
 /// ```
 #[track_caller]
-pub fn for_each_seed(seeds: impl IntoIterator<Item = u64>, test: impl Fn(&Paused)) {
+pub fn for_each_seed(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(&Paused)) {
     let replayed = std::env::var_os(SEED).map(|value| {
         let value = value.to_string_lossy();
         value.parse().unwrap_or_else(|_| panic!("{SEED}: {value}: not a seed"))
     });
-    let run = |seed| {
+    let mut run = |seed| {
         let mut paused = pause();
         paused.set_seed(seed);
         test(&paused);
