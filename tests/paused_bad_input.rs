@@ -156,7 +156,8 @@ fn threads_beside_go_by_the_systems_clock() {
     pauses.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-#[cfg(unix)]
+// A child may hang with parking_lot, whose table of waiting threads does not survive a fork.
+#[cfg(all(unix, not(feature = "parking_lot")))]
 mod fork {
     use std::io::Read;
     use std::net::TcpStream;
