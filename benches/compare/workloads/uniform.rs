@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -179,7 +179,7 @@ fn on_runtime<R: Runtime>(scale: Scale) -> Result<Figures> {
                 let start = Instant::now();
                 let poll = timer.poll(&mut Context::from_waker(&waker));
                 let took = start.elapsed();
-                if let Poll::Ready(_) = poll {
+                if poll.is_ready() {
                     waker.wake();
                 }
                 flow.armed(turn, took)?;
