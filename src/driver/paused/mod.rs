@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Whose time is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    Thread,
-    Process,
+    Thread = 0,
+    Process = 1,
 }
 
 /// See the [module documentation](self).
@@ -159,7 +159,8 @@ impl Pause {
         manual::end();
         batch.wake(&pause.shard);
         // Last: its timers' wakers are back by now.
-        place::keep(pause);
+        let scope = pause.state.lock().scope;
+        place::keep(pause, scope);
     }
 }
 

@@ -35,14 +35,23 @@ impl Drop for Own {
 struct Process {
     /// That of the process as a whole, until it is over and all its calls have ended.
     whole: Mutex<Option<Ref<Pause>>>,
-    /// Those that are over. A shard is for ever, so that its pause is used again.
-    spare: Mutex<Vec<Ref<Pause>>>,
+    /// Those that are over. A shard is for ever, so that its pause is used again: for the same scope, since
+    /// a thread may have seen that of the process a moment before it was over, and enters the next one
+    /// then. That must not be another thread's.
+    spare: [Mutex<Vec<Ref<Pause>>>; 2],
+}
+
+impl Process {
+    fn spare(&self, scope: Scope) -> &Mutex<Vec<Ref<Pause>>> {
+        &self.spare[scope as usize]
+    }
 }
 
 /// As in [`process`](crate::driver::process): a child's locks are none that another thread can have held
 /// when the process was forked.
 static PROCESSES: [Process; MOST_FORKS] =
-    [const { Process { whole: Mutex::new(None), spare: Mutex::new(Vec::new()) } }; MOST_FORKS];
+    [const { Process { whole: Mutex::new(None), spare: [const { Mutex::new(Vec::new()) }; 2] } };
+        MOST_FORKS];
 
 const MOST_FORKS: usize = 64;
 
@@ -73,7 +82,7 @@ pub(super) fn occupy(scope: Scope) -> io::Result<(Ref<Pause>, u64)> {
         return Err(io::Error::other("a child of a child, and so on, of too many processes"));
     };
     let is_spare = |pause: &Ref<Pause>| pause.shard.open();
-    let mut spare = process.spare.lock();
+    let mut spare = process.spare(scope).lock();
     let found = spare.iter().position(is_spare).map(|index| spare.swap_remove(index));
     drop(spare);
     let pause = found.map_or_else(make, Ok)?;
@@ -89,7 +98,7 @@ pub(super) fn occupy(scope: Scope) -> io::Result<(Ref<Pause>, u64)> {
             let mut whole = process.whole.lock();
             if whole.is_some() {
                 drop(whole);
-                keep(&pause);
+                keep(&pause, scope);
                 return Err(io::Error::other("another thread has just paused the process"));
             }
             *whole = Some(pause.clone());
@@ -116,9 +125,9 @@ pub(super) fn leave(pause: &Pause) {
 }
 
 /// Keeps a pause that is over for another time.
-pub(super) fn keep(pause: &Ref<Pause>) {
+pub(super) fn keep(pause: &Ref<Pause>, scope: Scope) {
     if let Some(process) = this_process() {
-        process.spare.lock().push(pause.clone());
+        process.spare(scope).lock().push(pause.clone());
     }
 }
 
