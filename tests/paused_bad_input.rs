@@ -1,4 +1,5 @@
-//! Pauses that cannot be: each is refused by a panic that says why, and nothing else is the worse for it.
+//! Pauses that cannot be: each is refused by a panic that says why, and nothing else is the worse
+//! for it.
 
 mod common;
 
@@ -168,9 +169,9 @@ mod fork {
     /// Runs a check in a forked child. It has to return, and not to panic.
     #[track_caller]
     fn in_child(check: impl FnOnce()) {
-        // SAFETY: the child runs the check and exits at once, whatever that does. What it uses of other
-        // threads' is this crate's, which is what the test is about; the standard library's output is
-        // not touched unless the check fails.
+        // SAFETY: the child runs the check and exits at once, whatever that does. What it uses of
+        // other threads' is this crate's, which is what the test is about; the standard library's
+        // output is not touched unless the check fails.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let code = match catch_unwind(AssertUnwindSafe(check)) {

@@ -42,8 +42,8 @@ fn waiting_timer_is_woken_at_the_end() {
     assert!(future::block_on(future::poll_once(timer)).is_some());
 }
 
-/// A timer's owner need not poll it again to be woken at a new time. After a pause it is woken at once
-/// instead, and has to.
+/// A timer's owner need not poll it again to be woken at a new time. After a pause it is woken at
+/// once instead, and has to.
 #[test]
 fn timer_set_after_the_end_wakes_its_task() {
     let wakes = Wakes::new();

@@ -1,4 +1,5 @@
-//! All that waits for time follows the manual clock: timeouts, idle timeouts, delay queues, streams.
+//! All that waits for time follows the manual clock: timeouts, idle timeouts, delay queues,
+//! streams.
 
 mod common;
 
@@ -96,7 +97,8 @@ fn delay_queue_follows() {
     });
 }
 
-/// A value from a thread whose clock is the system's expires when this one's has come to its deadline.
+/// A value from a thread whose clock is the system's expires when this one's has come to its
+/// deadline.
 #[test]
 fn delay_queue_handle_goes_by_its_thread() {
     let _watchdog = watchdog();

@@ -20,7 +20,8 @@ use common::{HOUR, MS, PATIENCE, Wakes, poll_with};
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Each thread waits at the barrier inside of its call, so that time does not move before all are in.
+/// Each thread waits at the barrier inside of its call, so that time does not move before all are
+/// in.
 #[test]
 fn time_moves_when_all_threads_sleep() {
     alone(|| {
@@ -380,7 +381,8 @@ fn heartbeats(clients: u64, interval: Duration, span: Duration) -> (Beats, Durat
                         let first = start + interval * client as u32 / clients as u32;
                         let mut ticks = Timer::interval_at(first, interval);
                         while timeout(interval + MINUTE, ticks.next()).await.is_ok() {
-                            // Ordering: Relaxed, here and below: counts, read when the threads are joined.
+                            // Ordering: Relaxed, here and below: counts, read when the threads are
+                            // joined.
                             beats.fetch_add(1, Ordering::Relaxed);
                         }
                         misses.fetch_add(1, Ordering::Relaxed);

@@ -20,8 +20,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type Trace = Vec<(Duration, usize, &'static str)>;
 
-/// Tasks that share deadlines and wake each other, with different slacks, and connections that become ready
-/// at the same time.
+/// Tasks that share deadlines and wake each other, with different slacks, and connections that
+/// become ready at the same time.
 fn trace(paused: &Paused) -> Trace {
     paused.auto_advance(PendingIo::Jump);
     let trace = RefCell::new(Trace::new());

@@ -18,8 +18,8 @@ const SECOND: u64 = 1_000_000_000;
 /// task again, until the next tick: late, but not lost.
 pub(super) const COARSE_LAG: u64 = 100_000_000;
 
-/// Wheel time by the clock of the last tick: at or before [`wheel_now`](super::wheel_now), and several times
-/// cheaper, since it does not ask the processor's counter.
+/// Wheel time by the clock of the last tick: at or before [`wheel_now`](super::wheel_now), and
+/// several times cheaper, since it does not ask the processor's counter.
 pub(super) fn coarse_wheel_now() -> u64 {
     #[cfg(any(test, feature = "test-util"))]
     let zero = match COARSE_ZERO.load(Ordering::Relaxed) {
@@ -35,10 +35,11 @@ fn coarse_since(zero: u64) -> u64 {
     nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(zero)
 }
 
-/// The same as [`zero`] while nobody has a manual clock; [`NEVER`] otherwise, and before the first look.
+/// The same as [`zero`] while nobody has a manual clock; [`NEVER`] otherwise, and before the first
+/// look.
 ///
-/// Ordering: Relaxed, here and below: who has a manual clock has stored this, or has heard of the clock of
-/// the process.
+/// Ordering: Relaxed, here and below: who has a manual clock has stored this, or has heard of the
+/// clock of the process.
 #[cfg(any(test, feature = "test-util"))]
 static COARSE_ZERO: AtomicU64 = AtomicU64::new(NEVER);
 

@@ -1,7 +1,7 @@
 //! The manual clock: tests move it. It stands still in between.
 //!
-//! A thread follows its own manual clock if it has one, or else that of the process if there is one,
-//! unless it keeps the system's time.
+//! A thread follows its own manual clock if it has one, or else that of the process if there is
+//! one, unless it keeps the system's time.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -12,9 +12,9 @@ use super::NEVER;
 /// A look at a clock.
 type Look = fn() -> Instant;
 
-/// The look that [`super::now`] takes, a [`Look`]: of the system's clock, as long as there is no manual
-/// one. It is called through this pointer since that is two instructions more than a call of the
-/// function. To look at a flag first would be four.
+/// The look that [`super::now`] takes, a [`Look`]: of the system's clock, as long as there is no
+/// manual one. It is called through this pointer since that is two instructions more than a call of
+/// the function. To look at a flag first would be four.
 static LOOK: AtomicPtr<()> = AtomicPtr::new(if cfg!(test) {
     now as Look as *mut ()
 } else {
@@ -77,9 +77,9 @@ fn forks() -> usize {
 /// Returns the look at the clock that [`super::now`] takes.
 #[inline(always)]
 pub(super) fn look_in_use() -> Look {
-    // Ordering: Relaxed: a thread that has a clock has stored the pointer itself. That of the process is
-    // there for all threads that are started after it, or otherwise hear of it. Nothing is read through
-    // the pointer but code.
+    // Ordering: Relaxed: a thread that has a clock has stored the pointer itself. That of the
+    // process is there for all threads that are started after it, or otherwise hear of it. Nothing
+    // is read through the pointer but code.
     let look = LOOK.load(Ordering::Relaxed);
     // SAFETY: all that is ever stored there is a `Look`.
     unsafe { std::mem::transmute::<*mut (), Look>(look) }
@@ -100,8 +100,8 @@ mod counted {
 
     use super::*;
 
-    /// How many manual clocks there are, by the number of forks: a child's lock is none that another
-    /// thread can have held when the process was forked.
+    /// How many manual clocks there are, by the number of forks: a child's lock is none that
+    /// another thread can have held when the process was forked.
     static CLOCKS: [Mutex<usize>; MOST_FORKS] = [const { Mutex::new(0) }; MOST_FORKS];
 
     /// As many as processes with a reactor; those after that share the last.
@@ -160,8 +160,8 @@ mod counted {
         }
     }
 
-    /// Notes, in the child of a fork, that all manual clocks were the parent's. Only stores: it may do
-    /// what a signal handler may.
+    /// Notes, in the child of a fork, that all manual clocks were the parent's. Only stores: it may
+    /// do what a signal handler may.
     #[cfg(unix)]
     pub(crate) fn forked() {
         // Ordering: Relaxed: the only thread.
@@ -186,8 +186,8 @@ pub(crate) fn unset(keeps_system: bool) {
 /// Lets the process's clock stand at wheel time `at`, from now on.
 #[cfg(feature = "test-util")]
 pub(crate) fn set_process(at: u64) {
-    // Ordering: Relaxed: a number, by which nothing else is published. Whoever is woken because it has
-    // changed sees the change by what woke it.
+    // Ordering: Relaxed: a number, by which nothing else is published. Whoever is woken because it
+    // has changed sees the change by what woke it.
     PROCESS.store(at.min(NEVER - 1), Ordering::Relaxed);
 }
 

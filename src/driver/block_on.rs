@@ -29,8 +29,9 @@ use crate::handoff::Parker;
 ///
 /// # Panics
 ///
-/// If the future does, and as said above after a fork; with the feature `test-util`, also while time is
-/// paused and nothing can happen any more. The next call on this thread is none the worse for it.
+/// If the future does, and as said above after a fork; with the feature `test-util`, also while
+/// time is paused and nothing can happen any more. The next call on this thread is none the worse
+/// for it.
 ///
 /// # Examples
 ///

@@ -30,9 +30,9 @@ use crate::sys::fork_generation;
 ///
 /// # Errors
 ///
-/// If the reactor cannot be started: no descriptors or threads are left. And if it is called by a
-/// waker that is run by `drive` on this thread: then nothing is done. A waker that is run elsewhere,
-/// and a future in `block_on`, may call it: a round is run in between. With the feature `test-util`, also
+/// If the reactor cannot be started: no descriptors or threads are left. If it is called by a waker
+/// that is run by `drive` on this thread: then nothing is done. A waker that is run elsewhere, and a
+/// future in `block_on`, may call it: a round is run in between. And, with the feature `test-util`,
 /// while time is paused on this thread.
 ///
 /// # After a fork

@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-/// Without a seed: that of their keys, which do not depend on the time. With one: an order that the seed
-/// decides, another one for each crowd.
+/// Without a seed: that of their keys, which do not depend on the time. With one: an order that the
+/// seed decides, another one for each crowd.
 #[derive(Debug, Default)]
 pub(crate) struct Order(Option<Rng>);
 

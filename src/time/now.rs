@@ -6,9 +6,9 @@ use crate::clock;
 
 /// Returns the time now, by the clock that the timers of this thread go by.
 ///
-/// That is the system's, and then this is [`Instant::now`]. With the feature `test-util` it is a manual
-/// clock while time is paused: code that computes with instants can be tested then if it takes them from
-/// here.
+/// That is the system's, and then this is [`Instant::now`]. With the feature `test-util` it is a
+/// manual clock while time is paused: code that computes with instants can be tested then if it
+/// takes them from here.
 ///
 /// # Examples
 ///

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::clock::{self, NEVER};
-use crate::driver::paused::{Goal, Guard, Scope};
+use crate::driver::paused::{self, Goal, Guard, Scope};
 
 /// The name of the variable that replays one seed.
 const SEED: &str = "ASYNC_WHEEL_SEED";
@@ -15,68 +15,72 @@ const SEED: &str = "ASYNC_WHEEL_SEED";
 /// [`Paused::auto_advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PendingIo {
-    /// Time jumps to the next deadline at once. For tests without I/O, or whose peers are tasks of the
-    /// same threads: what these have sent is ready by then.
+    /// Time jumps to the next deadline at once. For tests without I/O, or whose peers are tasks of
+    /// the same threads: what these have sent is ready by then.
     Jump,
     /// The threads wait for I/O this long, in real time, before each jump. For peers elsewhere.
     ///
-    /// A source that was read or written through `AsyncRead` or `AsyncWrite`, or polled, is waited for until
-    /// it is ready or dropped, even if the task has given up.
+    /// A source that was read or written through `AsyncRead` or `AsyncWrite`, or polled, is waited
+    /// for until it is ready or dropped, even if the task has given up.
     Wait(Duration),
 }
 
 /// Pauses time for this thread, until the guard is dropped.
 ///
-/// The thread's clock stands still at the system's present time, and moves only when [`Paused::advance`] or
-/// [`Paused::advance_to_next`] is awaited, or by itself after [`Paused::auto_advance`]. All timers of this
-/// crate that the thread polls follow it: [`Timer`](crate::Timer) and intervals, and all of
-/// [`time`](crate::time). [`now`](super::now()) tells it; `Instant::now` goes on to tell the system's.
+/// The thread's clock stands still at the system's present time, and moves only when
+/// [`Paused::advance`] or [`Paused::advance_to_next`] is awaited, or by itself after
+/// [`Paused::auto_advance`]. All timers of this crate that the thread polls follow it:
+/// [`Timer`](crate::Timer) and intervals, and all of [`time`](crate::time). [`now`](super::now())
+/// tells it; `Instant::now` goes on to tell the system's.
 ///
-/// The thread gets a poller and a timing wheel of its own for this. No other thread is affected: tests may
-/// pause time in as many threads as they like. I/O is real, and takes no time.
+/// The thread gets a poller and a timing wheel of its own for this. No other thread is affected:
+/// tests may pause time in as many threads as they like. I/O is real, and takes no time.
 ///
 /// # What fires when
 ///
-/// Each timer fires at its deadline, to the nanosecond: a task that is woken for `t` sees `now() == t`.
-/// Slack and coalescing delay nothing. Timers of one deadline fire in an order that is the same each time, or
-/// that a [seed](Paused::set_seed) decides. Time moves only when all tasks of the thread's
-/// [`block_on`](crate::block_on) call are at rest, that is, when it would sleep otherwise. So a task that
-/// yields in a loop until something has happened keeps time from moving.
+/// Each timer fires at its deadline, to the nanosecond: a task that is woken for `t` sees `now() ==
+/// t`. Slack and coalescing delay nothing. Timers of one deadline fire in an order that is the same
+/// each time, or that a [seed](Paused::set_seed) decides. Time moves only when all tasks of the
+/// thread's [`block_on`](crate::block_on) call are at rest, that is, when it would sleep otherwise.
+/// So a task that yields in a loop until something has happened keeps time from moving.
 ///
-/// Time moves inside of [`block_on`](crate::block_on), with any executor in it. What waits for a timer
-/// outside of it waits until this thread calls `block_on` again. [`driver::drive`](crate::driver::drive)
-/// returns an error meanwhile.
+/// Time moves inside of [`block_on`](crate::block_on), with any executor in it. What waits for a
+/// timer outside of it waits until this thread calls `block_on` again.
+/// [`driver::drive`](crate::driver::drive) returns an error meanwhile.
 ///
 /// # Nothing can happen any more
 ///
-/// If all tasks wait, and neither may time move nor is there I/O or a wake by another thread for five
-/// seconds of real time, `block_on` panics with a message that says what waits, instead of hanging.
-/// [`Paused::set_patience`] sets another time.
+/// If all tasks wait, and neither may time move nor is there I/O or a wake by another thread for
+/// five seconds of real time, `block_on` panics with a message that says what waits, instead of
+/// hanging. [`Paused::set_patience`] sets another time.
 ///
 /// # When it ends
 ///
-/// An instant means what the clock of the thread says that polls the timer: that is all a timer knows.
+/// An instant means what the clock of the thread says that polls the timer: that is all a timer
+/// knows.
 ///
-/// - When the guard is dropped, or [`Paused::resume`] is called, all tasks that wait are woken. They poll their timers
-///   and sources anew, which wait in real time from then on: for the instants that they had. A timer for
-///   a virtual hour ahead fires when that hour is over, less what time the pause took.
-/// - If that happens inside of `block_on`, the call goes on by the system's clock, and they are woken when
-///   it returns.
-/// - A timer that another thread polls follows the clock of that thread. Moved from one thread to another
-///   while a task waits for it, it wakes the task by the clock of the thread that polled last, until it is
-///   polled again.
+/// - When the guard is dropped, or [`Paused::resume`] is called, all tasks that wait are woken.
+///   They poll their timers and sources anew, which wait in real time from then on: for the
+///   instants that they had. A timer for a virtual hour ahead fires when that hour is over, less
+///   what time the pause took.
+/// - If that happens inside of `block_on`, the call goes on by the system's clock, and they are
+///   woken when it returns.
+/// - A timer that another thread polls follows the clock of that thread. Moved from one thread to
+///   another while a task waits for it, it wakes the task by the clock of the thread that polled
+///   last, until it is polled again.
 /// - Virtual time may be ahead of real time: then `now()` steps back at the end.
 ///
 /// # A leaked guard, and a fork
 ///
-/// If the guard is leaked ([`mem::forget`](std::mem::forget)), time is paused until the thread ends. In the
-/// child of a fork nothing is paused: timers and `block_on` follow the system's clock, as everything does
-/// that the parent has made, and the guard's methods panic.
+/// If the guard is leaked ([`mem::forget`](std::mem::forget)), time is paused until the thread
+/// ends. In the child of a fork nothing is paused: timers and `block_on` follow the system's clock,
+/// as everything does that the parent has made, and the guard's methods panic.
 ///
 /// # Costs
 ///
-/// Three descriptors and some memory for as many pauses as there were at once; they are used again. While
-/// anybody's time is paused, each look at the clock, by any thread, takes some nanoseconds more.
+/// Three descriptors and some memory for as many pauses as there were at once; they are used again.
+/// While anybody's time is paused, each look at the clock, by any thread, takes some nanoseconds
+/// more.
 ///
 /// # Panics
 ///
@@ -117,27 +121,27 @@ pub fn pause() -> Paused {
 /// Pauses time for all threads of the process, until the guard is dropped.
 ///
 /// As [`pause()`], which says what that means, but for programs with several threads in
-/// [`block_on`](crate::block_on): they share one clock, which stands still as long as one of them is awake.
-/// When all sleep, time may move, to the earliest deadline of all. A thread counts from when it enters
-/// `block_on` until it returns: one that is still on its way there is not waited for. If that matters, let
-/// the threads meet at a [`Barrier`](std::sync::Barrier) inside.
+/// [`block_on`](crate::block_on): they share one clock, which stands still as long as one of them
+/// is awake. When all sleep, time may move, to the earliest deadline of all. A thread counts from
+/// when it enters `block_on` until it returns: one that is still on its way there is not waited
+/// for. If that matters, let the threads meet at a [`Barrier`](std::sync::Barrier) inside.
 ///
-/// Threads outside of `block_on` see the same clock. The timers that they poll are driven by those inside,
-/// which do not wait for them.
+/// Threads outside of `block_on` see the same clock. The timers that they poll are driven by those
+/// inside, which do not wait for them.
 ///
-/// These keep the system's clock: a thread that is in `block_on` or [`drive`](crate::driver::drive) when the
-/// pause begins, until it returns; one that pauses its own time has its own, which begins at the system's;
-/// and the fallback thread, which runs the wakers of what waited before.
+/// These keep the system's clock: a thread that is in `block_on` or [`drive`](crate::driver::drive)
+/// when the pause begins, until it returns; one that pauses its own time has its own, which
+/// begins at the system's; and the fallback thread, which runs the wakers of what waited before.
 ///
 /// When the guard is dropped, calls that are going on in other threads go on by the system's clock.
 ///
-/// The order in which threads run is the system's, and so is the order in which they take from each other
-/// what they share. What a test counts should not depend on it.
+/// The order in which threads run is the system's, and so is the order in which they take from each
+/// other what they share. What a test counts should not depend on it.
 ///
 /// # Panics
 ///
-/// If time is paused already for the process, or calls are going on that began during its last pause; and
-/// as [`pause()`].
+/// If time is paused already for the process, or calls are going on that began during its last
+/// pause; and as [`pause()`].
 ///
 /// # Examples
 ///
@@ -164,16 +168,17 @@ pub fn pause_process() -> Paused {
     Paused::begin(Scope::Process)
 }
 
-/// Runs a test once for each seed, with time paused: the seed decides in which order those are woken who
-/// could be woken at the same time.
+/// Runs a test once for each seed, with time paused: the seed decides in which order those are
+/// woken who could be woken at the same time.
 ///
-/// Each run has a guard of its own, with [`Paused::set_seed`] called. If a run panics, the guard prints the
-/// seed to the standard error output. With `ASYNC_WHEEL_SEED` set to it in the environment, that run alone
-/// is made.
+/// Each run has a guard of its own, with [`Paused::set_seed`] called. If a run panics, the guard
+/// prints the seed to the standard error output. With `ASYNC_WHEEL_SEED` set to it in the
+/// environment, that run alone is made.
 ///
 /// # Panics
 ///
-/// If the test does, after the seed was printed; if the variable is set to no number; and as [`pause()`].
+/// If the test does, after the seed was printed; if the variable is set to no number; and as
+/// [`pause()`].
 ///
 /// # Examples
 ///
@@ -239,11 +244,11 @@ impl Paused {
 
     /// Moves the clock on by `duration`, from deadline to deadline.
     ///
-    /// First all tasks come to rest. Then, one after another in order of their deadlines, the timers fire
-    /// that are due by then, each at its own time, and after each of these moments all tasks come to rest again. What they
-    /// begin to wait for on the way fires as well, if it is due. At last the clock stands `duration` after
-    /// where it stood when this was first polled, all tasks are at rest, and the call returns. A duration
-    /// of zero lets them come to rest.
+    /// First all tasks come to rest. Then, one after another in order of their deadlines, the
+    /// timers fire that are due by then, each at its own time, and after each of these moments all
+    /// tasks come to rest again. What they begin to wait for on the way fires as well, if it is
+    /// due. At last the clock stands `duration` after where it stood when this was first polled,
+    /// all tasks are at rest, and the call returns. A duration of zero lets them come to rest.
     ///
     /// I/O that is ready is dispatched before each move. What is not is not waited for.
     ///
@@ -253,8 +258,9 @@ impl Paused {
     ///
     /// # Panics
     ///
-    /// If the clock cannot count to the end: it counts to 584 years after the start of the process. If it is
-    /// polled outside of [`block_on`](crate::block_on), or by another executor's. And in the child of a fork.
+    /// If the clock cannot count to the end: it counts to 584 years after the start of the process.
+    /// If it is polled outside of [`block_on`](crate::block_on), or by another executor's. And in
+    /// the child of a fork.
     ///
     /// # Examples
     ///
@@ -287,8 +293,8 @@ impl Paused {
 
     /// Moves the clock to the next deadline, and lets the timers fire that are due then.
     ///
-    /// First all tasks come to rest, and once more when the timers have fired. Returns the deadline, or
-    /// `None`, with the clock where it was, if no timer waits.
+    /// First all tasks come to rest, and once more when the timers have fired. Returns the
+    /// deadline, or `None`, with the clock where it was, if no timer waits.
     ///
     /// # Cancel safety
     ///
@@ -296,8 +302,8 @@ impl Paused {
     ///
     /// # Panics
     ///
-    /// If it is polled outside of [`block_on`](crate::block_on), or by another executor's. And in the child
-    /// of a fork.
+    /// If it is polled outside of [`block_on`](crate::block_on), or by another executor's. And in
+    /// the child of a fork.
     ///
     /// # Examples
     ///
@@ -326,12 +332,13 @@ impl Paused {
         })
     }
 
-    /// Lets time move by itself, from now on: whenever all tasks are at rest and no I/O is ready, it jumps to
-    /// the next deadline. `io` says what happens if somebody waits for I/O.
+    /// Lets time move by itself, from now on: whenever all tasks are at rest and no I/O is ready,
+    /// it jumps to the next deadline. `io` says what happens if somebody waits for I/O.
     ///
-    /// Other threads are not waited for, unless they are [paused together](pause_process): what they do
-    /// takes no time, or, to those who wait for it with a timeout, any. Without a deadline there is nothing
-    /// to jump to, and they are waited for [with patience](Paused::set_patience).
+    /// Other threads are not waited for, unless they are [paused together](pause_process): what
+    /// they do takes no time, or, to those who wait for it with a timeout, any. Without a deadline
+    /// there is nothing to jump to, and they are waited for [with patience](Paused::set_patience).
+    /// [`hold`](Paused::hold) lets time wait for one.
     ///
     /// # Panics
     ///
@@ -355,6 +362,41 @@ impl Paused {
         }));
     }
 
+    /// Keeps time from moving by itself, until what is returned is dropped.
+    ///
+    /// For work that another thread does, which is no I/O: time would not wait for it. Let the task
+    /// hold it that waits for the result, until that is there. Time moves by hand meanwhile, and
+    /// patience has its end.
+    ///
+    /// # Panics
+    ///
+    /// In the child of a fork.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::{block_on, time};
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// let paused = time::pause();
+    /// paused.auto_advance(time::PendingIo::Jump);
+    /// let (send, receive) = async_channel::bounded(1);
+    /// thread::spawn(move || {
+    ///     thread::sleep(Duration::from_millis(5));
+    ///     send.send_blocking("done")
+    /// });
+    /// let result = block_on(time::timeout(Duration::from_secs(60), async {
+    ///     let _held = paused.hold();
+    ///     receive.recv().await
+    /// }));
+    /// assert_eq!(result, Ok(Ok("done")));
+    /// ```
+    #[track_caller]
+    pub fn hold(&self) -> Hold {
+        Hold { _held: self.guard.hold() }
+    }
+
     /// Lets time move only by hand again, as at the beginning.
     ///
     /// # Panics
@@ -365,9 +407,9 @@ impl Paused {
         self.guard.set_grace(None);
     }
 
-    /// Sets how long, in real time, [`block_on`](crate::block_on) waits for I/O and for other threads, while
-    /// time cannot move, before it panics since nothing can happen any more. Five seconds by default;
-    /// `Duration::MAX` waits for ever.
+    /// Sets how long, in real time, [`block_on`](crate::block_on) waits for I/O and for other
+    /// threads, while time cannot move, before it panics since nothing can happen any more. Five
+    /// seconds by default; `Duration::MAX` waits for ever.
     ///
     /// # Panics
     ///
@@ -391,12 +433,13 @@ impl Paused {
         self.guard.set_patience(patience);
     }
 
-    /// Lets a seed decide in which order those are woken, from now on, who could be woken at the same time:
-    /// those of timers with one deadline, and those of sources that are ready at once. The same seed gives the
-    /// same order, if all else is the same. If the guard is dropped by a panic, it prints the seed.
+    /// Lets a seed decide in which order those are woken, from now on, who could be woken at the
+    /// same time: those of timers with one deadline, and those of sources that are ready at once.
+    /// The same seed gives the same order, if all else is the same. If the guard is dropped by a
+    /// panic, it prints the seed.
     ///
-    /// What ran on one thread with one seed runs the same way again, with an executor that does the same
-    /// each time, as `async_executor::LocalExecutor` does. See [`for_each_seed`].
+    /// What ran on one thread with one seed runs the same way again, with an executor that does the
+    /// same each time, as `async_executor::LocalExecutor` does. See [`for_each_seed`].
     ///
     /// # Panics
     ///
@@ -430,6 +473,15 @@ impl Paused {
     /// assert!(time::now() < ahead, "the minute was virtual");
     /// ```
     pub fn resume(self) {}
+}
+
+/// Time does not move by itself as long as this exists: see [`Paused::hold`].
+///
+/// Any thread may drop it.
+#[derive(Debug)]
+#[must_use = "time is held only as long as this exists"]
+pub struct Hold {
+    _held: paused::Hold,
 }
 
 impl Drop for Paused {

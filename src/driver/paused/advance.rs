@@ -65,8 +65,8 @@ impl State {
     }
 }
 
-/// Ready when its goal is reached, and all tasks are at rest: with the wheel time of the deadline, if it
-/// asked for the next and there was one.
+/// Ready when its goal is reached, and all tasks are at rest: with the wheel time of the deadline,
+/// if it asked for the next and there was one.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub(crate) struct Advance<'a> {

@@ -1,17 +1,17 @@
 //! Paused time: `block_on` calls whose timers follow a manual clock, in a shard of their own.
 //!
-//! A [`Pause`] is of one thread or of the whole process. Its `block_on` calls share a shard that is none
-//! of the reactor's, so that neither the fallback nor anybody's home has to do with it. The clock stands
-//! while any of its threads is awake. When all of them sleep, one of them looks at the poller, and if
-//! nothing is ready, decides what happens next ([`step`]): time moves, or the threads wait for I/O, or
-//! nothing can happen any more.
+//! A [`Pause`] is of one thread or of the whole process. Its `block_on` calls share a shard that is
+//! none of the reactor's, so that neither the fallback nor anybody's home has to do with it. The
+//! clock stands while any of its threads is awake. When all of them sleep, one of them looks at the
+//! poller, and if nothing is ready, decides what happens next ([`step`]): time moves, or the
+//! threads wait for I/O, or nothing can happen any more.
 //!
-//! All that threads tell each other here is under one lock: what is paused is not what has to be fast.
-//! No user code runs under it.
+//! All that threads tell each other here is under one lock: what is paused is not what has to be
+//! fast. No user code runs under it.
 //!
-//! When the guard of a pause is dropped, the calls that are going on go on by the system's clock, in the
-//! same shard. With the last of them the shard is closed: who waits there is woken, and waits elsewhere
-//! from then on.
+//! When the guard of a pause is dropped, the calls that are going on go on by the system's clock,
+//! in the same shard. With the last of them the shard is closed: who waits there is woken, and
+//! waits elsewhere from then on.
 
 mod advance;
 mod call;
@@ -32,8 +32,8 @@ pub(crate) use advance::{Advance, Goal};
 pub(super) use call::Call;
 pub(super) use place::{current_shard, is_in_force};
 
-/// How long a pause waits in real time before it says that nothing can happen any more, unless the test
-/// says otherwise.
+/// How long a pause waits in real time before it says that nothing can happen any more, unless the
+/// test says otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whose time is paused.

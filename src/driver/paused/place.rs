@@ -13,7 +13,8 @@ use crate::sys::fork_generation;
 thread_local! {
     /// The pause of this thread.
     static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
-    /// The pause of the `block_on` calls that this thread is in, if they are of one. It may be over.
+    /// The pause of the `block_on` calls that this thread is in, if they are of one. It may be
+    /// over.
     static ENTERED: RefCell<Option<Ref<Pause>>> = const { RefCell::new(None) };
 }
 
@@ -35,9 +36,9 @@ impl Drop for Own {
 struct Process {
     /// That of the process as a whole, until it is over and all its calls have ended.
     whole: Mutex<Option<Ref<Pause>>>,
-    /// Those that are over. A shard is for ever, so that its pause is used again: for the same scope, since
-    /// a thread may have seen that of the process a moment before it was over, and enters the next one
-    /// then. That must not be another thread's.
+    /// Those that are over. A shard is for ever, so that its pause is used again: for the same
+    /// scope, since a thread may have seen that of the process a moment before it was over, and
+    /// enters the next one then. That must not be another thread's.
     spare: [Mutex<Vec<Ref<Pause>>>; 2],
 }
 
@@ -47,8 +48,8 @@ impl Process {
     }
 }
 
-/// As in [`process`](crate::driver::process): a child's locks are none that another thread can have held
-/// when the process was forked.
+/// As in [`process`](crate::driver::process): a child's locks are none that another thread can have
+/// held when the process was forked.
 static PROCESSES: [Process; MOST_FORKS] =
     [const { Process { whole: Mutex::new(None), spare: [const { Mutex::new(Vec::new()) }; 2] } };
         MOST_FORKS];

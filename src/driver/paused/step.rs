@@ -76,8 +76,8 @@ impl Pause {
         Step::Give(message(state, &self.shard, next))
     }
 
-    /// Moves the clock to the next deadline, or to where it is asked to go if that is nearer. `None`: there
-    /// is none.
+    /// Moves the clock to the next deadline, or to where it is asked to go if that is nearer.
+    /// `None`: there is none.
     fn move_time(&self, state: &mut State, batch: &mut Batch) -> Option<Step> {
         let target = state.advances.iter().filter_map(Request::target).min();
         let Ok(driving) = self.shard.try_acquire() else {

@@ -46,7 +46,8 @@ pub(crate) struct Shard {
     has_fallback: bool,
     timers: Mutex<Timers>,
     sources: Mutex<Sources>,
-    /// Whether it was for a pause that is over: nobody drives it. Changed under the lock of `timers`.
+    /// Whether it was for a pause that is over: nobody drives it. Changed under the lock of
+    /// `timers`.
     #[cfg(feature = "test-util")]
     closed: std::sync::atomic::AtomicBool,
 }

@@ -1,8 +1,8 @@
 //! A shard for those whose time is paused: what its drivers do, and what becomes of it.
 //!
-//! It has a poller and wheels like any other, and is none of the reactor's: neither the fallback nor
-//! a thread at home elsewhere ever drives it. Timers fire at their deadlines by the manual clock; slack
-//! and coalescing, which save wake-ups, delay none of them.
+//! It has a poller and wheels like any other, and is none of the reactor's: neither the fallback
+//! nor a thread at home elsewhere ever drives it. Timers fire at their deadlines by the manual
+//! clock; slack and coalescing, which save wake-ups, delay none of them.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,18 +35,18 @@ impl Shard {
         self.index >= FIRST
     }
 
-    /// Returns `true` if the pause that it was for is over: what begins to wait here is to be woken at
-    /// once, and to look for another shard.
+    /// Returns `true` if the pause that it was for is over: what begins to wait here is to be woken
+    /// at once, and to look for another shard.
     pub(crate) fn is_closed(&self) -> bool {
-        // Ordering: Relaxed. `close` takes the lock of `timers`, those of `sources` and of each source
-        // after it has stored this, or with the store. Who asks has had one of them for what it has
-        // added: after `close`, so that it sees the store, or before, so that `close` finds what was
-        // added.
+        // Ordering: Relaxed. `close` takes the lock of `timers`, those of `sources` and of each
+        // source after it has stored this, or with the store. Who asks has had one of them for what
+        // it has added: after `close`, so that it sees the store, or before, so that `close` finds
+        // what was added.
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Opens it for another pause: as if it were new. Returns `false`, and it stays closed, as long as
-    /// somebody holds a timer or a source that is still here.
+    /// Opens it for another pause: as if it were new. Returns `false`, and it stays closed, as long
+    /// as somebody holds a timer or a source that is still here.
     pub(crate) fn open(&self) -> bool {
         let sources = self.source_count();
         let mut timers = self.timers.lock();
@@ -74,16 +74,16 @@ impl Shard {
         let mut sources: Vec<_> = self.sources.lock().iter().collect();
         sources.sort_by_key(|(key, _)| *key);
         for (key, source) in sources {
-            // One that is about to be registered here stays in the table: it will see that the shard is
-            // closed.
+            // One that is about to be registered here stays in the table: it will see that the
+            // shard is closed.
             if source.leave_for_good(self, key, &mut batch.wakers) {
                 self.forget(key);
             }
         }
     }
 
-    /// Wakes all who wait for timers here, though it is closed: one was set by its owner, who has not
-    /// polled it since, or a thread has seen the pause that was over a moment later.
+    /// Wakes all who wait for timers here, though it is closed: one was set by its owner, who has
+    /// not polled it since, or a thread has seen the pause that was over a moment later.
     #[cold]
     pub(super) fn wake_timers(&self) {
         let mut batch = Batch::new();
@@ -158,8 +158,8 @@ impl Driving<'_, Shard> {
         !batch.is_idle()
     }
 
-    /// Fires all timers of the earliest deadline, if that is not after `limit`. Returns the deadline.
-    /// Nothing else may be due.
+    /// Fires all timers of the earliest deadline, if that is not after `limit`. Returns the
+    /// deadline. Nothing else may be due.
     pub(crate) fn fire_next(
         &self,
         limit: u64,

@@ -11,9 +11,9 @@ impl Source {
         self.state.lock().directions.iter().any(|direction| direction.is_waited_for())
     }
 
-    /// Ends its registration with this shard: it is as if it had not been waited for yet. The wakers of
-    /// all who wait go to `wakers`: their next wait registers it where they are then. Returns `false`, with
-    /// nothing done, if it is not in this place.
+    /// Ends its registration with this shard: it is as if it had not been waited for yet. The
+    /// wakers of all who wait go to `wakers`: their next wait registers it where they are then.
+    /// Returns `false`, with nothing done, if it is not in this place.
     pub(in crate::reactor) fn leave_for_good(
         &self,
         shard: &Shard,

@@ -125,7 +125,8 @@ impl Placement {
         std::mem::replace(&mut self.place, place)
     }
 
-    /// It is registered nowhere from now on, until its next wait. What has its number says `identity`.
+    /// It is registered nowhere from now on, until its next wait. What has its number says
+    /// `identity`.
     #[cfg(feature = "test-util")]
     pub(super) fn leave(&mut self, identity: Identity) {
         *self = Placement::new(identity);

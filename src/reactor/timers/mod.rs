@@ -76,8 +76,8 @@ pub(crate) struct Fired {
 
 #[cfg(feature = "test-util")]
 impl Fired {
-    /// What tells it from others, by what was added to the shard and removed before: not by the time,
-    /// nor by what other shards have done.
+    /// What tells it from others, by what was added to the shard and removed before: not by the
+    /// time, nor by what other shards have done.
     pub(crate) fn key(&self) -> (u64, u64) {
         match self.key.slack() {
             Slack::UNSET => (0, self.key.to_bits()),
@@ -148,8 +148,8 @@ impl Timers {
         }
     }
 
-    /// Returns new timers to replace these. A waker that is still out, of a timer that is gone, finds no
-    /// placeholder with its stamp there.
+    /// Returns new timers to replace these. A waker that is still out, of a timer that is gone,
+    /// finds no placeholder with its stamp there.
     #[cfg(feature = "test-util")]
     pub(crate) fn renewed(&self, settings: &Settings) -> Timers {
         Timers { taken: Taken(self.taken.0), ..Timers::new(settings) }
