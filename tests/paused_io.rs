@@ -173,6 +173,63 @@ fn wake_by_another_thread_needs_no_time() {
     sender.join().unwrap();
 }
 
+/// A result of another thread, which is no I/O, with a timeout.
+#[test]
+fn held_time_waits_for_another_thread() {
+    let paused = time::pause();
+    paused.auto_advance(PendingIo::Jump);
+    let (send, receive) = async_channel::bounded(1);
+    let sender = thread::spawn({
+        let send = send.clone();
+        move || {
+            thread::sleep(20 * MS);
+            send.send_blocking(7).unwrap();
+        }
+    });
+    let received = block_on(timeout(HOUR, async {
+        let _first = paused.hold();
+        let _second = paused.hold();
+        receive.recv().await
+    }));
+    assert_eq!((received, paused.elapsed()), (Ok(Ok(7)), Duration::ZERO));
+    // Time moves again once both are gone.
+    assert!(block_on(timeout(HOUR, receive.recv())).is_err());
+    assert_eq!(paused.elapsed(), HOUR);
+    sender.join().unwrap();
+}
+
+/// By any thread, while all others sleep; and by hand, time moves all the same.
+#[test]
+fn time_moves_when_it_is_let_go() {
+    let paused = time::pause();
+    paused.set_patience(PATIENCE);
+    paused.auto_advance(PendingIo::Jump);
+    let held = paused.hold();
+    block_on(async {
+        paused.advance(HOUR).await;
+        let start = Instant::now();
+        let letting_go = thread::spawn(move || {
+            thread::sleep(20 * MS);
+            drop(held);
+        });
+        Timer::after(HOUR).await;
+        assert!(start.elapsed() >= 20 * MS);
+        letting_go.join().unwrap();
+    });
+    assert_eq!(paused.elapsed(), 2 * HOUR);
+    // One of a pause that is over holds no other.
+    let of_before = paused.hold();
+    drop(paused);
+    let paused = time::pause();
+    paused.auto_advance(PendingIo::Jump);
+    drop(of_before);
+    let held = paused.hold();
+    let message = gives_up(&paused, || _ = block_on(Timer::after(HOUR)));
+    assert!(message.contains("is held"), "{message}");
+    drop(held);
+    block_on(Timer::after(HOUR));
+}
+
 #[test]
 fn clock_that_nobody_moves_is_reported() {
     let paused = time::pause();

@@ -39,7 +39,7 @@ pub use self::idle::{Activity, IdleFuture, IdleIo, IdleStream, IdleTimeout};
 pub use self::io_timeout::{IoTimeout, IoTimeoutExt};
 pub use self::now::now;
 #[cfg(feature = "test-util")]
-pub use self::paused::{Paused, PendingIo, for_each_seed, pause, pause_process};
+pub use self::paused::{Hold, Paused, PendingIo, for_each_seed, pause, pause_process};
 pub use self::slack::{default_slack, set_default_slack};
 pub use self::stream::{ChunksTimeout, Debounce, StreamTimeExt, StreamTimeout, Throttle};
 pub use self::timeout::{Timeout, TimeoutExt, timeout, timeout_at};

@@ -84,6 +84,19 @@ fn datagram_in_the_last_moment_arrives() {
     assert_eq!(paused.elapsed(), 100 * (DAY - moment));
 }
 
+/// A name is resolved on smol's blocking pool, which is no I/O.
+#[test]
+fn held_time_waits_for_the_blocking_pool() {
+    let paused = by_itself(time::pause());
+    let resolving = async {
+        let _held = paused.hold();
+        async_net::resolve("localhost:80").await
+    };
+    let addresses = smol::block_on(resolving.or(gives_up(SECOND))).unwrap();
+    assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+    assert_eq!((addresses.is_empty(), paused.elapsed()), (false, Duration::ZERO));
+}
+
 const HEAD: &[u8] =
     b"POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 20\r\n\r\n";
 

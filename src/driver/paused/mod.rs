@@ -15,6 +15,7 @@
 
 mod advance;
 mod call;
+mod hold;
 mod place;
 mod step;
 
@@ -30,6 +31,7 @@ use call::CallState;
 
 pub(crate) use advance::{Advance, Goal};
 pub(super) use call::Call;
+pub(crate) use hold::Hold;
 pub(super) use place::{current_shard, is_in_force};
 
 /// How long a pause waits in real time before it says that nothing can happen any more, unless the
@@ -64,6 +66,8 @@ struct State {
     is_over: bool,
     /// If time moves by itself: how long it waits for I/O first, in real time.
     grace: Option<Duration>,
+    /// How many there are who do not let time move by itself.
+    holds: usize,
     patience: Duration,
     /// The `block_on` calls that are going on.
     calls: Vec<CallState>,
@@ -86,6 +90,7 @@ impl Pause {
             uses: 0,
             is_over: true,
             grace: None,
+            holds: 0,
             patience: PATIENCE,
             calls: Vec::new(),
             awake: 0,
@@ -120,6 +125,7 @@ impl Pause {
         state.uses += 1;
         state.is_over = false;
         state.grace = None;
+        state.holds = 0;
         state.patience = PATIENCE;
         *self.order.lock() = Order::default();
         manual::begin();
@@ -229,6 +235,12 @@ impl Guard {
             state.note_activity();
         });
         self.pause.shard.poller().notify();
+    }
+
+    #[track_caller]
+    pub(crate) fn hold(&self) -> Hold {
+        self.assert_not_from_parent();
+        Hold::begin(&self.pause)
     }
 
     #[track_caller]

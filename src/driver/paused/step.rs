@@ -57,14 +57,15 @@ impl Pause {
         let since = *idle.since.get_or_insert(now);
         let end = |patience: Duration| since.saturating_add(clock::saturating_nanos(patience));
         let is_asked = state.advances.iter().any(Request::is_open);
+        let grace = state.grace.filter(|_| state.holds == 0);
         if !is_asked && next != NEVER {
             // Time could move by itself.
-            let until = state.grace.map(end).filter(|end| now < *end);
+            let until = grace.map(end).filter(|end| now < *end);
             if let Some(until) = until.filter(|_| self.shard.is_io_waited_for()) {
                 return Step::Wait { until: Until::deadline(until), next };
             }
         }
-        if is_asked || state.grace.is_some() {
+        if is_asked || grace.is_some() {
             if let Some(step) = self.move_time(state, batch) {
                 return step;
             }
@@ -108,6 +109,7 @@ fn message(state: &State, shard: &Shard, next: u64) -> String {
         _ => "none with a deadline".to_owned(),
     };
     let clock = match state.grace {
+        Some(_) if state.holds > 0 => "time moves by itself, and is held",
         Some(_) => "time moves by itself",
         None => "time moves by hand only, and nobody moves it",
     };
