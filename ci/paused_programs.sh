@@ -11,6 +11,6 @@ no_arguments "$@"
 cd "$root"
 
 cargo test --locked --features test-util --example heartbeats --example ttl_server -- paused_time
-cargo test --locked --features test-util --doc -- TimeInTests src/time/paused
+cargo test --locked --features test-util --doc -- time_in_tests src/time/paused
 cargo test --locked --manifest-path compat/Cargo.toml --package ecosystem --features test-util \
   --test paused_process --test paused_time

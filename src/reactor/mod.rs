@@ -192,6 +192,7 @@ impl Reactor {
                 }
                 Err(poller) => {
                     drop(shards);
+                    #[allow(clippy::drop_non_drop, reason = "only the simulation's has none")]
                     drop(poller);
                     shards = self.shards.lock();
                 }
