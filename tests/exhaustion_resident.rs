@@ -13,11 +13,18 @@ use common::{HOUR, Wakes, poll_with, watchdog};
 
 const BURST: usize = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
 
-/// The resident memory of the process in KiB.
+/// How many KiB may be left of this peak: one part in a hundred; of a small burst some more, since the
+/// memory of timers comes in blocks of up to 256 KiB.
+fn limit(peak: isize) -> isize {
+    (peak / 100).max(512)
+}
+
+/// The resident memory of the process in KiB. Counted by the system for this: what it keeps a running
+/// count of, in `statm`, is some hundred KiB behind.
 fn resident() -> isize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: isize = pages.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * rustix::param::page_size() as isize / 1024
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+    rss.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Arms a timer in each place.
@@ -50,8 +57,8 @@ fn burst_of_timers_leaves_no_resident_memory() {
         drop(one);
         let none_left = resident() - base;
         eprintln!("KiB above {base}: peak {peak}, one left ({kept}) {one_left}, none {none_left}");
-        assert!(one_left * 100 <= peak, "{one_left} KiB of {peak} with one left");
-        assert!(none_left * 100 <= peak, "{none_left} KiB of {peak} with none left");
+        assert!(one_left <= limit(peak), "{one_left} KiB of {peak} with one left");
+        assert!(none_left <= limit(peak), "{none_left} KiB of {peak} with none left");
     }
 
     // Those that fire give back their places among the deadlines first.
@@ -62,5 +69,5 @@ fn burst_of_timers_leaves_no_resident_memory() {
     timers.fill_with(|| None);
     let none_left = resident() - base;
     eprintln!("KiB above {base}: peak {peak}, none after all fired {none_left}");
-    assert!(none_left * 100 <= peak, "{none_left} KiB of {peak} after all fired");
+    assert!(none_left <= limit(peak), "{none_left} KiB of {peak} after all fired");
 }
