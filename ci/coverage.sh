@@ -30,7 +30,7 @@ fi
 export PROPTEST_CASES=${PROPTEST_CASES:-200} RUST_BACKTRACE=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 cargo llvm-cov clean --workspace
-cargo llvm-cov --locked --features tracing,serde --lib --test '*' --no-report
+cargo llvm-cov --locked --features tracing,serde,test-util --lib --test '*' --no-report
 report=(cargo llvm-cov report --ignore-filename-regex '/(tests|benches|examples)/')
 [ "${1:-}" != --lines ] || "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
 "${report[@]}" --summary-only --fail-under-lines "$floor"
