@@ -97,6 +97,21 @@ fn delay_queue_follows() {
     });
 }
 
+/// Entries so dense that they would share wake-ups in real time.
+#[test]
+fn dense_delay_queue_is_not_coalesced() {
+    with_auto_advance(async |paused| {
+        let (mut queue, apart) = (DelayQueue::new(), Duration::from_micros(5));
+        for step in 1..=20_000_u32 {
+            queue.insert((), step * apart);
+        }
+        for step in 1..=20_000_u32 {
+            queue.next().await.unwrap();
+            assert_eq!(paused.elapsed(), step * apart);
+        }
+    });
+}
+
 /// A value from a thread whose clock is the system's expires when this one's has come to its
 /// deadline.
 #[test]

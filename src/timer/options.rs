@@ -30,8 +30,13 @@ pub(crate) fn default_slack() -> Option<Duration> {
     duration(default_in_force())
 }
 
-/// The longest that what is due waits for others where deadlines are dense, in nanoseconds.
+/// The longest that what is due waits for others where deadlines are dense, in nanoseconds. Paused
+/// time delays nothing.
 pub(crate) fn coalescing_bound() -> u64 {
+    #[cfg(feature = "test-util")]
+    if driver::paused::is_in_force() {
+        return 0;
+    }
     driver::started().map_or(LONGEST_DELAY, |reactor| reactor.coalescing_bound())
 }
 

@@ -32,7 +32,8 @@ use call::CallState;
 pub(crate) use advance::{Advance, Goal};
 pub(super) use call::Call;
 pub(crate) use hold::Hold;
-pub(super) use place::{current_shard, is_in_force};
+pub(super) use place::current_shard;
+pub(crate) use place::is_in_force;
 
 /// How long a pause waits in real time before it says that nothing can happen any more, unless the
 /// test says otherwise.

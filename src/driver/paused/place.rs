@@ -185,7 +185,7 @@ fn look() -> Option<Ref<Pause>> {
 }
 
 /// Returns `true` if this thread's time is paused.
-pub(in crate::driver) fn is_in_force() -> bool {
+pub(crate) fn is_in_force() -> bool {
     in_force().is_some()
 }
 
