@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_executor::LocalExecutor;
-use async_wheel::time::{self, PendingIo};
+use async_wheel::time::{self, DelayQueue, PendingIo};
 use async_wheel::{Timer, block_on};
-use futures_lite::{AsyncReadExt, future};
+use futures_lite::{AsyncReadExt, StreamExt, future};
 
 use common::sockets::unix_pair;
 use common::{HOUR, MS, PATIENCE, Wakes};
@@ -72,6 +72,30 @@ fn tasks_go_on_in_real_time() {
     let due = block_on(tasks.run(short));
     assert!(due == start + 40 * MS && due <= time::now() && !long.is_finished());
     assert!(real.elapsed() >= 40 * MS);
+}
+
+/// A queue remembers its last look at the clock, which may have been ahead of that of the next poll.
+#[test]
+fn delay_queue_is_not_early_afterwards() {
+    let mut queue = DelayQueue::new();
+    let paused = time::pause();
+    let poll = |queue: &mut DelayQueue<()>, after| {
+        queue.insert((), after);
+        block_on(queue.next()).unwrap().deadline()
+    };
+    paused.auto_advance(PendingIo::Jump);
+    poll(&mut queue, HOUR);
+    let mut other = thread::spawn(move || {
+        let due = poll(&mut queue, 20 * MS);
+        assert!(due <= Instant::now(), "early by {:?}", due - Instant::now());
+        queue
+    })
+    .join()
+    .unwrap();
+    poll(&mut other, 2 * HOUR);
+    drop(paused);
+    let due = poll(&mut other, 20 * MS);
+    assert!(due <= Instant::now(), "early by {:?}", due - Instant::now());
 }
 
 #[test]

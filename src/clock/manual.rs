@@ -90,7 +90,7 @@ pub(crate) use counted::forked;
 #[cfg(all(async_wheel_epoll, feature = "test-util"))]
 pub(super) use counted::unless_used;
 #[cfg(feature = "test-util")]
-pub(crate) use counted::{begin, end, is_used};
+pub(crate) use counted::{begin, end, is_used, was_used};
 
 /// How many clocks there are, and what depends on whether there is any.
 #[cfg(feature = "test-util")]
@@ -110,6 +110,9 @@ mod counted {
     /// Whether there is any. Changed under the lock, as [`LOOK`] is.
     static USED: AtomicBool = AtomicBool::new(false);
 
+    /// Whether there ever was any.
+    static WAS_USED: AtomicBool = AtomicBool::new(false);
+
     fn clocks() -> MutexGuard<'static, usize> {
         CLOCKS[forks().min(MOST_FORKS - 1)].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +122,15 @@ mod counted {
     pub(crate) fn is_used() -> bool {
         // Ordering: Relaxed, as in `look_in_use`.
         cfg!(test) || USED.load(Ordering::Relaxed)
+    }
+
+    /// Returns `true` if there is or was a manual clock: so that the time may be before that of an
+    /// earlier look.
+    #[inline(always)]
+    pub(crate) fn was_used() -> bool {
+        // Ordering: Relaxed, as in `look_in_use`. Who has taken something from a thread with a manual
+        // clock sees it by what it got that from.
+        WAS_USED.load(Ordering::Relaxed)
     }
 
     /// Runs this if there is no manual clock, and none begins meanwhile.
@@ -137,6 +149,7 @@ mod counted {
         *clocks += 1;
         // Ordering: Relaxed, as in `look_in_use`.
         USED.store(true, Ordering::Relaxed);
+        WAS_USED.store(true, Ordering::Relaxed);
         LOOK.store(now as Look as *mut (), Ordering::Relaxed);
         #[cfg(async_wheel_epoll)]
         crate::clock::linux::forget_coarse_zero();
