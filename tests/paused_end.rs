@@ -19,7 +19,7 @@ use async_wheel::{Timer, block_on};
 use futures_lite::{AsyncReadExt, StreamExt, future};
 
 use common::sockets::unix_pair;
-use common::{HOUR, MS, PATIENCE, Wakes};
+use common::{HOUR, MS, PATIENCE, Wakes, in_time};
 
 /// Polls it with a waker, and finds it pending.
 #[track_caller]
@@ -153,6 +153,23 @@ fn waiting_source_is_registered_anew() {
     peer.write_all(b"9").unwrap();
     let mut byte = [0];
     future::block_on(ours.read_exact(&mut byte)).unwrap();
+}
+
+/// A thread whose time is paused drives its sources only while it is in a call. Others do not wait for
+/// that.
+#[test]
+fn source_follows_its_task_to_real_time() {
+    let _paused = time::pause();
+    let (mut ours, mut peer) = unix_pair();
+    block_on(async { assert!(future::poll_once(ours.readable()).await.is_none()) });
+    let reader = thread::spawn(move || {
+        let mut byte = [0];
+        block_on(in_time("the byte is read", ours.read_exact(&mut byte))).unwrap();
+        byte
+    });
+    thread::sleep(20 * MS);
+    peer.write_all(b"7").unwrap();
+    assert_eq!(&reader.join().unwrap(), b"7");
 }
 
 /// A second source of the same descriptor is refused, as ever.

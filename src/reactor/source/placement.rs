@@ -93,12 +93,17 @@ impl Placement {
     #[cold]
     fn note_wait_elsewhere(&mut self, shard: &Shard, mobility: Mobility) {
         self.waits = match self.last {
-            _ if self.place.is_none() || mobility == Mobility::Fixed => 0,
+            _ if self.place.is_none() => 0,
+            // There no event ever comes.
+            #[cfg(feature = "test-util")]
+            _ if self.is_in_closed_shard() => MOVES_AFTER,
+            _ if mobility == Mobility::Fixed => 0,
             NOBODY => MOVES_AFTER,
-            // To a thread whose time is paused what happens elsewhere happens at no time.
+            // To a thread whose time is paused what happens elsewhere happens at no time. And nobody
+            // else drives its shard, so that others would wait until it does.
             #[cfg(feature = "test-util")]
             _ if mobility == Mobility::Free
-                && (shard.is_for_pauses() || self.is_in_closed_shard()) =>
+                && (shard.is_for_pauses() || self.is_in_shard_for_pauses()) =>
             {
                 MOVES_AFTER
             }
@@ -138,6 +143,12 @@ impl Placement {
         self.place.as_ref().is_some_and(|place| place.shard.is_closed())
     }
 
+    /// Returns `true` if it is in the shard of a pause.
+    #[cfg(feature = "test-util")]
+    fn is_in_shard_for_pauses(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.shard.is_for_pauses())
+    }
+
     /// It stays where it is.
     pub(super) fn stay(&mut self) {
         self.waits = 0;
@@ -148,6 +159,8 @@ impl Placement {
 mod tests {
     use super::*;
     use crate::handoff::Unparker;
+    #[cfg(feature = "test-util")]
+    use crate::reactor::Batch;
     use crate::reactor::Settings;
     use crate::sync;
     use crate::sys::{Poller, Polls};
@@ -196,6 +209,23 @@ mod tests {
         let mut row = |times: u8| (0..times).any(|_| placement.note_wait(&other, free));
         assert!(!row(MOVES_AFTER - 1));
         assert!(row(1));
+    }
+
+    /// Hazard: a thread waits for a source where no event comes, though it is woken each time.
+    #[test]
+    #[cfg(feature = "test-util")]
+    fn every_kind_leaves_a_closed_shard() {
+        let (paused, other) = (Shard::for_pauses().unwrap(), shard(0));
+        let kinds = [Mobility::Free, Mobility::UntilWait, Mobility::Fixed];
+        let mut placements = kinds.map(|_| placed(&paused));
+        for (placement, kind) in placements.iter_mut().zip(kinds) {
+            assert!(!placement.note_wait(&paused, || kind));
+            assert_eq!(placement.note_wait(&other, || kind), kind == Mobility::Free);
+        }
+        paused.close(&mut Batch::new());
+        for (placement, kind) in placements.iter_mut().zip(kinds) {
+            assert!(placement.note_wait(&other, || kind), "{kind:?}");
+        }
     }
 
     #[test]
