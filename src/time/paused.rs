@@ -45,7 +45,8 @@ pub enum PendingIo {
 /// So a task that yields in a loop until something has happened keeps time from moving.
 ///
 /// Time moves inside of [`block_on`](crate::block_on), with any executor in it. What waits for a
-/// timer outside of it waits until this thread calls `block_on` again.
+/// timer outside of it, also in a function of that name of another crate, waits until this thread
+/// calls `block_on` again.
 /// [`driver::drive`](crate::driver::drive) returns an error meanwhile.
 ///
 /// # Nothing can happen any more
@@ -73,7 +74,7 @@ pub enum PendingIo {
 /// # A leaked guard, and a fork
 ///
 /// If the guard is leaked ([`mem::forget`](std::mem::forget)), time is paused until the thread
-/// ends. In the child of a fork nothing is paused: timers and `block_on` follow the system's clock,
+/// ends, or, [for the process](pause_process), for good. In the child of a fork nothing is paused: timers and `block_on` follow the system's clock,
 /// as everything does that the parent has made, and the guard's methods panic.
 ///
 /// # Costs
