@@ -15,6 +15,7 @@ use async_wheel::time::{self, Paused, PendingIo, timeout};
 use async_wheel::{Async, Timer, block_on};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
+use common::process;
 use common::sockets::{LOOPBACK, tcp_pair, unix_pair};
 use common::{HOUR, MS, PATIENCE};
 
@@ -261,6 +262,24 @@ fn pause_that_waits_for_io_is_reported() {
     let message = gives_up(&paused, || drop(block_on(ours.readable())));
     let number = ours.as_raw_fd();
     assert!(message.contains(&format!("sources waited for: {number};")), "{message}");
+}
+
+/// A test's author looks for the call that hangs, not for a line of the library.
+#[test]
+fn report_names_the_line_of_the_call() {
+    const NAME: &str = "report_names_the_line_of_the_call";
+    const CALL: u32 = line!() + 4;
+    if process::is(NAME) {
+        let paused = time::pause();
+        paused.set_patience(MS);
+        return block_on(std::future::pending());
+    }
+    let mut child = process::spawn(NAME);
+    let status = process::wait(&mut child, PATIENCE).expect("it ends");
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    let place = format!("panicked at {}:{CALL}:", file!());
+    assert!(!status.success() && said.contains(&place), "{said}");
 }
 
 /// Each wake by another thread is something that happens.

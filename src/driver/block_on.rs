@@ -45,6 +45,7 @@ use crate::handoff::Parker;
 /// });
 /// assert!(start.elapsed() >= Duration::from_millis(5));
 /// ```
+#[cfg_attr(feature = "test-util", track_caller)]
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     #[cfg(feature = "tracing")]
     let _span = tracing::trace_span!("async_wheel::block_on").entered();

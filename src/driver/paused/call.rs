@@ -130,8 +130,9 @@ impl Call {
         Some(Call { pause, sleeper, is_outermost })
     }
 
-    /// Runs a future to its end.
+    /// Runs a future to its end. If nothing can happen any more, the panic names the caller's line.
     #[inline(never)]
+    #[track_caller]
     pub(in crate::driver) fn run<T>(self, future: impl Future<Output = T>) -> T {
         let waker = Waker::from(self.sleeper.clone());
         let cx = &mut Context::from_waker(&waker);
@@ -156,6 +157,7 @@ impl Call {
     }
 
     /// Returns when the call was notified.
+    #[track_caller]
     fn wait(&self, batch: &mut Batch) {
         let mut idle = Idle::default();
         loop {
@@ -189,6 +191,7 @@ impl Call {
     }
 
     /// Sleeps until it was notified or there was something else to do, which is done.
+    #[track_caller]
     fn sleep(&self, batch: &mut Batch, idle: &mut Idle) {
         let mut state = self.fall_asleep();
         while state.call(self.number()).is_some_and(|call| call.is_asleep) {
