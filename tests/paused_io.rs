@@ -99,6 +99,33 @@ fn ready_source_comes_before_next_deadline() {
     assert_eq!(paused.elapsed(), Duration::ZERO);
 }
 
+/// Requests in two parts, which the system would keep back for a while without `set_nodelay`.
+#[test]
+fn small_writes_without_delay_are_ready() {
+    let paused = time::pause();
+    paused.auto_advance(PendingIo::Jump);
+    let (mut ours, peer) = tcp_pair();
+    let mut peer = Async::new(peer).unwrap();
+    ours.get_ref().set_nodelay(true).unwrap();
+    peer.get_ref().set_nodelay(true).unwrap();
+    let server = async {
+        let mut request = [0; 8];
+        for _ in 0..100 {
+            timeout(MS, peer.read_exact(&mut request)).await.expect("in time").unwrap();
+            peer.write_all(&request).await.unwrap();
+        }
+    };
+    let client = async {
+        for _ in 0..100 {
+            ours.write_all(b"head").await.unwrap();
+            ours.write_all(b"body").await.unwrap();
+            ours.read_exact(&mut [0; 8]).await.unwrap();
+        }
+    };
+    block_on(future::zip(server, client));
+    assert_eq!(paused.elapsed(), Duration::ZERO);
+}
+
 #[test]
 fn jump_does_not_wait_for_peer() {
     let paused = time::pause();

@@ -16,7 +16,9 @@ const SEED: &str = "ASYNC_WHEEL_SEED";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PendingIo {
     /// Time jumps to the next deadline at once. For tests without I/O, or whose peers are tasks of
-    /// the same threads: what these have sent is ready by then.
+    /// the same threads: what these have sent is ready by then. What they write to a TCP stream is
+    /// sent at once only with [`set_nodelay(true)`](std::net::TcpStream::set_nodelay): otherwise the
+    /// system may keep the second of two small writes back for some 40 ms.
     Jump,
     /// The threads wait for I/O this long, in real time, before each jump. For peers elsewhere.
     ///
