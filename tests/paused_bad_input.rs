@@ -203,6 +203,7 @@ mod fork {
                 let refusal = refused(|| block_on(paused.advance(HOUR)));
                 assert!(refusal.contains("process that this one was forked from"), "{refusal}");
                 refused(|| paused.stand_still());
+                refused(|| paused.elapsed());
                 // A timer of the parent's, and the child's own.
                 timer.set_after(5 * MS);
                 block_on(&mut timer);

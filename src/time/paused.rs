@@ -76,8 +76,9 @@ pub enum PendingIo {
 /// # A leaked guard, and a fork
 ///
 /// If the guard is leaked ([`mem::forget`](std::mem::forget)), time is paused until the thread
-/// ends, or, [for the process](pause_process), for good. In the child of a fork nothing is paused: timers and `block_on` follow the system's clock,
-/// as everything does that the parent has made, and the guard's methods panic.
+/// ends, or, [for the process](pause_process), for good. In the child of a fork nothing is paused:
+/// timers and `block_on` follow the system's clock, as everything does that the parent has made,
+/// and the guard's methods panic.
 ///
 /// # Costs
 ///
@@ -454,7 +455,12 @@ impl Paused {
     }
 
     /// Returns how far the clock has moved since the pause began.
+    ///
+    /// # Panics
+    ///
+    /// In the child of a fork.
     #[must_use]
+    #[track_caller]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(clock::wheel_now().saturating_sub(self.guard.began()))
     }

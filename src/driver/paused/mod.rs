@@ -251,7 +251,9 @@ impl Guard {
     }
 
     /// Returns the wheel time at which the pause began.
+    #[track_caller]
     pub(crate) fn began(&self) -> u64 {
+        self.assert_not_from_parent();
         self.began
     }
 
