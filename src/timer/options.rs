@@ -54,8 +54,8 @@ impl Timer {
     /// the system takes to wake a thread. A thread that sleeps does so until the first slack of
     /// its timers ends, and then all of them fire that are due. A thread that is awake anyway
     /// fires them as soon as they are due; where those with this slack are
-    /// [dense](crate::Builder::coalescing_bound), at the next of the moments at which all do. What a timer yields stays the instant at which it was
-    /// due, and an interval keeps its grid.
+    /// [dense](crate::Builder::coalescing_bound), at the next of the moments at which all do. What a
+    /// timer yields stays the instant at which it was due, and an interval keeps its grid.
     ///
     /// A slack of zero makes the timer exact, also where timers are so dense that they would
     /// be delayed by up to 0.5 ms otherwise. Without a slack of its own a timer has that of
