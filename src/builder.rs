@@ -154,11 +154,12 @@ impl Builder {
     /// default. Zero: they are never late for others.
     ///
     /// Timers are dense where on one thread at least four fire in this time on average, by default
-    /// 8,000 a second, and not in bursts with four times as long between them. They then fire together, at
-    /// moments that are as far apart as it takes for 256 timers to come due, but no further than the
-    /// bound, and that all threads have in common. A [`DelayQueue`](crate::time::DelayQueue) does the
-    /// same with its entries. A timer with a [slack](crate::Timer::with_slack) of its own is never later than
-    /// that.
+    /// 8,000 a second, and not in bursts with four times as long between them. They then fire together,
+    /// at moments that are as far apart as it takes for 256 timers to come due, but no further than the
+    /// bound, and that all threads have in common. They are counted for 16 ms each time, or for eight
+    /// times the bound if that is more, and a count holds for twice as long: after a pause, timers are
+    /// exact again. A [`DelayQueue`](crate::time::DelayQueue) does the same with its entries. A timer
+    /// with a [slack](crate::Timer::with_slack) of its own is never later than that.
     ///
     /// # Examples
     ///

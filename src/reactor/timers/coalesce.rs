@@ -9,6 +9,8 @@
 //!   [`BATCH`] timers come. Where fewer than [`FEW`] come in a step, or all in a burst now and then,
 //!   there is no grid: one by one, timers are as exact as the system can wake a thread. With a bound
 //!   of 0.5 ms a thread wakes for timers at most 8,000 times a second, or once for 128 of them.
+//! - What is known of the density holds for a while only: what is due long after the last look at it
+//!   waits for nothing.
 //! - A timer waits for the grid whatever else wakes the driver. If it did not, tasks that wake
 //!   each other's threads would fire them few at a time.
 //! - All grids of a process start at the same instant, and each step is half of the next longer
@@ -16,7 +18,7 @@
 //!   put on one grid, as a delay queue's own timer, is put on another of the same bound or a finer
 //!   one without being delayed twice.
 
-use crate::clock::NEVER;
+use std::mem;
 
 /// The longest that a timer waits for others, in nanoseconds, by default.
 pub(crate) const LONGEST: u64 = 500_000;
@@ -40,6 +42,10 @@ const STEPS: u64 = 8;
 /// wake-ups already.
 const APART: u64 = 4;
 
+/// For how many periods a density holds. If nothing has fired in the last of them, there was a
+/// pause.
+const HOLDS: u64 = 2;
+
 /// All times are wheel time.
 #[derive(Debug)]
 pub(crate) struct Coalescer {
@@ -50,12 +56,16 @@ pub(crate) struct Coalescer {
     longest: u64,
     /// The step of the grid. Zero where there is none.
     step: u64,
+    /// For what is due from then on, there is none.
+    ends: u64,
     /// Since when timers are counted.
     since: u64,
     /// How many fired since then.
     count: u64,
-    /// In how many rounds.
-    rounds: u64,
+    /// In how many bursts. Rounds of which each has left some to the next are one.
+    bursts: u64,
+    /// Whether the last round has left some that are due.
+    goes_on: bool,
 }
 
 impl Coalescer {
@@ -65,7 +75,16 @@ impl Coalescer {
 
     /// For timers that may be late by `slack` at most.
     pub(crate) fn with_slack(bound: u64, slack: u64) -> Coalescer {
-        Coalescer { bound, longest: bound.min(slack), step: 0, since: 0, count: 0, rounds: 0 }
+        Coalescer {
+            bound,
+            longest: bound.min(slack),
+            step: 0,
+            ends: 0,
+            since: 0,
+            count: 0,
+            bursts: 0,
+            goes_on: false,
+        }
     }
 
     pub(crate) fn bound(&self) -> u64 {
@@ -79,20 +98,21 @@ impl Coalescer {
         }
     }
 
-    /// Notes that timers fired in a round.
-    pub(crate) fn fired(&mut self, now: u64, count: usize) {
+    /// Notes that timers fired in a round, and whether it has left some that may be due.
+    pub(crate) fn fired(&mut self, now: u64, count: usize, more: bool) {
+        let is_new = !mem::replace(&mut self.goes_on, more);
         if count == 0 {
             return;
         }
         self.count += count as u64;
-        self.rounds += 1;
+        self.bursts += u64::from(is_new);
         let period = PERIOD.max(self.longest * STEPS);
         // A clock that has stepped back begins another period.
         let counted = now.checked_sub(self.since).unwrap_or(period);
         if counted >= period {
-            // After twice the period, nothing has fired in its second half: there was a pause.
-            self.step = if counted < 2 * period { self.step_for(counted) } else { 0 };
-            (self.since, self.count, self.rounds) = (now, 0, 0);
+            self.step = if counted < HOLDS * period { self.step_for(counted) } else { 0 };
+            self.ends = now.saturating_add(HOLDS * period);
+            (self.since, self.count, self.bursts) = (now, 0, 0);
         }
     }
 
@@ -103,14 +123,14 @@ impl Coalescer {
         let most = self.longest.min(apart.saturating_mul(BATCH).max(shortest));
         let steps = (0..=HALVINGS).rev().map(|doublings| shortest << doublings);
         let step = steps.into_iter().find(|step| *step <= most).unwrap_or(0);
-        let is_dense = step / FEW >= apart && step * APART >= time / self.rounds;
+        let is_dense = step / FEW >= apart && step * APART >= time / self.bursts.max(1);
         if is_dense { step } else { 0 }
     }
 
     /// Returns when a timer that is due at `deadline` is to fire: never before that, and after it
     /// by less than the bound.
     pub(crate) fn coalesced(&self, deadline: u64) -> u64 {
-        if self.step == 0 {
+        if self.step == 0 || deadline >= self.ends {
             return deadline;
         }
         deadline.checked_next_multiple_of(self.step).unwrap_or(deadline)
@@ -118,8 +138,8 @@ impl Coalescer {
 
     /// Returns the last moment up to `limit` that lies on the grid. Without end stays without end.
     pub(crate) fn last_until(&self, limit: u64) -> u64 {
-        if limit == NEVER {
-            return NEVER;
+        if limit >= self.ends {
+            return limit;
         }
         limit - limit.checked_rem(self.step).unwrap_or(0)
     }
@@ -133,6 +153,7 @@ impl Coalescer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::NEVER;
 
     const SPARSE: u64 = LONGEST / FEW;
 
@@ -140,7 +161,7 @@ mod tests {
     /// end.
     fn run(coalescer: &mut Coalescer, start: u64, apart: u64) -> u64 {
         let end = start + 5 * PERIOD;
-        (start..end).step_by(apart as usize).for_each(|now| coalescer.fired(now, 1));
+        (start..end).step_by(apart as usize).for_each(|now| coalescer.fired(now, 1, false));
         end
     }
 
@@ -215,7 +236,7 @@ mod tests {
         for (bound, slack) in [(0, 0), (0, LONGEST), (LONGEST, 0)] {
             for count in [1, 1_000, 10_000_000] {
                 let mut coalescer = Coalescer::with_slack(bound, slack);
-                (1..50).for_each(|round| coalescer.fired(round * 1_000_000, count));
+                (1..50).for_each(|round| coalescer.fired(round * 1_000_000, count, false));
                 assert_eq!(coalescer.step, 0, "{bound}, {slack}, {count}");
             }
         }
@@ -232,7 +253,7 @@ mod tests {
         const SECOND: u64 = 1_000_000_000;
         let mut coalescer = Coalescer::new(SECOND);
         let steps = (1..50).map(|second| {
-            coalescer.fired(second * SECOND, 10);
+            coalescer.fired(second * SECOND, 10, false);
             coalescer.step
         });
         let steps: Vec<_> = steps.collect();
@@ -243,9 +264,10 @@ mod tests {
     fn slack_ends_on_the_grid() {
         let mut coalescer = Coalescer::with_slack(LONGEST, 1_000_000);
         assert_eq!(coalescer.last_until(1_234_567), 1_234_567);
-        coalescer.step = 500_000;
+        (coalescer.step, coalescer.ends) = (500_000, 2_000_000);
         assert_eq!(coalescer.last_until(1_234_567), 1_000_000);
         assert_eq!(coalescer.last_until(1_500_000), 1_500_000);
+        assert_eq!(coalescer.last_until(2_345_678), 2_345_678, "by then there is no grid");
         assert_eq!(coalescer.last_until(NEVER), NEVER);
     }
 
@@ -254,11 +276,36 @@ mod tests {
     fn bursts_are_not_delayed() {
         let mut coalescer = Coalescer::new(LONGEST);
         let mut burst = |apart| {
-            (1..50).for_each(|tick| coalescer.fired(tick * apart, 100));
+            (1..50).for_each(|tick| coalescer.fired(tick * apart, 100, false));
             coalescer.step
         };
         assert_eq!(burst(2 * APART * LONGEST), 0);
         assert_eq!(burst(APART * LONGEST / 2), LONGEST);
+    }
+
+    /// As many as a round may fire, and more: then the burst goes on in the next rounds.
+    #[test]
+    fn burst_of_many_rounds_is_one() {
+        let mut coalescer = Coalescer::new(LONGEST);
+        let mut bursts = |apart| {
+            for tick in 1..50 {
+                (0..15).for_each(|round| coalescer.fired(tick * apart + round, 10, true));
+                coalescer.fired(tick * apart + 15, 10, false);
+            }
+            coalescer.step
+        };
+        assert_eq!(bursts(2 * APART * LONGEST), 0);
+        assert_eq!(bursts(APART * LONGEST / 2), LONGEST);
+    }
+
+    /// Rounds that never come to an end leave nothing to wait for.
+    #[test]
+    fn storm_without_end_needs_no_grid() {
+        let mut coalescer = Coalescer::new(LONGEST);
+        (1_000..500_000).step_by(10).for_each(|us| coalescer.fired(us * 1_000, 100, true));
+        assert_eq!(coalescer.step, 0);
+        let end = run(&mut coalescer, 500_000_000, 10_000);
+        assert!(coalescer.coalesced(end + 1) > end + 1, "then it is over");
     }
 
     #[test]
@@ -266,14 +313,28 @@ mod tests {
         let mut coalescer = Coalescer::new(LONGEST);
         let end = run(&mut coalescer, 1_000_000_000, 1_000);
         let later = end + 1_000_000_000;
-        coalescer.fired(later, 1);
+        coalescer.fired(later, 1, false);
         assert_eq!(coalescer.coalesced(later + 1), later + 1);
+    }
+
+    /// The first of a sparse time is as exact as those after it.
+    #[test]
+    fn first_after_a_pause_is_not_delayed() {
+        let mut coalescer = Coalescer::new(LONGEST);
+        let end = run(&mut coalescer, 1_000_000_000, 10_000);
+        let soon = end + PERIOD / 2;
+        assert!(coalescer.coalesced(soon + 1) > soon + 1, "it goes on");
+        for later in [end + HOLDS * PERIOD, end + 3_600_000_000_000] {
+            assert_eq!(coalescer.coalesced(later + 1), later + 1);
+            assert_eq!(coalescer.last_until(later + 1), later + 1);
+            assert!(!coalescer.holds(Some(later + 1), later + 1));
+        }
     }
 
     #[test]
     fn burst_after_long_sleep_is_not_dense() {
         let mut coalescer = Coalescer::new(LONGEST);
-        coalescer.fired(10_000_000_000, 10_000);
+        coalescer.fired(10_000_000_000, 10_000, false);
         assert_eq!(coalescer.coalesced(10_000_000_001), 10_000_000_001);
     }
 
@@ -286,7 +347,7 @@ mod tests {
             assert!(coalescer.coalesced(deadline) - deadline < LONGEST);
         }
         // What was counted before says nothing any more.
-        coalescer.fired(1_000, 1);
+        coalescer.fired(1_000, 1, false);
         let end = run(&mut coalescer, 2_000, 2 * SPARSE);
         assert_eq!(coalescer.coalesced(end + 1), end + 1);
         assert_eq!(coalescer.coalesced(NEVER), NEVER);

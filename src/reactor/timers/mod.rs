@@ -380,7 +380,7 @@ impl Timers {
             });
             #[cfg(feature = "tracing")]
             (limit = limit.min(coalescer.coalesced(earliest)));
-            coalescer.fired(now, progress.expired);
+            coalescer.fired(now, progress.expired, progress.more);
         }
         #[cfg(feature = "tracing")]
         self.late.fired(now, limit, progress.more || more);

@@ -154,7 +154,7 @@ impl SlackTimers {
             let progress = wheel.fire(now, budget - fired, |key, deadline, waker| {
                 each(*slack, key, deadline, waker);
             });
-            coalescer.fired(now, progress.expired);
+            coalescer.fired(now, progress.expired, progress.more);
             fired += progress.expired;
             more |= progress.more;
             // Also if it has moved as many as it may: the next one's would come on top.

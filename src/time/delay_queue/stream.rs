@@ -93,7 +93,7 @@ impl<T> DelayQueue<T> {
             }
             let now = clock::wheel_time(self.now);
             self.coalescer.set_bound(timer::coalescing_bound());
-            self.coalescer.fired(now, mem::take(&mut self.yielded));
+            self.coalescer.fired(now, mem::take(&mut self.yielded), false);
             // Other than before if what seemed to be due was removed or reset.
             let next = self.entries.wheel.next_deadline();
             if let Some(next) = next.filter(|next| *next > self.now) {
