@@ -57,7 +57,8 @@ jq -r --arg few "$few" --arg many "$many" '
   "\($report | of($least; "async-wheel") | shown) ns among ten and " +
   "\($report | of($most; "async-wheel") | shown) ns among \($million) " +
   "(tokio: \($report | of($least; "tokio") | shown) and " +
-  "\($report | of($most; "tokio") | shown)).",
+  "\($report | of($most; "tokio") | shown)). " +
+  "The [page with all figures](docs/benchmarks.md) says when and on which machine.",
   "",
   "| | async-wheel | async-io | tokio |",
   "|---|---:|---:|---:|",
@@ -68,10 +69,10 @@ jq -r --arg few "$few" --arg many "$many" '
   row("lateness of short sleeps, median"; "lateness/p50_us"; "µs"),
   row("TCP round trip, each read with a timeout"; "round-trip-timeout/us"; "µs"),
   "",
-  "Medians of \(.circumstances.runs) runs by turns, \(.circumstances.date[:10]), " +
+  "The table has medians of \(.circumstances.runs) runs by turns, \(.circumstances.date[:10]), " +
   "\(.circumstances.processors) × \(.circumstances.processor). Less is better in each row. " +
-  "[docs/benchmarks.md](docs/benchmarks.md) has all of them, those where it is behind too, and says " +
-  "how to repeat them."
+  "[docs/benchmarks.md](docs/benchmarks.md) has all rows, those where it is behind too, and says how " +
+  "to repeat them."
 ' $json > "$scratch/figures" 2> "$scratch/error" ||
   refuse "$json: $(sed -E 's/^(jq: )?(parse )?error( \(at [^)]*\))?: *//; q' "$scratch/error")"
 
