@@ -14,8 +14,9 @@ lint() {
 }
 
 lint . --all-targets --all-features
-# What those leave out: with all features, the locks are parking_lot's, and there are no tests of forks.
-cargo clippy --locked --lib --test fork -- -D warnings
+# What those leave out: with all features, the locks are parking_lot's, there are no tests of forks, and
+# nothing of what is there for want of a feature.
+cargo clippy --locked --lib --tests -- -D warnings
 lint compat --all-targets --all-features
 for package in benches/peers compat/interface compat/two-reactors; do lint "$package" --all-targets; done
 # The tests in the files that these share with the library are the library's.

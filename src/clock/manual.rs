@@ -38,6 +38,7 @@ enum Hand {
     /// That of the process, or else the system's.
     Process,
     /// The system's.
+    #[cfg(feature = "test-util")]
     System,
     /// Its own.
     Own {
@@ -267,6 +268,7 @@ fn time() -> Option<u64> {
             Hand::own(at - back, back).take();
             Some(at)
         }
+        #[cfg(feature = "test-util")]
         Hand::System => None,
         Hand::Process => {
             // Ordering: Relaxed, as in `set_process`.
@@ -282,6 +284,7 @@ fn time() -> Option<u64> {
 pub(super) fn is_followed() -> bool {
     match Hand::of_thread() {
         Hand::Own { .. } => true,
+        #[cfg(feature = "test-util")]
         Hand::System => false,
         // Ordering: Relaxed, as in `set_process`.
         Hand::Process => PROCESS.load(Ordering::Relaxed) != NEVER,
