@@ -57,13 +57,13 @@ impl State {
     }
 
     /// Lets a call be awake. Returns `false` if it was.
-    fn rouse(&mut self, number: u64) -> bool {
-        let roused = self.call(number).is_some_and(|call| std::mem::take(&mut call.is_asleep));
-        if roused {
+    fn note_awake(&mut self, number: u64) -> bool {
+        let was_asleep = self.call(number).is_some_and(|call| std::mem::take(&mut call.is_asleep));
+        if was_asleep {
             self.awake += 1;
             self.note_activity();
         }
-        roused
+        was_asleep
     }
 
     /// The driver gives the poller up: to one that sleeps, if any does.
@@ -81,7 +81,7 @@ impl Pause {
         let mut state = self.state.lock();
         let Some(call) = state.call(number) else { return };
         call.is_notified = true;
-        if !state.rouse(number) {
+        if !state.note_awake(number) {
             return;
         }
         if state.driver == Some(number) {
@@ -205,7 +205,7 @@ impl Call {
                 Step::Look => (Until::Now, clock::NEVER),
                 Step::Wait { until, next } => (until, next),
                 Step::Wake(wakers) => {
-                    state.rouse(self.number());
+                    state.note_awake(self.number());
                     state.release();
                     drop(state);
                     batch.wake(&self.pause.shard);
@@ -213,7 +213,7 @@ impl Call {
                     return;
                 }
                 Step::Give(message) => {
-                    state.rouse(self.number());
+                    state.note_awake(self.number());
                     state.release();
                     drop(state);
                     panic!("{message}");
@@ -222,7 +222,7 @@ impl Call {
             let found;
             (state, found) = self.round(state, batch, until, next);
             if found {
-                state.rouse(self.number());
+                state.note_awake(self.number());
                 state.release();
                 drop(state);
                 return batch.wake(&self.pause.shard);
