@@ -231,7 +231,10 @@ where
     });
     echo.join().unwrap();
     if !cfg!(async_wheel_single_shard) {
-        assert!(migrations() > moved + 10, "{} migrations", migrations() - moved);
+        let moves = migrations() - moved;
+        eprintln!("{moves} migrations");
+        // How often the threads take turns is up to the system.
+        assert!(moves > 2, "{moves} migrations");
     }
 }
 
