@@ -3,6 +3,8 @@
 mod entries;
 mod expired;
 mod key;
+mod lookup;
+mod memory;
 mod remote;
 mod stream;
 
@@ -357,113 +359,6 @@ impl<T> DelayQueue<T> {
         Ok(())
     }
 
-    /// Returns when an entry expires; `None` if it never does, has expired or was removed, or if
-    /// the key is another queue's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::time::DelayQueue;
-    /// use std::time::Instant;
-    ///
-    /// let mut queue = DelayQueue::new();
-    /// let now = Instant::now();
-    /// let key = queue.insert_at("a", now);
-    /// assert_eq!(queue.deadline(key), Some(now));
-    /// ```
-    #[must_use]
-    pub fn deadline(&self, key: Key) -> Option<Instant> {
-        self.entries.wheel.deadline(self.entries.find(key)?)
-    }
-
-    /// Returns the value of an entry; `None` if it has expired or was removed, or if the key is
-    /// another queue's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::time::DelayQueue;
-    /// use std::time::Duration;
-    ///
-    /// let mut queue = DelayQueue::new();
-    /// let key = queue.insert("a", Duration::from_secs(60));
-    /// assert_eq!(queue.get(key), Some(&"a"));
-    /// ```
-    #[must_use]
-    pub fn get(&self, key: Key) -> Option<&T> {
-        self.entries.wheel.get(self.entries.find(key)?)
-    }
-
-    /// Returns the value of an entry, to change it; `None` if it has expired or was removed, or if
-    /// the key is another queue's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::time::DelayQueue;
-    /// use std::time::Duration;
-    ///
-    /// let mut queue = DelayQueue::new();
-    /// let key = queue.insert(1, Duration::from_secs(60));
-    /// *queue.get_mut(key).unwrap() += 1;
-    /// assert_eq!(queue.get(key), Some(&2));
-    /// ```
-    #[must_use]
-    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.receive();
-        self.entries.wheel.get_mut(self.entries.find(key)?)
-    }
-
-    /// Returns the key and the deadline of the entry that expires next; `None` if none does. It may
-    /// have expired, and waits to be yielded then.
-    ///
-    /// Costs a look at each entry with about the same deadline.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::time::DelayQueue;
-    /// use std::time::Instant;
-    ///
-    /// let mut queue = DelayQueue::new();
-    /// let now = Instant::now();
-    /// let key = queue.insert_at("a", now);
-    /// assert_eq!(queue.peek(), Some((key, now)));
-    /// ```
-    #[must_use]
-    pub fn peek(&self) -> Option<(Key, Instant)> {
-        self.entries.peek()
-    }
-
-    /// Returns the number of entries, those that never expire included.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use async_wheel::time::DelayQueue;
-    /// use std::time::Duration;
-    ///
-    /// let mut queue = DelayQueue::new();
-    /// queue.insert("a", Duration::from_secs(60));
-    /// assert_eq!(queue.len(), 1);
-    /// ```
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.wheel.len()
-    }
-
-    /// Returns `true` if there are no entries.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// assert!(async_wheel::time::DelayQueue::<u32>::default().is_empty());
-    /// ```
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.wheel.is_empty()
-    }
-
     /// Drops all entries. Their keys lead nowhere from now on; the memory stays.
     ///
     /// # Examples
@@ -484,51 +379,6 @@ impl<T> DelayQueue<T> {
             self.wake();
         }
         self.entries.clear();
-    }
-
-    /// Returns the number of entries that there is room for, those that are there included. The
-    /// lists that they wait in are allocated as they grow: 4.6 bytes an entry.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// assert_eq!(async_wheel::time::DelayQueue::<u32>::new().capacity(), 0);
-    /// ```
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.entries.wheel.capacity()
-    }
-
-    /// Makes room for `additional` entries beyond those that are there: see
-    /// [`capacity`](DelayQueue::capacity).
-    ///
-    /// # Panics
-    ///
-    /// If that would make more than 2³¹.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let mut queue = async_wheel::time::DelayQueue::<u32>::new();
-    /// queue.reserve(1_000);
-    /// assert!(queue.capacity() >= 1_000);
-    /// ```
-    pub fn reserve(&mut self, additional: usize) {
-        self.entries.wheel.reserve(additional);
-    }
-
-    /// Gives back the memory of entries that are gone, in blocks of 4,096. Keys stay good. Costs a
-    /// walk over all entries.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let mut queue = async_wheel::time::DelayQueue::<u32>::with_capacity(1_000);
-    /// queue.shrink_to_fit();
-    /// assert_eq!(queue.capacity(), 0);
-    /// ```
-    pub fn shrink_to_fit(&mut self) {
-        self.entries.shrink_to_fit();
     }
 
     /// Makes a handle for other threads. While there is one, the stream does not end.
