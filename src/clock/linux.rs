@@ -21,6 +21,9 @@ pub(super) const COARSE_LAG: u64 = 100_000_000;
 /// Wheel time by the clock of the last tick: at or before [`wheel_now`](super::wheel_now), and
 /// several times cheaper, since it does not ask the processor's counter.
 pub(super) fn coarse_wheel_now() -> u64 {
+    // Ordering: Relaxed: a number, through which nothing else is read. A thread that follows a
+    // manual clock does not see the zero of before: it has stored `NEVER` itself, or has heard of
+    // the process's clock from the thread that did (`forget_coarse_zero`).
     #[cfg(any(test, feature = "test-util"))]
     let zero = match COARSE_ZERO.load(Ordering::Relaxed) {
         NEVER => return coarse_or_manual_wheel_now(),
@@ -37,9 +40,6 @@ fn coarse_since(zero: u64) -> u64 {
 
 /// The same as [`zero`] while nobody has a manual clock; [`NEVER`] otherwise, and before the first
 /// look.
-///
-/// Ordering: Relaxed, here and below: who has a manual clock has stored this, or has heard of the
-/// clock of the process.
 #[cfg(any(test, feature = "test-util"))]
 static COARSE_ZERO: AtomicU64 = AtomicU64::new(NEVER);
 
@@ -51,6 +51,9 @@ fn coarse_or_manual_wheel_now() -> u64 {
         return super::wheel_now();
     }
     let zero = zero();
+    // Ordering: Relaxed: `forget_coarse_zero` runs under the lock of `unless_used`, too. Before it,
+    // this store is overwritten there; after it there is a manual clock, and nothing is stored. A
+    // load of the zero relies on nothing else that was written before.
     #[cfg(feature = "test-util")]
     super::manual::unless_used(|| COARSE_ZERO.store(zero, Ordering::Relaxed));
     coarse_since(zero)
@@ -59,6 +62,9 @@ fn coarse_or_manual_wheel_now() -> u64 {
 /// Somebody has a manual clock from now on.
 #[cfg(feature = "test-util")]
 pub(super) fn forget_coarse_zero() {
+    // Ordering: Relaxed: a thread sees its own store. Other threads that are to follow the new
+    // clock, that of the process, hear of it by what orders this store before their load in
+    // `coarse_wheel_now`. To the rest, on the system's clock, the zero is right as it was.
     COARSE_ZERO.store(NEVER, Ordering::Relaxed);
 }
 
