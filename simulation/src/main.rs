@@ -1,7 +1,7 @@
 //! The simulation: what ships of async-wheel, on a modelled poller and clock, in random
 //! schedules with faults injected.
 //!
-//! The files of `handoff`, `reactor`, `wheel`, `driver` and `timer.rs`, and the waits and retries
+//! The files of `handoff`, `reactor`, `wheel`, `timer` and `driver`, and the waits and retries
 //! of `io`, are the very ones that ship. Only what they stand on is replaced: `sync` by shuttle's
 //! primitives, `clock` by virtual time, `sys` by a modelled poller with modelled files. `world`
 //! knows who sleeps and what time it is; `plan` says which faults are injected; `jobs` and
