@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Explores the models of async-wheel's protocols between threads.
 #
-#   loom-tests/run.sh                all models: about 3 minutes on 2 idle processors
+#   loom-tests/run.sh                all models: about 90 s on 2 idle processors
 #   loom-tests/run.sh parker seat    those whose names contain one of the words
 #   loom-tests/run.sh --list         their names
 #   loom-tests/run.sh --replay FILE  the execution that failed once more
