@@ -1,11 +1,12 @@
 //! What runs one workload, on the command line and as a line of JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 use crate::workloads::{Figures, Peer, Scale, Workload};
 
@@ -67,11 +68,20 @@ impl Run {
         }
     }
 
-    /// Runs it by `run`, prints what came out, and ends the process, unless that failed.
+    /// Runs it by `run`, prints what came out or why it failed, and says what to end with. After a
+    /// success it ends the process itself.
     pub fn carry_out(
         &self,
         run: impl FnOnce(Workload, Peer, Scale) -> Result<Figures>,
-    ) -> Result<()> {
+    ) -> ExitCode {
+        match self.print(run) {
+            // What is still pending need not be taken down piece by piece.
+            Ok(()) => std::process::exit(0),
+            Err(error) => failed(&error, 1),
+        }
+    }
+
+    fn print(&self, run: impl FnOnce(Workload, Peer, Scale) -> Result<Figures>) -> Result<()> {
         let outcome = match run(self.workload, self.runtime, Scale(self.scale)) {
             Ok(figures) => {
                 let owned = |(name, figure): (&str, f64)| (name.to_owned(), figure);
@@ -86,9 +96,14 @@ impl Run {
             outcome,
         };
         println!("{}", serde_json::to_string(&line)?);
-        // What is still pending need not be taken down piece by piece.
-        std::process::exit(0)
+        Ok(())
     }
+}
+
+/// Says what went wrong, and returns what to end with.
+pub fn failed(error: &Error, code: u8) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code)
 }
 
 /// As it is spelt on the command line.

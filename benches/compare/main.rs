@@ -10,9 +10,8 @@ mod table;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
-use compare::command::{Run, name};
+use compare::command::{Run, failed, name};
 use compare::{command_line, workloads};
 
 #[derive(Parser)]
@@ -37,18 +36,15 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(code) => return code,
     };
-    let (result, failure) = match command {
-        Command::Run(run) => (run.carry_out(workloads::run), 1),
+    let (result, code) = match command {
+        Command::Run(run) => return run.carry_out(workloads::run),
         Command::Table(options) => (table::run(&options), 1),
         // What it is given and where it writes is all that can be wrong.
         Command::Docs(options) => (docs::run(&options), 2),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(failure)
-        }
+        Err(error) => failed(&error, code),
     }
 }
 

@@ -39,16 +39,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let run = match command_line::read(check) {
-        Ok(run) => run,
-        Err(code) => return code,
-    };
-    match run.carry_out(self::run) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    match command_line::read(check) {
+        Ok(run) => run.carry_out(self::run),
+        Err(code) => code,
     }
 }
 
