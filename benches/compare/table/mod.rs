@@ -5,6 +5,7 @@ mod print;
 mod rows;
 mod runner;
 mod samples;
+mod times;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let mut circumstances = Circumstances::now(plan.runs)?;
     let start = Instant::now();
-    let figures = plan.carry_out();
+    let (figures, times) = plan.carry_out();
     circumstances.took(start.elapsed());
     let missing = missing(&plan, &figures);
     let report = Report { circumstances, figures };
@@ -72,6 +73,7 @@ pub fn run(options: &Options) -> Result<()> {
         true => println!("{table}\n\nThis was the quick form: the figures mean nothing."),
         false => println!("{table}\n\n{} of {} goals met.", tally.met, tally.goals),
     }
+    println!("\nWhere the time went:\n\n{}", times.table());
     if options.write_docs {
         report.write_page(Path::new("docs"))?;
     }

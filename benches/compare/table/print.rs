@@ -87,14 +87,14 @@ fn heading(peer: &Peer) -> String {
     }
 }
 
-fn empty(header: impl IntoIterator<Item = String>) -> Table {
+pub fn empty(header: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(header);
     table
 }
 
-fn align(table: &mut Table, columns: std::ops::Range<usize>) {
+pub fn align(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in columns {
         let column = table.column_mut(column).expect("there are as many");
         column.set_cell_alignment(CellAlignment::Right);

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use compare::command::{Line, Outcome};
@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wait_timeout::ChildExt;
 
 use super::samples::Samples;
+use super::times::Times;
 use super::trace;
 use crate::workloads::{Peer, Scale, Workload};
 
@@ -33,8 +34,8 @@ pub struct Plan {
 
 impl Plan {
     /// Runs everything. What fails is reported, and missing in the samples.
-    pub fn carry_out(&self) -> Samples {
-        let mut samples = Samples::default();
+    pub fn carry_out(&self) -> (Samples, Times) {
+        let (mut samples, mut times) = (Samples::default(), Times::default());
         let steps = self.steps();
         let all: usize = steps.iter().map(|step| self.runs_of(step)).sum();
         let bar = ProgressBar::new(all as u64);
@@ -48,26 +49,17 @@ impl Plan {
                 if run >= self.runs_of(&step) || samples.why_not_run(step.peer).is_some() {
                     continue;
                 }
-                let (workload, peer) = (crate::name(&step.workload), crate::name(&step.peer));
-                bar.set_message(format!("run {}: {workload} on {peer}", run + 1));
-                match self.take(step) {
-                    Ok(Outcome::Figures(figures)) => {
-                        samples.add(step.workload, step.peer, run, &figures);
-                    }
-                    Ok(Outcome::NotRun(why)) => {
-                        if samples.not_run(step.peer, &why) {
-                            bar.suspend(|| eprintln!("{peer} is not run: {why}"));
-                        }
-                    }
-                    Err(error) => {
-                        bar.suspend(|| eprintln!("{workload} on {peer} failed: {error:#}"));
-                    }
+                bar.set_message(format!("run {}: {}", run + 1, step.described()));
+                let start = Instant::now();
+                if let Err(error) = self.take(step, run, &mut samples) {
+                    bar.suspend(|| eprintln!("{error:#}"));
                 }
+                times.add(&step.work(), start.elapsed());
                 bar.inc(1);
             }
         }
         bar.finish_and_clear();
-        samples
+        (samples, times)
     }
 
     /// Prints how often each peer is run, and where it is.
@@ -119,12 +111,26 @@ impl Plan {
         step.workload.runs(step.peer, self.runs)
     }
 
-    fn take(&self, step: Step) -> Result<Outcome> {
-        if step.traced {
-            return trace::count_calls(step.workload, step.peer).map(Outcome::Figures);
+    /// Takes a step in the run of that number. What hinders the runtime is an error the first time.
+    fn take(&self, step: Step, run: usize, samples: &mut Samples) -> Result<()> {
+        let outcome = match step.traced {
+            true => trace::count_calls(step.workload, step.peer).map(Outcome::Figures),
+            false => {
+                let program = self.further.as_ref().filter(|_| step.peer.is_further());
+                self::run(program, &[], step.workload, step.peer, self.scale)
+            }
+        };
+        match outcome.with_context(|| format!("{} failed", step.described()))? {
+            Outcome::Figures(figures) => {
+                samples.add(step.workload, step.peer, run, &figures);
+            }
+            Outcome::NotRun(why) => {
+                if samples.not_run(step.peer, &why) {
+                    bail!("{} is not run: {why}", crate::name(&step.peer));
+                }
+            }
         }
-        let program = self.further.as_ref().filter(|_| step.peer.is_further());
-        run(program, &[], step.workload, step.peer, self.scale)
+        Ok(())
     }
 }
 
@@ -133,6 +139,16 @@ struct Step {
     workload: Workload,
     peer: Peer,
     traced: bool,
+}
+
+impl Step {
+    fn work(&self) -> String {
+        crate::name(&self.workload) + if self.traced { ", with strace" } else { "" }
+    }
+
+    fn described(&self) -> String {
+        format!("{} on {}", self.work(), crate::name(&self.peer))
+    }
 }
 
 /// Runs a workload in a process of its own: of `program` or else of this one, under `wrapper` if
