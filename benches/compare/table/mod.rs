@@ -2,6 +2,7 @@
 
 mod goal;
 mod print;
+mod row;
 mod rows;
 mod runner;
 mod samples;
@@ -17,7 +18,8 @@ use clap::{Args, ValueEnum};
 use crate::docs::{Circumstances, Report};
 use crate::workloads::{Peer, Scale, Workload};
 pub use print::{short, table as render, table_of_further};
-pub use rows::{Chart, ROWS, Row};
+pub use row::{Chart, Row};
+pub use rows::ROWS;
 use runner::Plan;
 pub use samples::{Samples, Summary};
 

@@ -4,7 +4,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 
 use super::goal::Goal;
-use super::rows::{ROWS, Row};
+use super::row::Row;
+use super::rows::ROWS;
 use super::samples::{Samples, Summary};
 use crate::workloads::Peer;
 

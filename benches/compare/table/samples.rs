@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use statrs::statistics::{Data, Max, Median, Min};
 
-use super::rows::{Row, Saturation};
+use super::row::{Row, Saturation};
 use crate::workloads::{Peer, Workload};
 
 /// One figure of each run, unless that failed.
