@@ -47,8 +47,8 @@ pub fn table(samples: &Samples, wanted: impl Fn(&Row) -> bool) -> (Table, Tally)
     (table, tally)
 }
 
-/// Beside the [further](Peer::is_further) peers: the rows of which at least one has a figure.
-/// `None` if there is none.
+/// Beside the [further](Peer::is_further) peers: the rows of which at least one has a figure, or was
+/// refused. `None` if there is none.
 pub fn table_of_further(samples: &Samples) -> Option<Table> {
     let takes_part = |peer: &Peer| {
         let has_figure = |row| samples.figure(row, *peer).is_some();
@@ -57,7 +57,9 @@ pub fn table_of_further(samples: &Samples) -> Option<Table> {
     let peers: Vec<Peer> = Peer::ALL.into_iter().filter(takes_part).collect();
     let rows = ROWS.iter().filter(|row| {
         let measured = samples.figure(row, Peer::AsyncWheel).is_some();
-        measured && peers.iter().any(|&peer| row.is_of(peer))
+        let figure = |peer| samples.figure(row, peer).is_some();
+        let refused = |peer| row.is_of(peer) && samples.why_not_run(peer).is_some();
+        measured && peers.iter().any(|&peer| figure(peer) || refused(peer))
     });
     let rows: Vec<&Row> = rows.collect();
     if rows.is_empty() {

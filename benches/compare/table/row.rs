@@ -8,6 +8,7 @@ use crate::workloads::{Peer, Workload};
 pub enum Chart {
     Operations,
     Expiry,
+    Fired,
     Lateness,
     Memory,
     Churn,
@@ -79,6 +80,11 @@ impl Row {
 
     pub(super) const fn population_1e7(figure: &'static str, work: &'static str) -> Row {
         Row::new(Workload::ByPopulation1e7, figure, work).unit("ns", Chart::Population)
+    }
+
+    /// A binary heap under a lock, which is no runtime's.
+    pub(super) const fn heap(figure: &'static str, work: &'static str) -> Row {
+        Row::new(Workload::UniformHeap, figure, work).unit("µs", Chart::Not)
     }
 
     /// An operation on a delay queue.

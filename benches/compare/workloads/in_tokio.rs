@@ -34,7 +34,7 @@ pub fn run(scale: Scale, peer: Peer, work: Work, workers: usize) -> Result<Figur
 fn run_on<R: Runtime>(scale: Scale, work: Work, workers: usize) -> Result<Figures> {
     match work {
         Work::Create => R::run(workers, create::<R>(scale, workers)),
-        Work::Fire => fire::in_tasks::<R>(scale, workers),
+        Work::Fire => fire::in_tasks::<R>(scale, workers, fire::DENSE),
     }
 }
 

@@ -23,15 +23,17 @@ struct Beats {
     latest_ns: AtomicU64,
 }
 
-/// The slack of [`with_slack`].
-const SLACK: Duration = Duration::from_millis(10);
-
-/// Few enough to be awake for each of them. Async-wheel's have a slack; the peers know none.
-pub fn with_slack<R: Runtime>(scale: Scale, ours: bool) -> Result<Figures> {
+/// Async-wheel's have this slack; the peers know none.
+pub fn with_slack<R: Runtime>(
+    scale: Scale,
+    intervals: usize,
+    slack: Duration,
+    ours: bool,
+) -> Result<Figures> {
     if ours {
-        async_wheel::time::set_default_slack(Some(SLACK));
+        async_wheel::time::set_default_slack(Some(slack));
     }
-    run::<R>(scale, 1_000)
+    run::<R>(scale, intervals)
 }
 
 pub fn run<R: Runtime>(scale: Scale, intervals: usize) -> Result<Figures> {

@@ -21,6 +21,7 @@ mod round_trip;
 pub mod served;
 mod uniform;
 mod wake;
+mod wheel_steps;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -78,16 +79,33 @@ pub enum Workload {
     ByPopulation1e7,
     /// 10^6 tasks on two threads, each with a timer, due at random within one second
     Fire,
-    /// 10^6 such timers on one thread without tasks, each with a waker that notes the time
+    /// The same within two seconds, so that there is time for each
+    FireSteady,
+    /// 10^6 such timers on one thread without tasks, each with a waker that notes the time, due
+    /// within one second
     FireBare,
-    /// 10^6 timers of the same duration armed evenly, on two threads, beside a binary heap
+    /// The same within two seconds
+    FireBareSteady,
+    /// 10^6 timers of the same duration armed evenly, on two threads
     Uniform,
+    /// The same with a binary heap under a lock instead of a runtime
+    UniformHeap,
+    /// The same with the wheel by itself in virtual time: the longest steps
+    WheelSteps,
     /// What a pending timer takes, handle and all
     Memory,
     /// Create, poll, drop on one thread and then on two, 10^5 others pending
     Churn,
     /// 10^5 intervals of one second on two threads
     Intervals,
+    /// 20,000 intervals of one second on two threads
+    #[value(name = "intervals-20000")]
+    Intervals20000,
+    /// 10^5 intervals of one second on two threads, with a slack of 1 ms if there is such a thing
+    #[value(name = "intervals-slack-1ms")]
+    IntervalsSlack1ms,
+    /// The same with a slack of zero, so that none waits for another
+    IntervalsExact,
     /// 1,000 intervals of one second on two threads, with a slack of 10 ms if there is such a thing
     IntervalsSlack,
     /// One TCP connection between two threads
@@ -183,8 +201,10 @@ impl Workload {
     pub fn suits(self, peer: Peer) -> bool {
         match peer {
             Peer::AsyncWheel => true,
-            Peer::AsyncIo => self != Workload::DelayQueue && !self.is_in_tokio(),
-            Peer::Tokio => true,
+            Peer::AsyncIo => {
+                self != Workload::DelayQueue && !self.is_in_tokio() && !self.is_of_no_runtime()
+            }
+            Peer::Tokio => !self.is_of_no_runtime(),
             Peer::TokioAlternative => self.is_of_several_threads(),
             Peer::Monoio | Peer::MonoioUring => {
                 self.is_of_timers() || self.is_of_postponing() || self.is_of_echo_by_cores()
@@ -243,6 +263,11 @@ impl Workload {
         matches!(self, InTokioCreate1 | InTokioCreate2 | InTokioFire1 | InTokioFire2)
     }
 
+    /// Whether it is about a structure by itself, and run once for all peers.
+    fn is_of_no_runtime(self) -> bool {
+        matches!(self, Workload::UniformHeap | Workload::WheelSteps)
+    }
+
     /// Whether only its system calls are of interest.
     pub fn only_counts(self) -> bool {
         matches!(self, Workload::Quiet | Workload::ConnectionWaits)
@@ -289,7 +314,7 @@ pub fn run_timers<T: Timers>(workload: Workload, scale: Scale) -> Result<Figures
         Workload::CreateNone => Ok(create::run::<T>(scale, 0, Due::InThirtySeconds)),
         Workload::CreatePending => Ok(create::run::<T>(scale, pending, Due::InThirtySeconds)),
         Workload::CreateRandom => Ok(create::run::<T>(scale, pending, Due::AtRandom)),
-        Workload::FireBare => fire::with_wakers::<T>(scale),
+        Workload::FireBare => fire::with_wakers::<T>(scale, fire::DENSE),
         Workload::Memory => Ok(memory::run::<T>(scale)),
         Workload::Lateness => lateness::run::<T>(scale),
         _ => bail!("it needs more than timers"),
@@ -308,13 +333,21 @@ pub fn run_postpone<T: Postpone>(workload: Workload, scale: Scale) -> Result<Fig
 
 /// Runs any workload.
 pub fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Result<Figures> {
+    let (ours, ms) = (peer == Peer::AsyncWheel, Duration::from_millis);
     match workload {
         Workload::PushIdle => push_idle::run::<R>(scale),
-        Workload::Fire => fire::in_tasks::<R>(scale, 2),
-        Workload::Uniform => uniform::run::<R>(scale, peer == Peer::AsyncWheel),
+        Workload::Fire => fire::in_tasks::<R>(scale, 2, fire::DENSE),
+        Workload::FireSteady => fire::in_tasks::<R>(scale, 2, fire::STEADY),
+        Workload::FireBareSteady => fire::with_wakers::<R>(scale, fire::STEADY),
+        Workload::Uniform => uniform::run::<R>(scale),
+        Workload::UniformHeap => uniform::with_heap(scale),
+        Workload::WheelSteps => Ok(wheel_steps::run(scale)),
         Workload::Churn => Ok(churn::run::<R>(scale)),
         Workload::Intervals => intervals::run::<R>(scale, 100_000),
-        Workload::IntervalsSlack => intervals::with_slack::<R>(scale, peer == Peer::AsyncWheel),
+        Workload::Intervals20000 => intervals::run::<R>(scale, 20_000),
+        Workload::IntervalsSlack1ms => intervals::with_slack::<R>(scale, 100_000, ms(1), ours),
+        Workload::IntervalsExact => intervals::with_slack::<R>(scale, 100_000, ms(0), ours),
+        Workload::IntervalsSlack => intervals::with_slack::<R>(scale, 1_000, ms(10), ours),
         Workload::RoundTrip => round_trip::run::<R>(scale, None),
         Workload::RoundTripTimeout => round_trip::run::<R>(scale, Some(LIMIT)),
         Workload::Echo100On1 => echo::run::<R>(scale, 100, 1, Room::Exact),

@@ -1,6 +1,6 @@
 //! Timers of the same duration that are armed evenly, as timeouts of a steady flow of requests are:
-//! what a timing wheel has to cascade while others are armed. Beside the runtimes, a binary heap
-//! under a lock does the same.
+//! what a timing wheel has to cascade while others are armed. A binary heap under a lock does the
+//! same, and the wheel by itself in virtual time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -153,17 +153,8 @@ impl Flow {
     }
 }
 
-/// On two threads of a runtime; then, if asked for, with a binary heap.
-pub fn run<R: Runtime>(scale: Scale, heap_too: bool) -> Result<Figures> {
-    let mut figures = on_runtime::<R>(scale)?;
-    if heap_too {
-        figures.extend(with_heap(scale)?);
-    }
-    Ok(figures)
-}
-
-/// One thread arms, and either may expire meanwhile.
-fn on_runtime<R: Runtime>(scale: Scale) -> Result<Figures> {
+/// On two threads of a runtime: one arms, and either may expire meanwhile.
+pub fn run<R: Runtime>(scale: Scale) -> Result<Figures> {
     R::run(2, async move {
         let mut flow = Flow::new(scale)?;
         let far = Instant::now() + TOO_LATE;
@@ -209,9 +200,9 @@ struct Heap {
     earlier: Condvar,
 }
 
-/// The same with a thread that sleeps until the earliest in a binary heap is due and wakes all that
+/// With a thread that sleeps until the earliest in a binary heap is due and wakes all that
 /// are, one at a time.
-fn with_heap(scale: Scale) -> Result<Figures> {
+pub fn with_heap(scale: Scale) -> Result<Figures> {
     let mut flow = Flow::new(scale)?;
     let timers = Mutex::new(BinaryHeap::with_capacity(flow.places.len()));
     let heap = Arc::new(Heap { timers, earlier: Condvar::new() });
@@ -240,13 +231,13 @@ fn with_heap(scale: Scale) -> Result<Figures> {
         thread::sleep(20 * PAUSE);
     }
     flow.figures([
-        "heap_arm_p50_us",
-        "heap_arm_p99_us",
-        "heap_arm_p9999_us",
-        "heap_arm_max_us",
-        "heap_late_p50_us",
-        "heap_late_p99_us",
-        "heap_late_p9999_us",
+        "arm_p50_us",
+        "arm_p99_us",
+        "arm_p9999_us",
+        "arm_max_us",
+        "late_p50_us",
+        "late_p99_us",
+        "late_p9999_us",
     ])
 }
 
