@@ -3,6 +3,7 @@
 mod charts;
 mod circumstances;
 mod page;
+mod subjects;
 mod summary;
 
 use std::fs;

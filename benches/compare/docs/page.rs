@@ -1,10 +1,16 @@
 //! The page: prose from a template, and what was measured.
 
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use compare::command::name;
+
 use super::Report;
 use super::charts::{Charts, Drawn};
 use super::circumstances::Circumstances;
 use super::summary;
 use crate::table::{self, Chart};
+use crate::workloads::{Peer, Workload};
 
 const TEMPLATE: &str = include_str!("page.md");
 
@@ -18,6 +24,9 @@ pub fn text(report: &Report, charts: &Charts) -> String {
     let parts = [
         ("{minutes}", format!("{:.0}", circumstances.minutes)),
         ("{runs}", circumstances.runs.to_string()),
+        ("{less often}", less_often(circumstances.runs)),
+        ("{date}", circumstances.date.chars().take(10).collect()),
+        ("{processors}", processors(circumstances)),
         ("{circumstances}", described(circumstances)),
         ("{lead}", summary::lead(figures)),
         ("{summary}", summary::text(figures)),
@@ -35,10 +44,30 @@ pub fn text(report: &Report, charts: &Charts) -> String {
     parts.iter().fold(TEMPLATE.to_owned(), |page, (place, text)| page.replace(place, text))
 }
 
+fn processors(circumstances: &Circumstances) -> String {
+    format!("{} × {}", circumstances.processors, circumstances.processor)
+}
+
+/// Which workloads take so long that they were run less often than others.
+fn less_often(runs: usize) -> String {
+    let mut by_runs = BTreeMap::<_, Vec<_>>::new();
+    for &workload in Workload::value_variants() {
+        let of_workload = workload.runs(Peer::AsyncWheel, runs);
+        if of_workload < runs {
+            by_runs.entry(of_workload).or_default().push(format!("`{}`", name(&workload)));
+        }
+    }
+    let said = |(runs, workloads): (&usize, &Vec<String>)| {
+        let times = if *runs == 1 { "once".to_owned() } else { format!("{runs} times") };
+        format!("{times} {}, ", workloads.join(", "))
+    };
+    by_runs.iter().rev().map(said).collect()
+}
+
 fn described(circumstances: &Circumstances) -> String {
     let versions: Vec<String> =
         circumstances.crates.iter().map(|(name, version)| format!("{name} {version}")).collect();
-    let processor = format!("{} × {}", circumstances.processors, circumstances.processor);
+    let processor = processors(circumstances);
     let memory = format!("{:.0} GiB", circumstances.memory_gib);
     let load = format!("{:.2} in the minute before", circumstances.load_before);
     let lines = [
@@ -64,6 +93,13 @@ fn pictures<'a>(charts: impl IntoIterator<Item = &'a Drawn>) -> String {
 mod tests {
     use super::*;
     use crate::table::Samples;
+
+    #[test]
+    fn what_is_run_less_often_is_named() {
+        let said = less_often(5);
+        assert!(said.ends_with("once `by-population-1e7`, "), "{said}");
+        assert_eq!(less_often(1), "");
+    }
 
     #[test]
     fn no_place_of_the_template_is_left_open() {

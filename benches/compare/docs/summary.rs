@@ -1,155 +1,11 @@
 //! The summary: a sentence for each workload, made of the figures.
 
-use crate::table::{ROWS, Row, Samples, Summary, short};
-use crate::workloads::{Peer, Workload};
+use super::subjects::{GROUPS, Group, Subject};
+use crate::table::{Chart, ROWS, Row, Samples, Summary, short};
+use crate::workloads::Peer;
 
 /// Ratios this near to one are level, and those twice as far whose runs were on both sides of it.
 const LEVEL: f64 = 0.05;
-
-/// What is said of a workload, by one of its rows.
-struct Subject {
-    name: &'static str,
-    workload: Workload,
-    figure: &'static str,
-    /// Why it is ahead, if it is.
-    ahead: &'static str,
-    /// What it takes, if it is behind.
-    behind: &'static str,
-}
-
-impl Subject {
-    const fn new(workload: Workload, figure: &'static str, name: &'static str) -> Subject {
-        Subject { name, workload, figure, ahead: "", behind: "" }
-    }
-
-    const fn because(self, ahead: &'static str, behind: &'static str) -> Subject {
-        Subject { ahead, behind, ..self }
-    }
-
-    fn row(&self) -> Option<&'static Row> {
-        ROWS.iter().find(|row| row.workload == self.workload && row.figure == self.figure)
-    }
-}
-
-const SUBJECTS: &[Subject] = &[
-    Subject::new(Workload::CreateNone, "ns", "Create, poll and drop a timer, none pending")
-        .because(
-            "an entry is put into a slot, and no thread is woken",
-            "the clock, two locks and the count of the waker remain",
-        ),
-    Subject::new(Workload::CreatePending, "ns", "The same among 10⁶ pending timers").because(
-        "an insert appends to the list of a slot, however many are pending",
-        "the clock, two locks and the count of the waker remain",
-    ),
-    Subject::new(Workload::PushRandom, "ns", "Postpone one of 10⁶, at random").because(
-        "the deadline is stored in the entry, which moves when its old deadline comes",
-        "the handle and the entry are lines of memory that come one after the other",
-    ),
-    Subject::new(Workload::PushIdle, "random_ns", "Touch one of 10⁶ idle timeouts, at random")
-        .because("a touch is a store into the handle", "each timeout is woken once in a limit"),
-    Subject::new(Workload::Fire, "ns", "10⁶ tasks' timers within a second, processor time")
-        .because(
-            "timers expire in batches, and what they wake is fetched ahead",
-            "the tasks' memory and the executor are most of it",
-        ),
-    Subject::new(Workload::Fire, "late_p99_us", "Their lateness, p99").because(
-        "the threads wake tasks while timers expire",
-        "what is due late waits for the tasks that were due before",
-    ),
-    Subject::new(
-        Workload::FireBare,
-        "ns",
-        "10⁶ timers within a second without tasks, processor time",
-    )
-    .because(
-        "timers expire in batches, and what they wake is fetched ahead",
-        "each waker is a line from memory",
-    ),
-    Subject::new(Workload::Intervals, "us", "10⁵ heartbeats a second, processor time").because(
-        "dense timers share a wake-up",
-        "waking the executor's other thread is most of a beat",
-    ),
-    Subject::new(Workload::Intervals, "late_mean_us", "Their lateness, mean").because(
-        "deadlines are exact, and what is dense is coalesced for less than a millisecond",
-        "dense timers wait for each other",
-    ),
-    Subject::new(Workload::Memory, "bytes", "Memory of a pending timer").because(
-        "handle and entry are small, and no timer has an allocation of its own",
-        "blocks and lists of the wheel are not full",
-    ),
-    Subject::new(Workload::Churn, "two_per_s", "Two threads that create, poll and drop").because(
-        "each thread has a shard of its own",
-        "the clock, two locks and the count of the waker remain",
-    ),
-    Subject::new(Workload::RoundTripTimeout, "us", "A TCP round trip, each read with a timeout")
-        .because(
-            "a wait is one system call, and a timer costs none",
-            "waking a thread is nearly all of it",
-        ),
-    Subject::new(Workload::Echo100On1, "per_s", "Echo of 100 connections on one thread").because(
-        "interest stays registered, and a wait is one system call",
-        "reads and writes in the kernel are most of it",
-    ),
-    Subject::new(Workload::Echo100On2, "per_s", "Echo of 100 connections on two threads").because(
-        "interest stays registered, and a wait is one system call",
-        "the executor's threads sleep where those of the peer search for work",
-    ),
-    Subject::new(
-        Workload::AcceptEcho1000,
-        "per_s",
-        "Echo of 1,000 connections that one task accepts",
-    )
-    .because(
-        "a connection goes to the shard of the thread that waits for it",
-        "reads and writes in the kernel are most of it",
-    ),
-    Subject::new(
-        Workload::CoreEcho,
-        "per_s",
-        "Echo of 1,000 connections by a listener for each thread",
-    )
-    .because(
-        "each thread has a shard, and interest stays registered",
-        "reads and writes in the kernel are most of it",
-    ),
-    Subject::new(Workload::Connection, "us", "A connection: accept, echo once, close").because(
-        "what is never waited for is never registered",
-        "the kernel's part of a connection is nearly all of it",
-    ),
-    Subject::new(Workload::Wake, "us", "A wake between two threads and back").because(
-        "one system call notifies, and none is made where the thread is awake",
-        "waking a thread is nearly all of it",
-    ),
-    Subject::new(Workload::Fallback, "us", "A round trip of threads outside the runtime").because(
-        "the fallback thread waits for all shards at once",
-        "each event passes through a third thread",
-    ),
-    Subject::new(Workload::Lateness, "p50_us", "Lateness of a single sleep, p50").because(
-        "deadlines are exact, not rounded to milliseconds",
-        "waking a thread is nearly all of it",
-    ),
-    Subject::new(
-        Workload::DelayQueue,
-        "reset_random_1000000",
-        "Reset one of 10⁶ entries of a delay queue",
-    )
-    .because(
-        "entries are small, so that fewer lines come from memory",
-        "each entry is a line from memory",
-    ),
-    Subject::new(
-        Workload::DelayQueue,
-        "live_1000000",
-        "10⁶ entries of a delay queue that expire within a second",
-    )
-    .because("what is due leaves the wheel in batches", "each entry is a line from memory"),
-    Subject::new(
-        Workload::InTokioFire2,
-        "ns",
-        "10⁶ tasks' timers in a tokio program of two workers",
-    )
-    .because("timers expire in batches", "one worker drives, and wakes the tasks of both"),
-];
 
 /// How a figure compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,66 +62,105 @@ pub fn lead(samples: &Samples) -> String {
     let clauses = [Peer::AsyncIo, Peer::Tokio].map(|peer| {
         let Tally { rows, ahead, level, behind } = Tally::of(peer, samples);
         let name = crate::name(&peer);
-        format!("beside {name} ahead in {ahead} of {rows}, level in {level}, behind in {behind}")
+        format!("ahead of {name} in {ahead} of {rows}, level in {level}, behind in {behind}")
     });
-    format!("All rows of the tables below: {}.", clauses.join("; "))
+    format!("Of the rows of the tables below, async-wheel is {}.", clauses.join("; "))
 }
 
-/// A list of sentences.
+/// Lists of sentences, each below its heading.
 pub fn text(samples: &Samples) -> String {
-    let mut lines = Vec::new();
-    lines.extend(SUBJECTS.iter().filter_map(|subject| sentence(subject, samples)));
+    let mut parts = Vec::new();
+    let mut add = |heading: &str, sentences: Vec<String>| {
+        if !sentences.is_empty() {
+            let lines: Vec<_> = sentences.iter().map(|line| format!("- {line}")).collect();
+            parts.push(format!("### {heading}\n\n{}", lines.join("\n")));
+        }
+    };
+    for Group { heading, subjects } in GROUPS {
+        let sentences = subjects.iter().filter_map(|subject| sentence(subject, samples));
+        add(heading, sentences.collect());
+    }
     let further = Peer::ALL.into_iter().filter(|peer| peer.is_further());
-    lines.extend(further.filter_map(|peer| of_peer(peer, samples)));
-    lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
+    add("More peers", further.filter_map(|peer| of_peer(peer, samples)).collect());
+    parts.join("\n\n")
 }
 
 fn sentence(subject: &Subject, samples: &Samples) -> Option<String> {
     let row = subject.row()?;
-    let mut verdicts = Vec::new();
-    let mut clauses = Vec::new();
-    for peer in [Peer::AsyncIo, Peer::Tokio] {
-        let Some(ratio) = ratio(samples, row, peer) else { continue };
-        let name = crate::name(&peer);
-        let verdict = verdict(ratio);
-        verdicts.push(verdict);
-        clauses.push(match verdict {
-            Verdict::Level => format!("level with {name} ({})", by_how_much(row, ratio)),
-            Verdict::Ahead => format!("**ahead** of {name} ({})", by_how_much(row, ratio)),
-            Verdict::Behind => format!("**behind** {name} ({})", by_how_much(row, ratio)),
-        });
-    }
-    if clauses.is_empty() {
-        return None;
-    }
-    let why = if verdicts.contains(&Verdict::Behind) {
-        subject.behind
-    } else if verdicts.contains(&Verdict::Ahead) {
-        subject.ahead
-    } else {
-        subject.behind
-    };
     let ours = samples.figure(row, Peer::AsyncWheel)?;
-    let unit = row.unit;
+    let compared: Vec<_> = [Peer::AsyncIo, Peer::Tokio]
+        .into_iter()
+        .filter_map(|peer| Some((peer, ratio(samples, row, peer)?)))
+        .collect();
+    let is = |wanted| compared.iter().any(|(_, ratio)| verdict(*ratio) == wanted);
+    let missed = row.own.is_some_and(|goal| !goal.met_by(ours.median));
+    let good = match compared.is_empty() {
+        true => !missed,
+        false => is(Verdict::Ahead) && !is(Verdict::Behind),
+    };
     let saturated = match samples.is_saturated(row, Peer::AsyncWheel) {
         true => ", on a saturated machine",
         false => "",
     };
     Some(format!(
-        "{}, {} {unit}{saturated}: {}: {why}.",
+        "{}: {}{saturated}{}; {}.",
         subject.name,
-        short(ours.median),
-        clauses.join(", ")
+        quantity(row, ours.median),
+        clauses(row, &compared),
+        if good { subject.ahead } else { subject.behind }
     ))
+}
+
+/// How a row compares with each peer; the first tells of what the ratios are.
+fn clauses(row: &Row, compared: &[(Peer, Summary)]) -> String {
+    let mut text = String::new();
+    let mut before = None;
+    for &(peer, ratio) in compared {
+        let (name, verdict) = (crate::name(&peer), verdict(ratio));
+        let preposition = match verdict {
+            Verdict::Level => "level with",
+            Verdict::Ahead => "**ahead** of",
+            Verdict::Behind => "**behind**",
+        };
+        let of_what = match before {
+            None => by_how_much(row, ratio),
+            Some(_) => short(of_peers(row, ratio)),
+        };
+        text += &match before {
+            Some(before) if before == verdict => format!(" and {name} ({of_what})"),
+            _ => format!(", {preposition} {name} ({of_what})"),
+        };
+        before = Some(verdict);
+    }
+    text
+}
+
+/// A figure with its unit in words.
+fn quantity(row: &Row, figure: f64) -> String {
+    match row.unit {
+        "10⁶/s" => format!("{} million a second", short(figure)),
+        "10³/s" => format!("{} thousand a second", short(figure)),
+        "µs" if figure >= 1e4 => format!("{} ms", short(figure / 1e3)),
+        "ns" if figure >= 1e4 => format!("{} µs", short(figure / 1e3)),
+        unit => format!("{} {unit}", short(figure)),
+    }
+}
+
+/// Of a ratio of which less is better: this crate's figure to the peer's.
+fn of_peers(row: &Row, ratio: Summary) -> f64 {
+    if row.more_is_better() { 1.0 / ratio.median } else { ratio.median }
 }
 
 /// Of a ratio of which less is better.
 fn by_how_much(row: &Row, ratio: Summary) -> String {
-    match row.more_is_better() {
-        true => format!("{} of its rate", short(1.0 / ratio.median)),
-        false if row.unit == "B" => format!("{} of its memory", short(ratio.median)),
-        false => format!("{} of its time", short(ratio.median)),
-    }
+    let of_what = match row.unit {
+        _ if row.more_is_better() => "rate",
+        "B" | "MiB" => "memory",
+        _ if row.chart == Chart::Lateness => "lateness",
+        "" => "number",
+        _ => "time",
+    };
+    format!("{} of its {of_what}", short(of_peers(row, ratio)))
 }
 
 /// Of a peer that takes part in some workloads only.
@@ -273,7 +168,7 @@ fn of_peer(peer: Peer, samples: &Samples) -> Option<String> {
     let name = crate::name(&peer);
     let way = if peer.uses_io_uring() { ", on io_uring" } else { "" };
     if let Some(why) = samples.why_not_run(peer) {
-        return Some(format!("Beside {name}{way}: not run, since the system refuses it ({why})."));
+        return Some(format!("{name}{way}: not run, since the system refuses it ({why})."));
     }
     let Tally { rows, ahead, level, .. } = Tally::of(peer, samples);
     if rows == 0 {
@@ -291,7 +186,7 @@ fn of_peer(peer: Peer, samples: &Samples) -> Option<String> {
     let most: Vec<_> = behind.into_iter().take(3).map(name_of).collect();
     let most = if count > 0 { format!(", most in: {}", most.join("; ")) } else { String::new() };
     Some(format!(
-        "Beside {name}{way}: ahead in {ahead} of {rows} rows, level in {level}, behind in {count}{most}."
+        "{name}{way}: ahead in {ahead} of {rows} rows, level in {level}, behind in {count}{most}."
     ))
 }
 
@@ -300,6 +195,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::workloads::Workload;
 
     fn samples(subject: &Subject, all: &[(Peer, f64)]) -> Samples {
         let mut samples = Samples::default();
@@ -310,9 +206,13 @@ mod tests {
         samples
     }
 
+    fn subjects() -> impl Iterator<Item = &'static Subject> {
+        GROUPS.iter().flat_map(|group| group.subjects)
+    }
+
     #[test]
     fn each_subject_has_a_row_and_reasons() {
-        for subject in SUBJECTS {
+        for subject in subjects() {
             assert!(subject.row().is_some(), "{}", subject.name);
             assert!(!subject.ahead.is_empty() && !subject.behind.is_empty(), "{}", subject.name);
         }
@@ -320,26 +220,41 @@ mod tests {
 
     #[test]
     fn sentence_follows_the_figures() {
-        let pushes = SUBJECTS.iter().find(|of| of.workload == Workload::PushRandom).unwrap();
+        let pushes = subjects().find(|of| of.workload == Workload::PushRandom).unwrap();
         let figures = [(Peer::AsyncWheel, 100.0), (Peer::AsyncIo, 1_000.0), (Peer::Tokio, 50.0)];
         let line = sentence(pushes, &samples(pushes, &figures)).unwrap();
         assert!(line.contains("**ahead** of async-io (0.10 of its time)"), "{line}");
-        assert!(line.contains("**behind** tokio (2.00 of its time)"), "{line}");
+        assert!(line.contains(", **behind** tokio (2.00)"), "{line}");
         assert!(line.contains(pushes.behind) && !line.contains(pushes.ahead), "{line}");
         let figures = [(Peer::AsyncWheel, 100.0), (Peer::AsyncIo, 102.0), (Peer::Tokio, 125.0)];
         let line = sentence(pushes, &samples(pushes, &figures)).unwrap();
         assert!(line.contains("level with async-io"), "{line}");
-        assert!(line.contains("**ahead** of tokio (0.80 of its time)"), "{line}");
+        assert!(line.contains(", **ahead** of tokio (0.80)"), "{line}");
         assert!(line.contains(pushes.ahead), "{line}");
+        let figures = [(Peer::AsyncWheel, 100.0), (Peer::AsyncIo, 400.0), (Peer::Tokio, 200.0)];
+        let line = sentence(pushes, &samples(pushes, &figures)).unwrap();
+        assert!(
+            line.contains("**ahead** of async-io (0.25 of its time) and tokio (0.50);"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn figure_without_peers_has_the_reason_of_its_goal() {
+        let steps = subjects().find(|of| of.workload == Workload::WheelSteps).unwrap();
+        for (figure, why) in [(20.0, steps.ahead), (2e4, steps.behind)] {
+            let line = sentence(steps, &samples(steps, &[(Peer::AsyncWheel, figure)])).unwrap();
+            assert!(line.contains("20.0 ") && line.contains(why), "{line}");
+        }
     }
 
     #[test]
     fn more_is_better_where_the_figure_is_a_rate() {
-        let echo = SUBJECTS.iter().find(|of| of.workload == Workload::Echo100On1).unwrap();
+        let echo = subjects().find(|of| of.workload == Workload::Echo100On1).unwrap();
         let figures = [(Peer::AsyncWheel, 3e3), (Peer::AsyncIo, 2e3), (Peer::Tokio, 6e3)];
         let line = sentence(echo, &samples(echo, &figures)).unwrap();
         assert!(line.contains("**ahead** of async-io (1.50 of its rate)"), "{line}");
-        assert!(line.contains("**behind** tokio (0.50 of its rate)"), "{line}");
+        assert!(line.contains(", **behind** tokio (0.50)"), "{line}");
     }
 
     #[test]
@@ -359,14 +274,11 @@ mod tests {
 
     #[test]
     fn lead_counts_each_row_once() {
-        let pushes = SUBJECTS.iter().find(|of| of.workload == Workload::PushRandom).unwrap();
+        let pushes = subjects().find(|of| of.workload == Workload::PushRandom).unwrap();
         let figures = [(Peer::AsyncWheel, 100.0), (Peer::AsyncIo, 1_000.0), (Peer::Tokio, 50.0)];
         let line = lead(&samples(pushes, &figures));
-        assert!(
-            line.contains("beside async-io ahead in 1 of 1, level in 0, behind in 0"),
-            "{line}"
-        );
-        assert!(line.contains("beside tokio ahead in 0 of 1, level in 0, behind in 1"), "{line}");
+        assert!(line.contains("ahead of async-io in 1 of 1, level in 0, behind in 0"), "{line}");
+        assert!(line.contains("ahead of tokio in 0 of 1, level in 0, behind in 1"), "{line}");
     }
 
     #[test]
@@ -386,7 +298,7 @@ mod tests {
         let line = text(&samples);
         assert_eq!(
             line,
-            "- Beside compio, on io_uring: not run, since the system refuses it (io_uring: no)."
+            "### More peers\n\n- compio, on io_uring: not run, since the system refuses it (io_uring: no)."
         );
     }
 }

@@ -33,6 +33,8 @@ const DOTS: &[Dots] = &[
         "ns an operation, logarithmic; less is better"),
     Dots::new(Chart::Expiry, "expiry.svg", "Timers that fire: processor time",
         "ns for each, logarithmic; less is better"),
+    Dots::new(Chart::Fired, "fired.svg", "Timers that fire: throughput",
+        "thousands of timers a second, logarithmic; more is better"),
     Dots::new(Chart::Lateness, "lateness.svg", "Lateness", "µs, logarithmic; less is better"),
     Dots::new(Chart::Memory, "memory.svg", "Memory", "bytes a timer, logarithmic; less is better"),
     Dots::new(Chart::Churn, "churn.svg", "Churn",
