@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # How async-wheel compares with async-io, tokio and other peers on what a server full of timers does.
 #
-#   benches/compare.sh               everything, five times by turns; prints the tables of medians
-#                                    and ratios, with the goals. docs/benchmarks.md says how long
-#                                    that took; the machine should have nothing else to do
+#   benches/compare.sh               everything, five times by turns, and less often what takes
+#                                    long; prints the tables of medians and ratios, with the goals,
+#                                    and which workload took how long. docs/benchmarks.md says how
+#                                    long the whole took; the machine should have nothing else to do
 #   benches/compare.sh --quick       once and little of everything: that all still runs. The
 #                                    figures mean nothing
 #   benches/compare.sh --only fire,churn

@@ -48,7 +48,7 @@ fn processors(circumstances: &Circumstances) -> String {
     format!("{} × {}", circumstances.processors, circumstances.processor)
 }
 
-/// Which workloads take so long that they were run less often than others.
+/// Says which workloads were run less often than others; nothing if none was.
 fn less_often(runs: usize) -> String {
     let mut by_runs = BTreeMap::<_, Vec<_>>::new();
     for &workload in Workload::value_variants() {
@@ -58,10 +58,19 @@ fn less_often(runs: usize) -> String {
         }
     }
     let said = |(runs, workloads): (&usize, &Vec<String>)| {
-        let times = if *runs == 1 { "once".to_owned() } else { format!("{runs} times") };
-        format!("{times} {}, ", workloads.join(", "))
+        let times = match runs {
+            1 => "once".to_owned(),
+            2 => "twice".to_owned(),
+            _ => format!("{runs} times"),
+        };
+        format!("{} {times}", workloads.join(", "))
     };
-    by_runs.iter().rev().map(said).collect()
+    let all: Vec<_> = by_runs.iter().rev().map(said).collect();
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!("What takes long or is always the same ran less often: {}. ", all.join("; "))
+    }
 }
 
 fn described(circumstances: &Circumstances) -> String {
@@ -97,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_run_less_often_is_named() {
         let said = less_often(5);
-        assert!(said.ends_with("once `by-population-1e7`, "), "{said}");
+        assert!(said.ends_with("`by-population-1e7`, `uniform-heap` once. "), "{said}");
         assert_eq!(less_often(1), "");
     }
 

@@ -79,12 +79,16 @@ const TIMERS: &[Subject] = &[
             "expiry lets go of the lock after a limited number of moves",
             "an insert waits while another thread expires",
         ),
-    Subject::new(Workload::WheelSteps, "insert_max_us", "The longest insert into a wheel of these")
-        .because(
-            "an insert appends to a list, and memory grows by small blocks",
-            "a page or a block of memory comes with it",
-        ),
-    Subject::new(Workload::WheelSteps, "expire_max_us", "The longest step of their expiry")
+    Subject::new(
+        Workload::WheelSteps,
+        "insert_max_us",
+        "The longest insert into a wheel of 10⁶ timeouts",
+    )
+    .because(
+        "an insert appends to a list, and memory grows by small blocks",
+        "a page or a block of memory comes with it",
+    ),
+    Subject::new(Workload::WheelSteps, "expire_max_us", "The longest step of its expiry")
         .because("moves between levels are spread over the steps", "a step moves too much"),
 ];
 
@@ -128,7 +132,7 @@ const FIRING: &[Subject] = &[
     Subject::new(
         Workload::IntervalsSlack1ms,
         "us",
-        "The same with a slack of 1 ms, processor time",
+        "10⁵ heartbeats a second, slack of 1 ms, processor time",
     )
     .because(
         "with a slack, more beats share a wake-up",
@@ -137,7 +141,7 @@ const FIRING: &[Subject] = &[
     Subject::new(
         Workload::IntervalsExact,
         "late_mean_us",
-        "The same with no slack, lateness, mean",
+        "10⁵ heartbeats a second, exact, lateness, mean",
     )
     .because(
         "no timer waits for another, and a wake-up costs one system call",

@@ -132,7 +132,7 @@ fn missing(plan: &Plan, samples: &Samples) -> Vec<String> {
     let mut missing = Vec::new();
     for row in ROWS {
         for &peer in &plan.peers {
-            let wanted = plan.workloads.contains(&row.workload)
+            let wanted = plan.workloads.contains(&row.workload_of(peer))
                 && (!row.is_traced() || (plan.trace && !peer.is_further()))
                 && samples.why_not_run(peer).is_none();
             if wanted && row.is_of(peer) && samples.figure(row, peer).is_none() {

@@ -38,6 +38,8 @@ pub enum Saturation {
 pub struct Row {
     pub work: &'static str,
     pub workload: Workload,
+    /// The workload of the peers, if it is another one.
+    beside: Option<Workload>,
     /// Which of the workload's figures.
     pub figure: &'static str,
     pub unit: &'static str,
@@ -60,6 +62,7 @@ impl Row {
         Row {
             work,
             workload,
+            beside: None,
             figure,
             unit: "",
             divisor: 1.0,
@@ -125,6 +128,10 @@ impl Row {
         Row { alone: true, ..self }
     }
 
+    pub(super) const fn beside(self, workload: Workload) -> Row {
+        Row { beside: Some(workload), ..self }
+    }
+
     pub(super) const fn own_goal(self, goal: Goal) -> Row {
         Row { own: Some(goal), ..self }
     }
@@ -136,7 +143,12 @@ impl Row {
         let alone = self.alone && peer != Peer::AsyncWheel;
         // Only what is in this program is traced.
         let traced = self.is_traced() && peer.is_further();
-        self.workload.suits(peer) && !alone && !traced
+        self.workload_of(peer).suits(peer) && !alone && !traced
+    }
+
+    /// Which workload a runtime's figure is of.
+    pub fn workload_of(&self, peer: Peer) -> Workload {
+        self.beside.filter(|_| peer != Peer::AsyncWheel).unwrap_or(self.workload)
     }
 
     /// Another figure of the same workload, as it is.

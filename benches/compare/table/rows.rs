@@ -102,20 +102,16 @@ pub const ROWS: &[Row] = &[
         .unit("µs", Chart::Not),
     Row::new(Workload::Uniform, "late_p9999_us", "10⁶ armed evenly for 5 s: lateness, p99.99")
         .unit("µs", Chart::Not),
-    Row::heap("arm_p50_us", "the same with a binary heap: to arm one, p50"),
-    Row::heap("arm_p99_us", "the same with a binary heap: to arm one, p99"),
-    Row::heap("arm_p9999_us", "the same with a binary heap: to arm one, p99.99"),
-    Row::heap("late_p50_us", "the same with a binary heap: lateness, p50"),
-    Row::heap("late_p99_us", "the same with a binary heap: lateness, p99"),
-    Row::heap("late_p9999_us", "the same with a binary heap: lateness, p99.99"),
-    Row::new(
-        Workload::WheelSteps,
-        "insert_max_us",
-        "the same, the wheel: longest step of an insert",
-    )
-    .unit("µs", Chart::Not)
-    .own_goal(AtMost(100.0)),
-    Row::new(Workload::WheelSteps, "expire_max_us", "the same, the wheel: longest step of expiry")
+    Row::heap("arm_p50_us", "a binary heap instead: to arm one, p50"),
+    Row::heap("arm_p99_us", "a binary heap instead: to arm one, p99"),
+    Row::heap("arm_p9999_us", "a binary heap instead: to arm one, p99.99"),
+    Row::heap("late_p50_us", "a binary heap instead: lateness, p50"),
+    Row::heap("late_p99_us", "a binary heap instead: lateness, p99"),
+    Row::heap("late_p9999_us", "a binary heap instead: lateness, p99.99"),
+    Row::new(Workload::WheelSteps, "insert_max_us", "the wheel by itself: longest insert")
+        .unit("µs", Chart::Not)
+        .own_goal(AtMost(100.0)),
+    Row::new(Workload::WheelSteps, "expire_max_us", "the wheel by itself: longest step of expiry")
         .unit("µs", Chart::Not)
         .own_goal(AtMost(100.0)),
     Row::new(Workload::Memory, "bytes", "memory of a pending timer")
@@ -151,6 +147,7 @@ pub const ROWS: &[Row] = &[
         "us",
         "10⁵ intervals of 1 s, slack 1 ms: processor time a beat",
     )
+    .beside(Workload::Intervals)
     .unit("ns", Chart::Expiry)
     .divided_by(1e-3)
     .goal_against_tokio(AtMost(0.9)),
@@ -159,12 +156,14 @@ pub const ROWS: &[Row] = &[
         "late_mean_us",
         "10⁵ intervals of 1 s, slack 1 ms: lateness, mean",
     )
+    .beside(Workload::Intervals)
     .unit("µs", Chart::Lateness),
     Row::new(
         Workload::IntervalsExact,
         "us",
         "10⁵ intervals of 1 s, slack 0: processor time a beat",
     )
+    .beside(Workload::Intervals)
     .unit("ns", Chart::Expiry)
     .divided_by(1e-3),
     Row::new(
@@ -172,6 +171,7 @@ pub const ROWS: &[Row] = &[
         "late_mean_us",
         "10⁵ intervals of 1 s, slack 0: lateness, mean",
     )
+    .beside(Workload::Intervals)
     .unit("µs", Chart::Lateness)
     .goal_against_async_io(AtMost(1.1)),
     Row::new(

@@ -75,8 +75,8 @@ impl Samples {
 
     /// A figure of each run, in the row's unit.
     fn runs(&self, row: &Row, peer: Peer) -> impl Iterator<Item = Option<f64>> {
-        let figures =
-            self.figures.get(&crate::name(&row.workload)).and_then(|of| of.get(row.figure));
+        let workload = crate::name(&row.workload_of(peer));
+        let figures = self.figures.get(&workload).and_then(|of| of.get(row.figure));
         let runs =
             figures.and_then(|of| of.get(&crate::name(&peer))).map_or(&[][..], Vec::as_slice);
         runs.iter().map(|run| run.map(|figure| figure / row.divisor))
@@ -147,6 +147,21 @@ mod tests {
         assert_eq!(samples.ratio(&ROWS[0], Peer::Tokio).unwrap().median, 2.0);
         assert_eq!(samples.figure(&ROWS[0], Peer::AsyncWheel).unwrap().median, 8.0);
         assert!(samples.ratio(&ROWS[0], Peer::AsyncIo).is_none());
+    }
+
+    #[test]
+    fn row_can_stand_beside_a_workload_of_the_peers() {
+        let row = ROWS.iter().find(|row| row.workload == Workload::IntervalsExact).unwrap();
+        let mut samples = Samples::default();
+        for (workload, peer, figure) in [
+            (Workload::IntervalsExact, Peer::AsyncWheel, 2.0),
+            (Workload::Intervals, Peer::AsyncWheel, 5.0),
+            (Workload::Intervals, Peer::Tokio, 4.0),
+        ] {
+            samples.add(workload, peer, 0, &BTreeMap::from([(row.figure.to_owned(), figure)]));
+        }
+        assert!(row.is_of(Peer::Tokio));
+        assert_eq!(samples.ratio(row, Peer::Tokio).unwrap().median, 0.5);
     }
 
     #[test]

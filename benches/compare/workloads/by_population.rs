@@ -27,9 +27,9 @@ use crate::runtimes::Postpone;
 use crate::usage::processor_time;
 
 /// The populations of the first workload.
-pub const SIZES: &[usize] = &[10, 100, 1_000, 10_000, 100_000, 1_000_000];
+const SIZES: &[usize] = &[10, 100, 1_000, 10_000, 100_000, 1_000_000];
 /// The one that takes as long as all others.
-pub const LARGEST: usize = 10_000_000;
+const LARGEST: usize = 10_000_000;
 
 /// Deadlines that do not come.
 const FAR: (Duration, Duration) = (Duration::from_secs(200), Duration::from_secs(400));
@@ -43,25 +43,39 @@ const GAP: Duration = Duration::from_nanos(100);
 /// From the beginning of the measurement to the first deadline: more than a runtime's granularity.
 const LEAD: Duration = Duration::from_millis(5);
 
-pub fn run<R: Postpone>(scale: Scale, sizes: &[usize]) -> Result<Figures> {
+pub fn run<R: Postpone>(scale: Scale) -> Result<Figures> {
     R::block_on(async {
         let mut figures = Vec::new();
         // What arming one took last.
         let mut each = Duration::from_micros(1);
-        for &size in sizes {
-            let mut work = Work::<R>::new(scale.count(size).min(size));
-            let expire = work.expire(&mut each).await?;
-            let [arm, push, cancel] = work.touch().await?;
-            for (operation, ns) in
-                [("arm", arm), ("push", push), ("cancel", cancel), ("expire", expire)]
-            {
-                // Needed until the process ends.
-                let name: &'static str = format!("{operation}_{size}").leak();
-                figures.push((name, ns));
-            }
+        for &size in SIZES {
+            figures.extend(figures_of::<R>(scale, size, &mut each).await?);
         }
         Ok(figures)
     })
+}
+
+pub fn run_largest<R: Postpone>(scale: Scale) -> Result<Figures> {
+    R::block_on(async {
+        let mut each = Duration::from_micros(1);
+        // How long before the deadlines it has to begin: most of the time would be waiting for them.
+        Work::<R>::new(scale.count(LARGEST / 10)).expire_once(&mut each).await?;
+        figures_of::<R>(scale, LARGEST, &mut each).await
+    })
+}
+
+async fn figures_of<R: Postpone>(
+    scale: Scale,
+    size: usize,
+    each: &mut Duration,
+) -> Result<Figures> {
+    let mut work = Work::<R>::new(scale.count(size).min(size));
+    let expire = work.expire(each).await?;
+    let [arm, push, cancel] = work.touch().await?;
+    let all = [("arm", arm), ("push", push), ("cancel", cancel), ("expire", expire)];
+    // The names are needed until the process ends.
+    let named = |(operation, ns)| (&*format!("{operation}_{size}").leak(), ns);
+    Ok(all.map(named).to_vec())
 }
 
 struct Work<R: Postpone> {

@@ -239,7 +239,7 @@ impl Work {
         let span = if self.timeouts.len() < 100_000 { SPANS.0 } else { SPANS.1 };
         let within = |_| random_between(&mut random, Duration::ZERO, span);
         let within: Vec<_> = self.timeouts.iter().map(within).collect();
-        rounds(self.rounds.min(40), within.len(), async |queue: &mut Q, stopwatch| {
+        rounds(self.rounds.min(10), within.len(), async |queue: &mut Q, stopwatch| {
             // Inserting takes less than this for each.
             let begin = Instant::now() + Duration::from_micros(1) * within.len() as u32;
             for (value, &within) in within.iter().enumerate() {

@@ -38,7 +38,7 @@ pub fn run<R: Runtime>(
     room: Room,
 ) -> Result<Figures> {
     let connections = scale.connections(connections);
-    let window = scale.time(Duration::from_millis(1_500));
+    let window = scale.time(Duration::from_secs(1));
     let (listener, address) = listener()?;
     R::run(threads, async move {
         R::spawn(serve::<R>(R::listener(listener)?, room));

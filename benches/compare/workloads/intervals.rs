@@ -38,7 +38,7 @@ pub fn with_slack<R: Runtime>(
 
 pub fn run<R: Runtime>(scale: Scale, intervals: usize) -> Result<Figures> {
     let intervals = scale.count(intervals);
-    let window = scale.time(Duration::from_secs(3)).max(PERIOD);
+    let window = scale.time(2 * PERIOD).max(PERIOD);
     R::run(THREADS, async move {
         let beats: Arc<[Beats]> = (0..intervals).map(|_| Beats::default()).collect();
         let start = Instant::now() + Duration::from_millis(500);
@@ -48,7 +48,7 @@ pub fn run<R: Runtime>(scale: Scale, intervals: usize) -> Result<Figures> {
             R::spawn(beat::<R>(first, beats.clone(), index));
         }
         // All have begun, and the first rush is over.
-        R::at(start + 2 * PERIOD).await;
+        R::at(start + PERIOD + PERIOD / 2).await;
         let (count_before, late_before) = sum(&beats);
         beats.iter().for_each(|beats| beats.latest_ns.store(0, Relaxed));
         let switches_before = context_switches()?;

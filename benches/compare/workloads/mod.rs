@@ -98,14 +98,14 @@ pub enum Workload {
     Churn,
     /// 10^5 intervals of one second on two threads
     Intervals,
+    /// The same with a slack of 1 ms
+    #[value(name = "intervals-slack-1ms")]
+    IntervalsSlack1ms,
+    /// The same with a slack of zero, so that no beat waits for another
+    IntervalsExact,
     /// 20,000 intervals of one second on two threads
     #[value(name = "intervals-20000")]
     Intervals20000,
-    /// 10^5 intervals of one second on two threads, with a slack of 1 ms if there is such a thing
-    #[value(name = "intervals-slack-1ms")]
-    IntervalsSlack1ms,
-    /// The same with a slack of zero, so that none waits for another
-    IntervalsExact,
     /// 1,000 intervals of one second on two threads, with a slack of 10 ms if there is such a thing
     IntervalsSlack,
     /// One TCP connection between two threads
@@ -202,9 +202,9 @@ impl Workload {
         match peer {
             Peer::AsyncWheel => true,
             Peer::AsyncIo => {
-                self != Workload::DelayQueue && !self.is_in_tokio() && !self.is_of_no_runtime()
+                self != Workload::DelayQueue && !self.is_in_tokio() && !self.is_run_alone()
             }
-            Peer::Tokio => !self.is_of_no_runtime(),
+            Peer::Tokio => !self.is_run_alone(),
             Peer::TokioAlternative => self.is_of_several_threads(),
             Peer::Monoio | Peer::MonoioUring => {
                 self.is_of_timers() || self.is_of_postponing() || self.is_of_echo_by_cores()
@@ -224,14 +224,23 @@ impl Workload {
         }
     }
 
-    /// How often it is run on a peer, if others are run so many times.
+    /// How often it is run on a peer, if others are run so many times: less where a run takes long,
+    /// or where all come to the same.
     pub fn runs(self, peer: Peer, runs: usize) -> usize {
-        match self {
-            // It takes minutes.
-            Workload::ByPopulation1e7 => runs.min(1),
-            Workload::ByPopulation => runs.min(3),
-            _ if peer.is_further() => runs.min(2),
-            _ => runs,
+        use Workload::*;
+        let most = match self {
+            ByPopulation1e7 | UniformHeap => 1,
+            Uniform | Idle | Memory | IntervalsSlack => 2,
+            EchoAmpleOn1 | EchoAmpleOn2 | TokioWorkers | InTokioFire1 | InTokioFire2 => 2,
+            Fire | FireSteady | FireBare | FireBareSteady | InTokioCreate1 | InTokioCreate2 => 3,
+            Intervals | IntervalsSlack1ms | IntervalsExact | Intervals20000 | Lateness => 3,
+            PushIdle | ByPopulation | WheelSteps | DelayQueue => 3,
+            _ => usize::MAX,
+        };
+        match (peer.is_further(), most) {
+            (false, most) => runs.min(most),
+            (true, usize::MAX) => runs.min(2),
+            (true, _) => 1,
         }
     }
 
@@ -263,9 +272,11 @@ impl Workload {
         matches!(self, InTokioCreate1 | InTokioCreate2 | InTokioFire1 | InTokioFire2)
     }
 
-    /// Whether it is about a structure by itself, and run once for all peers.
-    fn is_of_no_runtime(self) -> bool {
-        matches!(self, Workload::UniformHeap | Workload::WheelSteps)
+    /// Whether no peer runs it: it is about a structure by itself, or about a slack, of which peers
+    /// know none, so that their figures without one stand beside it.
+    fn is_run_alone(self) -> bool {
+        use Workload::{IntervalsExact, IntervalsSlack1ms, UniformHeap, WheelSteps};
+        matches!(self, IntervalsExact | IntervalsSlack1ms | UniformHeap | WheelSteps)
     }
 
     /// Whether only its system calls are of interest.
@@ -345,8 +356,8 @@ pub fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Resul
         Workload::Churn => Ok(churn::run::<R>(scale)),
         Workload::Intervals => intervals::run::<R>(scale, 100_000),
         Workload::Intervals20000 => intervals::run::<R>(scale, 20_000),
-        Workload::IntervalsSlack1ms => intervals::with_slack::<R>(scale, 100_000, ms(1), ours),
-        Workload::IntervalsExact => intervals::with_slack::<R>(scale, 100_000, ms(0), ours),
+        Workload::IntervalsSlack1ms => intervals::with_slack::<R>(scale, 100_000, ms(1), true),
+        Workload::IntervalsExact => intervals::with_slack::<R>(scale, 100_000, ms(0), true),
         Workload::IntervalsSlack => intervals::with_slack::<R>(scale, 1_000, ms(10), ours),
         Workload::RoundTrip => round_trip::run::<R>(scale, None),
         Workload::RoundTripTimeout => round_trip::run::<R>(scale, Some(LIMIT)),
@@ -371,8 +382,8 @@ pub fn run_on<R: Runtime>(workload: Workload, peer: Peer, scale: Scale) -> Resul
         Workload::InTokioCreate2 => in_tokio::run(scale, peer, in_tokio::Work::Create, 2),
         Workload::InTokioFire1 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 1),
         Workload::InTokioFire2 => in_tokio::run(scale, peer, in_tokio::Work::Fire, 2),
-        Workload::ByPopulation => by_population::run::<R>(scale, by_population::SIZES),
-        Workload::ByPopulation1e7 => by_population::run::<R>(scale, &[by_population::LARGEST]),
+        Workload::ByPopulation => by_population::run::<R>(scale),
+        Workload::ByPopulation1e7 => by_population::run_largest::<R>(scale),
         _ => run_postpone::<R>(workload, scale),
     }
 }

@@ -24,7 +24,7 @@ use crate::usage::processor_time;
 
 const LIMIT: Duration = Duration::from_secs(3);
 /// For how many limits they are touched.
-const LIMITS: u32 = 3;
+const LIMITS: u32 = 2;
 
 pub fn run<R: Runtime>(scale: Scale) -> Result<Figures> {
     let (count, limit) = (scale.count(1_000_000), scale.time(LIMIT));

@@ -71,7 +71,7 @@ async fn answer<R: Runtime>(mut stream: R::Stream) {
 
 fn figures(addresses: &[SocketAddr], scale: Scale, connections: usize) -> Result<Figures> {
     let mut clients = Clients::connect(addresses, scale.connections(connections))?;
-    let rate = clients.rate(scale.time(Duration::from_millis(1_500)))?;
+    let rate = clients.rate(scale.time(Duration::from_secs(1)))?;
     let mut figures = vec![("per_s", rate)];
     figures.extend(by_shard());
     Ok(figures)
