@@ -4,11 +4,15 @@
 
 mod common;
 
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Instant;
 
@@ -184,47 +188,52 @@ fn waits_in_a_row_move_source_once() {
     home.run(move || block_on(in_time("it is readable", read.readable())).unwrap());
 }
 
+/// How far the two threads of a transfer have got, which take turns each [`TURN`] bytes.
+#[derive(Default)]
+struct Turns {
+    /// So many bytes were sent, and the writer does not touch the source.
+    sent: AtomicUsize,
+    /// So many were received, and the reader waits for more.
+    received: AtomicUsize,
+}
+
+/// What the echo takes at once, all of which it has to have, and what is a number of those.
+const PIECE: usize = 97;
+const TURN: usize = 100 * PIECE;
+const BYTES: usize = 100 * TURN;
+
+/// Waits until another thread has counted so far. Polls nothing meanwhile, and drives.
+async fn until(count: &AtomicUsize, reached: usize) {
+    poll_fn(|cx| {
+        // Ordering: SeqCst, as all in here: a test.
+        if count.load(Ordering::SeqCst) >= reached {
+            return Poll::Ready(());
+        }
+        thread::yield_now();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Threads that read and write, and draw the source into their shards meanwhile. What is written
-/// comes back from an echo.
+/// comes back from an echo. At the end of each turn nothing is under way, and it is drawn to the
+/// reader's shard and, while that waits, to the writer's.
 fn transfer_while_moving<T>(source: Async<T>, echo: impl Fn(&mut [u8]) + Send + 'static)
 where
     T: AsFd + Send + Sync + 'static,
     for<'a> &'a Async<T>: AsyncRead + AsyncWrite,
 {
-    const BYTES: usize = 1_000_000;
     let (_turn, reader, writer) = two_workers();
-    let source = Arc::new(source);
+    let (source, turns) = (Arc::new(source), Arc::new(Turns::default()));
     let moved = migrations();
     let echo = thread::spawn(move || {
-        let mut left = BYTES;
-        while left > 0 {
-            let mut bytes = vec![0; left.min(97)];
-            echo(&mut bytes);
-            left -= bytes.len();
+        for _ in 0..BYTES / PIECE {
+            echo(&mut [0; PIECE]);
         }
     });
-    let writes = source.clone();
-    let write = async move {
-        let mut sent = 0;
-        while sent < BYTES {
-            let until = BYTES.min(sent + 1 + sent % 1009);
-            let bytes: Vec<u8> = (sent..until).map(|at| (at % 251) as u8).collect();
-            (&*writes).write_all(&bytes).await.unwrap();
-            sent = until;
-            draw(&writes).await;
-        }
-    };
-    let read = async move {
-        let mut received = 0;
-        while received < BYTES {
-            let mut bytes = [0; 700];
-            let read = (&*source).read(&mut bytes).await.unwrap();
-            let expected = (received..received + read).map(|at| (at % 251) as u8);
-            assert!(expected.eq(bytes[..read].iter().copied()), "at {received}");
-            received += read;
-            draw(&source).await;
-        }
-    };
+    let write = write_in_turns(source.clone(), turns.clone(), writer.poller);
+    let read = read_in_turns(source, turns, reader.poller);
     thread::scope(|scope| {
         scope.spawn(|| writer.run(|| block_on(in_time("all is written", write))));
         reader.run(|| block_on(in_time("all is read", read)));
@@ -233,9 +242,70 @@ where
     if !cfg!(async_wheel_single_shard) {
         let moves = migrations() - moved;
         eprintln!("{moves} migrations");
-        // How often the threads take turns is up to the system.
-        assert!(moves > 2, "{moves} migrations");
+        // To the writer's at the end of each turn. How many more there are is up to the system.
+        assert!(moves >= BYTES / TURN - 1, "{moves} migrations");
     }
+}
+
+async fn write_in_turns<T>(source: Arc<Async<T>>, turns: Arc<Turns>, poller: RawFd)
+where
+    T: AsFd,
+    for<'a> &'a Async<T>: AsyncWrite,
+{
+    let mut sent = 0;
+    while sent < BYTES {
+        let end_of_turn = (sent / TURN + 1) * TURN;
+        let until_here = end_of_turn.min(sent + 1 + sent % 1009);
+        let piece: Vec<u8> = (sent..until_here).map(|at| (at % 251) as u8).collect();
+        (&*source).write_all(&piece).await.unwrap();
+        sent = until_here;
+        draw(&source).await;
+        if sent == end_of_turn && sent < BYTES {
+            turns.sent.store(sent, Ordering::SeqCst);
+            until(&turns.received, sent).await;
+            draw_to(&source, poller).await;
+        }
+    }
+    turns.sent.store(sent, Ordering::SeqCst);
+}
+
+async fn read_in_turns<T>(source: Arc<Async<T>>, turns: Arc<Turns>, poller: RawFd)
+where
+    T: AsFd,
+    for<'a> &'a Async<T>: AsyncRead,
+{
+    let mut received = 0;
+    while received < BYTES {
+        let mut buffer = [0; 700];
+        let read = poll_fn(|cx| {
+            let read = Pin::new(&mut &*source).poll_read(cx, &mut buffer);
+            if read.is_pending() && received % TURN == 0 {
+                turns.received.store(received, Ordering::SeqCst);
+            }
+            read
+        });
+        let read = read.await.unwrap();
+        let expected = (received..received + read).map(|at| (at % 251) as u8);
+        assert!(expected.eq(buffer[..read].iter().copied()), "at {received}");
+        received += read;
+        draw(&source).await;
+        if received % TURN == 0 {
+            until(&turns.sent, received).await;
+            draw_to(&source, poller).await;
+        }
+    }
+}
+
+/// Draws a source to a shard while no other thread but one that waits touches it. Once is enough; but
+/// an event that was under way may wake that one, and its next wait is one in between.
+async fn draw_to<T: AsFd>(source: &Async<T>, poller: RawFd) {
+    for _ in 0..4 {
+        draw(source).await;
+        if pollers_of(source) == [poller] {
+            return;
+        }
+    }
+    panic!("it does not move to {poller}: {:?}", pollers_of(source));
 }
 
 /// Waits so often that a source is drawn here, unless another thread waits in between.
