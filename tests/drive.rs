@@ -6,6 +6,7 @@ mod common;
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::pin::pin;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::thread;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_wheel::driver::{Round, drive, next_deadline, notify};
 use async_wheel::{Async, Builder, Timer, block_on, diagnostics};
 use common::process::alone;
-use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, poll_with};
+use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, eventually, in_time, poll_with};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -44,9 +45,10 @@ fn drive_fires_timers_and_dispatches_events() {
     alone(|| {
         without_thread();
         let wakes = Wakes::new();
-        let start = Instant::now();
-        let _timer = armed(&wakes.waker(), || Timer::after(5 * MS));
+        let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
         assert_eq!(drive(NOW).unwrap(), Round::default());
+        let start = Instant::now();
+        timer.set_after(5 * MS);
         let round = drive(Some(PATIENCE)).unwrap();
         assert_eq!((round.timers, round.events, round.more), (1, 0, false));
         assert!(start.elapsed() >= 5 * MS && wakes.count() == 1);
@@ -110,41 +112,57 @@ fn drive_beside_the_fallback_loses_nothing() {
     });
 }
 
+/// Waits until so many threads are in `block_on`, and all of them are parked.
+#[track_caller]
+fn parked(threads: usize) {
+    eventually("all are parked", || {
+        let shards = diagnostics::shards();
+        shards.iter().map(|shard| shard.threads).sum::<usize>() == threads
+            && shards.iter().all(|shard| shard.awake == 0)
+    });
+}
+
+/// Computes, and drives nothing, until the other end is dropped.
+fn compute(until: &Receiver<()>) {
+    until.recv().unwrap_err();
+}
+
 /// Threads in `block_on` and in `drive` share the one shard: when the one that drives leaves to
 /// compute, another takes over.
 #[test]
 fn followers_take_over_without_fallback() {
     alone(|| {
         without_thread();
-        let busy = thread::spawn(|| {
+        let (leave, told_to_leave) = async_channel::bounded(1);
+        let (stop, until) = mpsc::channel();
+        let busy = thread::spawn(move || {
             block_on(async {
-                Timer::after(A_WHILE / 2).await;
-                // Computes, and drives nothing.
-                thread::sleep(10 * A_WHILE);
+                told_to_leave.recv().await.unwrap();
+                compute(&until);
             });
         });
-        // It drives by now.
-        thread::sleep(A_WHILE / 4);
-        let start = Instant::now();
-        let sleepers: Vec<_> = (0..3)
-            .map(|_| {
-                thread::spawn(|| {
-                    block_on(async {
-                        // Not due when the other one leaves: nobody is woken for a timer then.
-                        Timer::after(A_WHILE).await;
-                        for _ in 0..20 {
-                            Timer::after(MS).await;
-                        }
-                    });
-                    Instant::now()
-                })
+        parked(1);
+        let (end, ended) = mpsc::channel();
+        let sleepers = [0, 1, 2].map(|_| {
+            let end = end.clone();
+            thread::spawn(move || {
+                block_on(async {
+                    // Not due when the other one leaves: nobody is woken for a timer then.
+                    Timer::after(5 * A_WHILE).await;
+                    for _ in 0..20 {
+                        Timer::after(MS).await;
+                    }
+                });
+                end.send(()).unwrap();
             })
-            .collect();
-        for sleeper in sleepers {
-            let took = sleeper.join().unwrap() - start;
-            assert!(took < 8 * A_WHILE, "waited {took:?} for a thread that computes");
+        });
+        parked(4);
+        leave.send_blocking(()).unwrap();
+        for _ in &sleepers {
+            ended.recv_timeout(PATIENCE).expect("it does not wait for a thread that computes");
         }
-        busy.join().unwrap();
+        drop(stop);
+        sleepers.into_iter().chain([busy]).for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -153,23 +171,23 @@ fn followers_take_over_without_fallback() {
 fn promoted_thread_that_computes_is_followed() {
     alone(|| {
         without_thread();
-        let start = Instant::now();
-        let both = start + A_WHILE;
-        let busy = [0, 1].map(|_| {
+        let both = Instant::now() + 5 * A_WHILE;
+        // The first one drives, the second one is the first to follow.
+        let busy = [1, 2].map(|number| {
+            let (stop, until) = mpsc::channel();
             let busy = thread::spawn(move || {
                 block_on(async {
                     Timer::at(both).await;
-                    thread::sleep(10 * A_WHILE);
+                    compute(&until);
                 });
             });
-            // The first one drives, the second one is the first to follow.
-            thread::sleep(A_WHILE / 4);
-            busy
+            parked(number);
+            (stop, busy)
         });
-        block_on(async { Timer::at(both + A_WHILE).await });
-        let took = start.elapsed();
-        assert!(took < 8 * A_WHILE, "waited {took:?} for threads that compute");
-        for busy in busy {
+        let timer = Timer::at(both + A_WHILE);
+        block_on(in_time("a timer beside threads that compute", timer));
+        for (stop, busy) in busy {
+            drop(stop);
             busy.join().unwrap();
         }
     });
@@ -196,14 +214,17 @@ fn notify_ends_a_drive_that_sleeps() {
 
 /// While a thread in `block_on` drives, one in `drive` waits for its turn, and hears notifications.
 fn notify_a_follower() {
-    let driver = thread::spawn(|| block_on(async { Timer::after(20 * A_WHILE).await }));
-    thread::sleep(A_WHILE);
-    let start = Instant::now();
-    let follower = thread::spawn(|| drive(None));
+    let (stop, stopped) = async_channel::bounded::<()>(1);
+    let driver = thread::spawn(move || block_on(stopped.recv()).unwrap_err());
+    parked(1);
+    let (end, ended) = mpsc::channel();
+    let follower = thread::spawn(move || end.send(drive(None)).unwrap());
+    // It waits by then; if it does not yet, what came before ends its call.
     thread::sleep(A_WHILE);
     notify();
-    follower.join().unwrap().unwrap();
-    assert!(start.elapsed() < 10 * A_WHILE, "{:?}", start.elapsed());
+    ended.recv_timeout(PATIENCE).expect("it does not wait for the driver").unwrap();
+    follower.join().unwrap();
+    drop(stop);
     driver.join().unwrap();
 }
 
@@ -354,7 +375,7 @@ mod descriptor {
             let wakes = Wakes::new();
             for round in 0..20 {
                 let start = Instant::now();
-                let _timer = armed(&wakes.waker(), || Timer::at(start + 3 * MS));
+                let _timer = armed(&wakes.waker(), || Timer::after(3 * MS));
                 loop_until(fd, &wakes, round + 1);
                 assert!(start.elapsed() >= 3 * MS, "early");
             }
