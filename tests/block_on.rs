@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
 use common::{
-    HOUR, MS, Wakes, block_on_until_woken, in_time, poll_with, sockets::LOOPBACK, watchdog,
+    HOUR, MS, Wakes, armed, block_on_until_woken, in_time, poll_with, sockets::LOOPBACK, watchdog,
 };
 use futures_lite::future::{self, FutureExt};
 
@@ -162,26 +162,28 @@ fn wakes_that_come_together_poll_once() {
 /// wakes only.
 #[test]
 fn driver_does_not_poll_its_future_for_others() {
+    const OTHERS: u64 = 200;
     let _watchdog = watchdog();
-    let polls = Cell::new(0);
     let wakes = Wakes::new();
-    let mut timer = Timer::after(40 * MS);
-    block_on(async {
-        // Another task's, on this thread's shard.
-        let mut others: Vec<_> =
-            (1..=200).map(|index| Timer::after(Duration::from_micros(100 * index))).collect();
-        for other in &mut others {
-            let _ = poll_with(&wakes.waker(), other);
-        }
-        poll_fn(|cx| {
-            polls.set(polls.get() + 1);
-            timer.poll(cx)
-        })
-        .await;
-    });
-    assert!(wakes.count() > 100, "{} wakes of the other", wakes.count());
-    // A few polls more than needed are nothing to worry about.
-    assert!(polls.get() < 20, "{} polls for {} wakes of another", polls.get(), wakes.count());
+    let waker = wakes.waker();
+    // If the machine is busy, the future's timer may be due before the thread drives at all.
+    while wakes.count() < OTHERS as usize {
+        let polls = block_on(async {
+            // Another task's, on this thread's shard.
+            let other = |index| armed(&waker, || Timer::after(Duration::from_micros(100 * index)));
+            let _others: Vec<_> = (1..=OTHERS).map(other).collect();
+            let mut timer = Timer::after(40 * MS);
+            let mut polls = 0;
+            poll_fn(|cx| {
+                polls += 1;
+                timer.poll(cx)
+            })
+            .await;
+            polls
+        });
+        // A few polls more than needed are nothing to worry about.
+        assert!(polls < 20, "{polls} polls for {} wakes of another", wakes.count());
+    }
 }
 
 /// Wakers that outlive their calls, nested ones among them, are woken all the time while later

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_wheel::{Builder, Timer, block_on, diagnostics, time};
 use common::process::{alone, is, spawn_with, wait};
-use common::{HOUR, MS, PATIENCE, Wakes, eventually, poll_with};
+use common::{HOUR, MS, PATIENCE, Wakes, armed, eventually, poll_with};
 
 /// Lets as many threads as this be in `block_on` at once, and returns how many shards that takes.
 fn shards_of(threads: usize) -> usize {
@@ -86,10 +86,8 @@ fn start_hook_runs_on_the_fallback_thread() {
             .build()
             .unwrap();
         let wakes = Wakes::new();
-        let mut timer = Timer::after(MS);
-        if poll_with(&wakes.waker(), &mut timer).is_pending() {
-            wakes.wait_for(1);
-        }
+        let _timer = armed(&wakes.waker(), || Timer::after(MS));
+        wakes.wait_for(1);
         assert_eq!(*names.lock().unwrap(), [Some("helper".to_owned())]);
     });
 }
@@ -249,10 +247,7 @@ fn child_of_environment() {
                 .iter()
                 .any(|name| ["outside", "said", "a", "async-wheel"].contains(&&**name))
         };
-        let start = Instant::now();
-        while !is_named() && start.elapsed() < PATIENCE / 20 {
-            thread::sleep(MS);
-        }
+        eventually("the thread has a name", is_named);
         println!("NAMES: {:?}", thread_names());
     }
     println!("SHARDS: {}", shards_of(3));

@@ -274,8 +274,13 @@ fn waker_woken_in_child_leaves_parent_parked() {
         let waker = receive.recv().unwrap();
         let rounds = || diagnostics::shards().iter().map(|shard| shard.rounds).sum::<usize>();
         // It parks in its poller, and the fallback after it.
-        thread::sleep(100 * MS);
-        let before = rounds();
+        let awake = || diagnostics::shards().iter().map(|shard| shard.awake).sum::<usize>();
+        eventually("it is parked", || awake() == 0);
+        let mut before = 0;
+        eventually("nobody drives any more", || {
+            thread::sleep(100 * MS);
+            rounds() == std::mem::replace(&mut before, rounds())
+        });
         for _ in 0..5 {
             in_child("wakes a call of the parent's", || waker.wake_by_ref());
         }

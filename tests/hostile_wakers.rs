@@ -202,9 +202,10 @@ fn panicking_replaced_waker_leaves_the_new_one() {
         // A timer's, whose old waker is dropped.
         let (faulty, waker) = Faulty::new(fault);
         let wakes = Wakes::new();
-        let mut timer = armed(&waker, || Timer::after(200 * MS));
+        let mut timer = armed(&waker, || Timer::after(HOUR));
         faulty.arm();
         poll_panics(&wakes.waker(), &mut timer);
+        timer.set_after(MS);
         wakes.wait_for(1);
         assert!(poll_with(&wakes.waker(), &mut timer).is_ready());
         faulty.disarm();
@@ -420,8 +421,7 @@ fn wakers_dropped_may_drop_more_timers() {
     for _ in 0..200 {
         last = Some(owner(20 * MS, last));
     }
-    let mut after = Timer::after(40 * MS);
-    assert!(poll_with(&wakes.waker(), &mut after).is_pending());
+    let _after = armed(&wakes.waker(), || Timer::after(40 * MS));
     wakes.wait_for(1);
     drop(last);
 }
@@ -446,13 +446,15 @@ fn million_timers_that_drop_each_other_end() {
             drop(other);
             count.fetch_add(1, Ordering::SeqCst);
         });
+        // Its wake, should it come already, waits for the lock.
+        let mut slot = timers[index].lock().unwrap();
         let mut timer = Timer::at(due + Duration::from_nanos(index as u64 % 1_000));
         if poll_with(&drops_other.waker(), &mut timer).is_ready() {
             // A slow machine: it is as if it had been woken and had dropped itself.
             woken.fetch_add(1, Ordering::SeqCst);
             continue;
         }
-        *timers[index].lock().unwrap() = Some(timer);
+        *slot = Some(timer);
     }
     eventually("each of those that nobody dropped was woken", || {
         woken.load(Ordering::SeqCst) >= MANY / 2

@@ -16,23 +16,22 @@ use common::{
 };
 use futures_lite::AsyncReadExt;
 
-/// Waits until no thread has run for 300 ms, then looks for as long again.
+/// Waits until no thread has run for 300 ms, twice in a row: whoever wakes again and again does so
+/// in one of the two. On a busy machine a thread that was to run may wait for that as long as this.
 #[track_caller]
 fn assert_idle(what: &str) {
     let window = Duration::from_millis(300);
     let start = Instant::now();
     let mut before = sleeps_of_others();
-    loop {
+    let mut quiet = 0;
+    while quiet < 2 {
         thread::sleep(window);
         let now = sleeps_of_others();
-        if now == before {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(10), "{what}: {before:?}, then {now:?}");
+        quiet = if now == before { quiet + 1 } else { 0 };
+        let late = start.elapsed() > Duration::from_secs(10);
+        assert!(!late || quiet > 0, "{what}: somebody wakes up: {before:?}, then {now:?}");
         before = now;
     }
-    thread::sleep(window);
-    assert_eq!(before, sleeps_of_others(), "{what}: somebody woke up in an idle process");
 }
 
 #[test]

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use async_wheel::driver::drive;
 use async_wheel::{Builder, Timer, block_on};
 use common::process::alone;
-use common::{MS, PATIENCE, Wakes, armed, poll_with};
+use common::{HOUR, MS, PATIENCE, Wakes, armed};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// The warnings so far, each as its fields.
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -72,18 +74,17 @@ fn warnings() -> Vec<String> {
 fn user_code_that_delays_a_timer_is_named() {
     alone(|| {
         report_later_than(20 * MS);
-        block_on(async {
-            let wakes = Wakes::new();
-            let _timer = armed(&wakes.waker(), || Timer::after(MS));
-            Timer::after(MS / 2).await;
-            // Computes where it should drive.
-            thread::sleep(60 * MS);
-            Timer::after(MS).await;
-        });
-        let said = warnings();
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains("delayed_by=\"nobody drove\""), "{said:?}");
-        assert!(said[0].contains("timers fired late"), "{said:?}");
+        let wakes = Wakes::new();
+        let mut timer = armed(&wakes.waker(), || Timer::after(HOUR));
+        drive(NOW).unwrap();
+        timer.set_after(MS);
+        // Computes where it should drive.
+        thread::sleep(60 * MS);
+        block_on(async { Timer::after(MS).await });
+        // On a busy machine that one may be late as well.
+        let said = &warnings()[0];
+        assert!(said.contains("delayed_by=\"nobody drove\""), "{said:?}");
+        assert!(said.contains("timers fired late"), "{said:?}");
     });
 }
 
@@ -92,13 +93,12 @@ fn used_up_budget_is_named() {
     alone(|| {
         report_later_than(Duration::ZERO);
         let wakes = Wakes::new();
-        let due = Instant::now() + MS;
-        let mut timers: Vec<_> = (0..10).map(|_| Timer::at(due)).collect();
-        timers.retain_mut(|timer| poll_with(&wakes.waker(), timer).is_pending());
-        assert!(timers.len() == 10, "the machine was busy");
-        thread::sleep(2 * MS);
+        let mut timers: Vec<_> =
+            (0..10).map(|_| armed(&wakes.waker(), || Timer::after(HOUR))).collect();
+        let due = Instant::now();
+        timers.iter_mut().for_each(|timer| timer.set_at(due));
         while wakes.count() < 10 {
-            drive(Some(Duration::ZERO)).unwrap();
+            drive(NOW).unwrap();
         }
         let said = warnings();
         assert_eq!(said.len(), 3, "{said:?}");
@@ -127,13 +127,15 @@ fn timers_in_time_are_not_reported() {
 fn late_wake_by_the_system_is_named() {
     alone(|| {
         report_later_than(Duration::ZERO);
-        block_on(async {
-            for _ in 0..20 {
-                Timer::after(3 * MS).await;
-            }
-        });
-        let said = warnings();
-        let system = said.iter().filter(|said| said.contains("the system woke the thread late"));
-        assert!(system.count() > 10, "{said:?}");
+        let mut named = 0;
+        // On a busy machine a timer may be due before the thread sleeps for it.
+        let start = Instant::now();
+        while named < 10 {
+            assert!(start.elapsed() < PATIENCE, "{named} were named");
+            block_on(async { Timer::after(3 * MS).await });
+            let said = warnings();
+            let by_system = |said: &&String| said.contains("the system woke the thread late");
+            named += said.iter().filter(by_system).count();
+        }
     });
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_wheel::time::MissedTicks;
 use async_wheel::{Timer, block_on};
-use common::{HOUR, MS, NANOSECOND, in_time, watchdog};
+use common::{HOUR, MS, NANOSECOND, Wakes, armed, in_time, watchdog};
 use futures_lite::{StreamExt, future};
 
 const ALL: [MissedTicks; 3] = [MissedTicks::Burst, MissedTicks::Skip, MissedTicks::Delay];
@@ -164,13 +164,17 @@ fn reset_of_a_due_timer_forgets_the_tick() {
     let _watchdog = watchdog();
     block_on(async {
         for missed in ALL {
-            let mut timer = Timer::interval(20 * MS).with_missed_ticks(missed);
-            assert!(future::poll_once(timer.next()).await.is_none());
-            thread::sleep(25 * MS);
+            let waker = Wakes::new().waker();
+            let hourly = || Timer::interval_at(Instant::now() + 5 * MS, HOUR);
+            let mut timer = armed(&waker, || hourly().with_missed_ticks(missed));
+            thread::sleep(6 * MS);
             let now = Instant::now();
             timer.reset();
             assert!(future::poll_once(timer.next()).await.is_none(), "{missed:?}");
-            assert!(tick(&mut timer).await >= now + 20 * MS);
+            assert!(timer.deadline().unwrap() >= now + HOUR);
+            // As one that has just begun.
+            timer.set_interval(MS);
+            assert!(tick(&mut timer).await >= now + MS);
         }
     });
 }

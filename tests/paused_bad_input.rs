@@ -6,7 +6,7 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use async_wheel::time::{self, PendingIo};
 use async_wheel::{Timer, block_on, driver};
 use futures_lite::future;
 
-use common::{HOUR, MS};
+use common::{HOUR, MS, armed, poll_with};
 
 /// Returns what a call panics with.
 #[track_caller]
@@ -67,15 +67,11 @@ fn pause_by_a_waker_of_drive_is_refused() {
     }
     let pauses = Arc::new(Pauses(AtomicBool::new(false)));
     let waker = Waker::from(pauses.clone());
-    let mut timer = Timer::after(MS);
-    let poll = |timer: &mut Timer| {
-        std::pin::Pin::new(timer).poll(&mut Context::from_waker(&waker)).is_pending()
-    };
-    assert!(poll(&mut timer));
+    let mut timer = armed(&waker, || Timer::after(MS));
     while !pauses.0.load(Ordering::SeqCst) {
         driver::drive(Some(MS)).unwrap();
     }
-    assert!(!poll(&mut timer));
+    assert!(poll_with(&waker, &mut timer).is_ready());
 }
 
 #[test]

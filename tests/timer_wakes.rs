@@ -61,7 +61,7 @@ fn deadline_wakes_once_and_never_early() {
 fn setter_wakes_the_task_that_polled_last() {
     let _watchdog = watchdog();
     for (name, set) in SETTERS {
-        for first in [HOUR, 500 * MS] {
+        for first in [HOUR, 5_000 * MS] {
             let (former, last) = (Wakes::new(), Wakes::new());
             let mut timer = armed(&former.waker(), || Timer::after(first));
             assert!(poll_with(&last.waker(), &mut timer).is_pending());
@@ -88,9 +88,9 @@ fn deadline_set_after_unpolled_wake_wakes_again() {
 
 #[test]
 fn postponed_deadline_wakes_only_at_the_last() {
-    in_every_way(500 * MS, |name, set, wakes, timer| {
+    in_every_way(5_000 * MS, |name, set, wakes, timer| {
         for _ in 0..100 {
-            set(timer, 600 * MS);
+            set(timer, 6_000 * MS);
         }
         let start = Instant::now();
         set(timer, 50 * MS);
