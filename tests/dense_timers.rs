@@ -22,14 +22,15 @@ const SPANS: usize = 11;
 const SPAN: Duration = Duration::from_millis(20);
 const BEFORE: Duration = Duration::from_millis(60);
 
-/// Counts what grows, in spans; returns the median.
+/// Counts what grows, in spans; returns the median. A span that took longer counts in proportion.
 async fn median_growth(count: impl Fn() -> u64) -> u64 {
     Timer::after(BEFORE).with_slack(Duration::ZERO).await;
     let mut counts = Vec::new();
     for _ in 0..SPANS {
-        let before = count();
+        let (start, before) = (Instant::now(), count());
         Timer::after(SPAN).with_slack(Duration::ZERO).await;
-        counts.push(count() - before);
+        let spans = start.elapsed().div_duration_f64(SPAN);
+        counts.push(((count() - before) as f64 / spans) as u64);
     }
     counts.sort_unstable();
     println!("in {SPAN:?} each: {counts:?}");

@@ -116,7 +116,7 @@ fn timer_storm_delays_io_by_a_round() {
 fn io_storm_delays_timers_by_a_round() {
     const PAIRS: usize = 1_200;
     const TIMERS: usize = 21;
-    const EACH: usize = 5_000;
+    const EACH: usize = 2_000;
     let _watchdog = watchdog();
     let _turn = turn();
     allow_descriptors(2 * PAIRS as u64 + 100);

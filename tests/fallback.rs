@@ -32,16 +32,22 @@ fn compute_until_woken(wake: &Wakes, what: &str) -> Instant {
         if let Some(at) = wake.first() {
             return at;
         }
-        assert!(start.elapsed() < Duration::from_secs(5), "{what} waits for a busy thread");
+        assert!(start.elapsed() < PATIENCE, "{what} waits for a busy thread");
         std::hint::spin_loop();
     }
 }
 
-/// The best of some tries stays within the bound: noise makes one late, a fault all of them.
+/// Some of many tries stay within the bound: noise makes many late, a fault all of them.
 #[track_caller]
 fn within_bound(what: &str, mut lateness: impl FnMut() -> Duration) {
-    let tries: Vec<_> = (0..6).map(|_| lateness()).collect();
-    assert!(tries.iter().any(|late| *late < BOUND), "{what} is late by {tries:?}");
+    let (mut good, mut late) = (0, Vec::new());
+    while good < 3 {
+        match lateness() {
+            time if time < BOUND => good += 1,
+            time => late.push(time),
+        }
+        assert!(late.len() < 60, "{what} is late by {late:?}");
+    }
 }
 
 async fn echo_over_tcp() {
@@ -307,7 +313,7 @@ fn one_fallback_thread_has_the_crates_name() {
 #[test]
 fn blocked_driver_does_not_slow_others_io() {
     process::alone(|| {
-        const ROUNDS: usize = 400;
+        const FAST: usize = 100;
         let (blocks, is_blocked) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let blocked = thread::spawn(move || {
@@ -328,23 +334,23 @@ fn blocked_driver_does_not_slow_others_io() {
                 }
             });
         });
-        let mut times: Vec<_> = future::block_on(async {
-            let mut times = Vec::new();
-            for _ in 0..ROUNDS {
+        // One step a backoff would be two backoffs a round trip, 2 ms at least. A busy machine makes
+        // many as slow, but not all.
+        let (mut fast, mut slow) = (0, 0);
+        future::block_on(async {
+            let begin = Instant::now();
+            while fast < FAST && begin.elapsed() < PATIENCE {
                 let start = Instant::now();
                 client.write_all(b"x").await.unwrap();
                 client.read_exact(&mut [0]).await.unwrap();
-                times.push(start.elapsed());
+                *(if start.elapsed() < MS { &mut fast } else { &mut slow }) += 1;
             }
-            times
         });
         drop(client);
         drop(release);
         serves.join().unwrap();
         blocked.join().unwrap();
-        times.sort_unstable();
-        // One step a backoff would be two backoffs a round trip, 2 ms at least.
-        assert!(times[ROUNDS / 2] < MS, "half of all round trips took {:?}", times[ROUNDS / 2]);
+        assert!(fast == FAST, "of {} round trips {fast} took less than 1 ms", fast + slow);
     });
 }
 

@@ -40,6 +40,12 @@ fn handle_signals() {
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
 }
 
+/// Returns `true` when each of these was interrupted often, and all of them often enough.
+fn interrupted(whose: &[AtomicUsize]) -> bool {
+    let counts = || whose.iter().map(|count| count.load(Ordering::Relaxed));
+    counts().all(|count| count > 10) && counts().sum::<usize>() > 200
+}
+
 async fn timers_and_io() {
     for _ in 0..20 {
         let start = Instant::now();
@@ -72,14 +78,22 @@ fn interrupted_system_calls_are_no_error() {
     let _watchdog = watchdog();
     handle_signals();
     let done = Arc::new(AtomicBool::new(false));
+    // Elsewhere the fallback thread is not found.
+    let told = if cfg!(target_os = "linux") { &SIGNALS[..] } else { &SIGNALS[..WORKERS] };
     let workers: Vec<_> = (0..WORKERS)
         .map(|index| {
             thread::spawn(move || {
                 WHOSE.set(index);
-                if index % 2 == 0 {
-                    block_on(timers_and_io());
-                } else {
-                    future::block_on(timers_and_io());
+                // Once at least, and on until all were interrupted.
+                loop {
+                    if index % 2 == 0 {
+                        block_on(timers_and_io());
+                    } else {
+                        future::block_on(timers_and_io());
+                    }
+                    if interrupted(told) {
+                        break;
+                    }
                 }
             })
         })
@@ -113,11 +127,7 @@ fn interrupted_system_calls_are_no_error() {
     storm.join().unwrap();
     fallback_storm.join().unwrap();
     workers.into_iter().for_each(|worker| worker.join().unwrap());
-    let signals = SIGNALS.each_ref().map(|count| count.load(Ordering::Relaxed));
-    // Elsewhere the fallback thread is not found.
-    let told = if cfg!(target_os = "linux") { &signals[..] } else { &signals[..WORKERS] };
-    assert!(told.iter().all(|count| *count > 10), "{signals:?} signals");
-    assert!(signals.iter().sum::<usize>() > 200, "{signals:?} signals");
+    assert!(interrupted(told), "{SIGNALS:?} signals");
 }
 
 /// Sends a signal to each thread of the fallback's name: to none until there is one.
