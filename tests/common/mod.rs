@@ -26,7 +26,8 @@ use async_wheel::Timer;
 
 pub use self::{time::*, wakes::Wakes};
 
-/// Ends the process if it lives longer than a minute: a deadlock has no other way to fail.
+/// Ends the process if it lives longer than three minutes: a deadlock has no other way to fail.
+/// What takes seconds may take a minute where others compute, too.
 pub struct Watchdog {
     _ended: mpsc::Sender<()>,
 }
@@ -37,8 +38,8 @@ pub fn watchdog() -> Watchdog {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let (ended, wait) = mpsc::channel::<()>();
     thread::spawn(move || {
-        if wait.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("{test} hangs: it has run for a minute");
+        if wait.recv_timeout(Duration::from_secs(180)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("{test} hangs: it has run for three minutes");
             std::process::abort();
         }
     });

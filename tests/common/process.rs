@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const NAME: &str = "ASYNC_WHEEL_TEST";
 
 /// A process of its own that has not ended after this hangs.
-const LIFETIME: Duration = Duration::from_secs(50);
+const LIFETIME: Duration = Duration::from_secs(150);
 
 /// Runs a test's body, a closure in the test's own function, in a process that does nothing else.
 #[track_caller]
