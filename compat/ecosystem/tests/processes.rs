@@ -64,7 +64,7 @@ fn many_children_at_once_are_all_reaped() {
         let start = Instant::now();
         let children: Vec<_> = (0..20)
             .map(|index| {
-                let script = format!("sleep 0.2; exit {index}");
+                let script = format!("sleep 1; exit {index}");
                 let mut child = Command::new("sh").args(["-c", &script]).spawn().unwrap();
                 smol::spawn(async move { child.status().await.unwrap().code() })
             })
@@ -72,7 +72,7 @@ fn many_children_at_once_are_all_reaped() {
         for (index, child) in children.into_iter().enumerate() {
             assert_eq!(child.await, Some(index as i32));
         }
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     });
 }
 

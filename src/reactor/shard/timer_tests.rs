@@ -39,7 +39,7 @@ impl Watch {
             drop(shard.timers.lock());
             let _ = taken.send(());
         });
-        if wait.recv_timeout(Duration::from_secs(2)).is_err() {
+        if wait.recv_timeout(Duration::from_secs(20)).is_err() {
             self.offences.lock().unwrap().push(what);
         }
     }
