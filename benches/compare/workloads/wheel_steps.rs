@@ -53,7 +53,7 @@ fn flow(pending: usize) -> Steps {
     let (duration, between) = (nanos(DURATION), nanos(DURATION) / pending as u64);
     let mut inserted = 0;
     let mut now = 0;
-    while inserted == 0 || wheel.len() > 0 {
+    while inserted == 0 || !wheel.is_empty() {
         now += nanos(APART);
         while inserted < 2 * pending as u64 && inserted * between <= now {
             let deadline = inserted * between + duration;
