@@ -3,17 +3,15 @@
 mod entries;
 mod expired;
 mod key;
-mod lookup;
-mod memory;
+mod queue;
 mod remote;
 mod stream;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::entries::Entries;
-use self::remote::{Operation, Shared, Task};
+use self::remote::{Operation, Shared};
 use self::stream::Waits;
 use crate::clock;
 use crate::reactor::{Coalescer, LONGEST_DELAY};
@@ -21,127 +19,8 @@ use crate::timer::Timer;
 
 pub use self::expired::Expired;
 pub use self::key::{Key, UnknownKey};
+pub use self::queue::DelayQueue;
 pub use self::remote::{Closed, Handle};
-
-/// A collection of values with deadlines, and the stream of those that have expired.
-///
-/// It is for caches, sessions, leases and retransmissions: where one task holds the lives of many
-/// values, and each may be prolonged or end early. A million entries take one timer of the reactor
-/// and one waker, and no task each. Entries wait in a [timing wheel](crate::wheel): to insert,
-/// [`reset`](DelayQueue::reset), [`remove`](DelayQueue::remove) and expire one costs the same for a
-/// thousand and for a million.
-///
-/// # Exactness and order
-///
-/// An entry is never yielded before its deadline, to the nanosecond, and there is no longest
-/// duration: a deadline that the clock cannot count to, or that is more than 292 years ahead of
-/// when the queue was made, never comes. One that is more than 292 years before counts as 292 years
-/// before.
-///
-/// What is overdue when the task polls comes in the order of its deadlines, but those that lie
-/// within 65.5 µs of each other may come in any order. What was overdue when it was inserted or
-/// reset comes as if it were due then.
-///
-/// # Waiting
-///
-/// The stream yields `None` when the queue is empty and has no [`Handle`]s. It is good for more:
-/// what is inserted later comes out of later polls. A task that waits is woken if an insertion or a
-/// reset makes an earlier deadline than it waits for, and if the last entry is removed. Only the
-/// task that polled last is woken.
-///
-/// Deadlines have the slack of all timers that have none of their own, which is none unless
-/// [`set_default_slack`](crate::time::set_default_slack) says otherwise. Without one, entries that
-/// expire at a rate of more than 8,000 a second share wake-ups, as [timers](crate::Timer) do, each
-/// being delayed by less than 0.5 ms, or what
-/// [`Builder::coalescing_bound`](crate::Builder::coalescing_bound) says.
-///
-/// # Other threads
-///
-/// [`handle`](DelayQueue::handle) makes handles that insert, reset and remove from anywhere. What
-/// they asked for is carried out by the next poll of the queue, or by its next `reset`, `remove`,
-/// `get_mut` or `clear`: until then, `len`, `get`, `peek` and the like do not see it.
-///
-/// # Cancel safety
-///
-/// Entries are in the queue: a `next()` future that is dropped loses none.
-///
-/// # Memory
-///
-/// An entry takes an `Option<T>` and 20.6 bytes, and one that came by a handle 40 to 80 more. The
-/// queue begins with 12 KiB. Memory of entries that are gone is kept for others, until
-/// [`shrink_to_fit`](DelayQueue::shrink_to_fit). What handles have asked for takes memory until it is
-/// carried out, each call some 40 bytes and the value, and there may be any number of them.
-///
-/// # Examples
-///
-/// A cache whose entries live for a minute after they were last used:
-///
-/// ```
-/// use async_wheel::time::DelayQueue;
-/// use async_wheel::time::delay_queue::Key;
-/// use futures_lite::{StreamExt, future};
-/// use std::collections::HashMap;
-/// use std::time::Duration;
-///
-/// const LIFE: Duration = Duration::from_secs(60);
-///
-/// #[derive(Default)]
-/// struct Cache {
-///     values: HashMap<String, (u32, Key)>,
-///     lives: DelayQueue<String>,
-/// }
-///
-/// impl Cache {
-///     fn insert(&mut self, name: &str, value: u32) {
-///         let key = self.lives.insert(name.to_owned(), LIFE);
-///         if let Some((_, former)) = self.values.insert(name.to_owned(), (value, key)) {
-///             self.lives.try_remove(former);
-///         }
-///     }
-///
-///     fn get(&mut self, name: &str) -> Option<u32> {
-///         let &(value, key) = self.values.get(name)?;
-///         self.lives.reset(key, LIFE).ok()?;
-///         Some(value)
-///     }
-///
-///     /// Drops values whose lives end, for as long as there are any.
-///     async fn expire(&mut self) {
-///         while let Some(expired) = self.lives.next().await {
-///             self.values.remove(expired.get_ref());
-///         }
-///     }
-/// }
-///
-/// # async_wheel::block_on(async {
-/// let mut cache = Cache::default();
-/// cache.insert("answer", 42);
-/// assert!(future::poll_once(cache.expire()).await.is_none(), "it lives");
-/// assert_eq!(cache.get("answer"), Some(42));
-/// # });
-/// ```
-#[doc(alias = "DelayQueueMap")]
-#[doc(alias = "expiry")]
-#[doc(alias = "ttl")]
-#[must_use = "a delay queue does nothing unless polled"]
-pub struct DelayQueue<T> {
-    entries: Entries<T>,
-    shared: Arc<Shared<T>>,
-    /// Wakes the task for the earliest deadline.
-    timer: Timer,
-    waits: Waits,
-    /// The task that polled last, unless the queue has ended since.
-    task: Option<Arc<Task>>,
-    /// The last look at the clock.
-    now: Instant,
-    /// Lets the task sleep for several entries at a time where they are dense.
-    coalescer: Coalescer,
-    /// Entries that were yielded since the task waited.
-    yielded: usize,
-}
-
-/// Nothing is pinned in it.
-impl<T> Unpin for DelayQueue<T> {}
 
 impl<T> DelayQueue<T> {
     /// Creates an empty queue. Costs two allocations, of about 12 KiB together, and starts nothing.
@@ -359,6 +238,113 @@ impl<T> DelayQueue<T> {
         Ok(())
     }
 
+    /// Returns when an entry expires; `None` if it never does, has expired or was removed, or if
+    /// the key is another queue's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Instant;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let now = Instant::now();
+    /// let key = queue.insert_at("a", now);
+    /// assert_eq!(queue.deadline(key), Some(now));
+    /// ```
+    #[must_use]
+    pub fn deadline(&self, key: Key) -> Option<Instant> {
+        self.entries.wheel.deadline(self.entries.find(key)?)
+    }
+
+    /// Returns the value of an entry; `None` if it has expired or was removed, or if the key is
+    /// another queue's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let key = queue.insert("a", Duration::from_secs(60));
+    /// assert_eq!(queue.get(key), Some(&"a"));
+    /// ```
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&T> {
+        self.entries.wheel.get(self.entries.find(key)?)
+    }
+
+    /// Returns the value of an entry, to change it; `None` if it has expired or was removed, or if
+    /// the key is another queue's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let key = queue.insert(1, Duration::from_secs(60));
+    /// *queue.get_mut(key).unwrap() += 1;
+    /// assert_eq!(queue.get(key), Some(&2));
+    /// ```
+    #[must_use]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.receive();
+        self.entries.wheel.get_mut(self.entries.find(key)?)
+    }
+
+    /// Returns the key and the deadline of the entry that expires next; `None` if none does. It may
+    /// have expired, and waits to be yielded then.
+    ///
+    /// Costs a look at each entry with about the same deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Instant;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// let now = Instant::now();
+    /// let key = queue.insert_at("a", now);
+    /// assert_eq!(queue.peek(), Some((key, now)));
+    /// ```
+    #[must_use]
+    pub fn peek(&self) -> Option<(Key, Instant)> {
+        self.entries.peek()
+    }
+
+    /// Returns the number of entries, those that never expire included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_wheel::time::DelayQueue;
+    /// use std::time::Duration;
+    ///
+    /// let mut queue = DelayQueue::new();
+    /// queue.insert("a", Duration::from_secs(60));
+    /// assert_eq!(queue.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.wheel.len()
+    }
+
+    /// Returns `true` if there are no entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(async_wheel::time::DelayQueue::<u32>::default().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.wheel.is_empty()
+    }
+
     /// Drops all entries. Their keys lead nowhere from now on; the memory stays.
     ///
     /// # Examples
@@ -379,6 +365,51 @@ impl<T> DelayQueue<T> {
             self.wake();
         }
         self.entries.clear();
+    }
+
+    /// Returns the number of entries that there is room for, those that are there included. The
+    /// lists that they wait in are allocated as they grow: 4.6 bytes an entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(async_wheel::time::DelayQueue::<u32>::new().capacity(), 0);
+    /// ```
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.entries.wheel.capacity()
+    }
+
+    /// Makes room for `additional` entries beyond those that are there: see
+    /// [`capacity`](DelayQueue::capacity).
+    ///
+    /// # Panics
+    ///
+    /// If that would make more than 2³¹.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut queue = async_wheel::time::DelayQueue::<u32>::new();
+    /// queue.reserve(1_000);
+    /// assert!(queue.capacity() >= 1_000);
+    /// ```
+    pub fn reserve(&mut self, additional: usize) {
+        self.entries.wheel.reserve(additional);
+    }
+
+    /// Gives back the memory of entries that are gone, in blocks of 4,096. Keys stay good. Costs a
+    /// walk over all entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut queue = async_wheel::time::DelayQueue::<u32>::with_capacity(1_000);
+    /// queue.shrink_to_fit();
+    /// assert_eq!(queue.capacity(), 0);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
     }
 
     /// Makes a handle for other threads. While there is one, the stream does not end.
@@ -427,27 +458,12 @@ impl<T> DelayQueue<T> {
     }
 }
 
-impl<T> Default for DelayQueue<T> {
-    fn default() -> DelayQueue<T> {
-        DelayQueue::new()
-    }
-}
-
 impl<T> Drop for DelayQueue<T> {
     fn drop(&mut self) {
         let operations = self.shared.close();
         // Handles may keep what is shared for long.
         self.unregister();
         drop(operations);
-    }
-}
-
-impl<T> fmt::Debug for DelayQueue<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DelayQueue")
-            .field("len", &self.len())
-            .field("next_deadline", &self.entries.wheel.next_deadline())
-            .finish_non_exhaustive()
     }
 }
 
