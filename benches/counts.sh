@@ -50,7 +50,7 @@ callgrind() {
 }
 
 operations() {
-  count_each insert reuse cancel push
+  count_each insert reuse cancel push create
 }
 
 queue() {
@@ -83,8 +83,10 @@ clock() {
 count_each() {
   printf '%-12s %9s %8s %8s %8s %8s %8s\n' each pending instr refs D1miss LLmiss locked
   for kind; do
-    for pending in 1000 100000 1000000; do
-      n=$((pending < 20000 ? pending / 2 : 10000))
+    populations=(1000 100000 1000000)
+    [ "$kind" != create ] || populations=(0 1000 100000)
+    for pending in "${populations[@]}"; do
+      n=$((pending > 0 && pending < 20000 ? pending / 2 : 10000))
       callgrind --cache-sim=yes --D1=32768,8,64 --I1=32768,8,64 --LL=33554432,16,64 \
         --collect-bus=yes "$counts" "$kind" "$pending" "$n" |
         awk -v kind="$kind" -v pending="$pending" -v n="$n" '

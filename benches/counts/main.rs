@@ -18,11 +18,13 @@ use std::time::Duration;
 use async_wheel::{Timer, block_on};
 
 /// What there is to be done, and which numbers each takes.
-const WORK: [(&str, &str); 13] = [
+const WORK: [(&str, &str); 14] = [
     ("insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
     ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
     ("push", "POPULATION OPERATIONS, no more of these than of those"),
+    // Each is made, polled and dropped beside those that are pending, of which there may be none.
+    ("create", "POPULATION OPERATIONS"),
     // With a delay queue.
     ("queue-insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("queue-reset", "POPULATION OPERATIONS, no more of these than of those"),
@@ -58,6 +60,9 @@ fn main() {
         ("insert" | "reuse" | "cancel" | "push", &[population, operations])
             if operations <= population =>
         {
+            block_on(one_kind(&work, population as usize, operations as usize))
+        }
+        ("create", &[population, operations]) => {
             block_on(one_kind(&work, population as usize, operations as usize))
         }
         (
@@ -123,6 +128,11 @@ async fn one_kind(kind: &str, population: usize, operations: usize) {
                     let mut timer = Timer::after(after);
                     wait_for(&mut timer, cx);
                     more.push(timer);
+                }
+            }),
+            "create" => measured(|| {
+                for &after in &after {
+                    wait_for(&mut Timer::after(after), cx);
                 }
             }),
             "cancel" => {
