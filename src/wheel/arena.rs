@@ -39,6 +39,15 @@ impl<T> Element for Entry<T> {
     }
 }
 
+impl<T> Entry<T> {
+    /// Makes the keys of an entry that is gone stale. Returns `true` if there are generations left.
+    #[inline]
+    fn retire(&mut self) -> bool {
+        self.generation = self.generation.wrapping_add(1);
+        self.generation != USED_UP
+    }
+}
+
 /// The entries.
 pub(super) struct Arena<T, M: Memory> {
     entries: Blocks<Entry<T>, M, BLOCK>,
@@ -144,18 +153,17 @@ impl<T, M: Memory> Arena<T, M> {
         IterMut(self.entries.iter_mut())
     }
 
-    /// Adds an entry. It is in no slot yet.
-    pub(super) fn insert(&mut self, deadline: u64, value: T) -> Key {
+    /// Adds an entry. `link` gets its index and returns its list index, `NONE` if it is in no slot.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, deadline: u64, value: T, link: impl FnOnce(u32) -> u32) -> Key {
         let fresh = |generation| Entry { deadline: 0, list_index: NONE, generation, value: None };
-        let key = self.entries.take(fresh, |index, entry| {
-            entry.value = Some(value);
-            entry.deadline = deadline;
-            entry.list_index = NONE;
-            Key::new(index, entry.generation)
-        });
-        // Not before: a wheel that is used up panics there.
+        // It panics if the wheel is used up.
+        let (index, entry) = self.entries.take(fresh);
         self.len += 1;
-        key
+        entry.value = Some(value);
+        entry.deadline = deadline;
+        entry.list_index = link(index);
+        Key::new(index, entry.generation)
     }
 
     /// Takes out an entry that is there, and in no slot any more: its key, by then stale, and its
@@ -165,9 +173,20 @@ impl<T, M: Memory> Arena<T, M> {
         self.len -= 1;
         self.entries.free(index, |entry| {
             let key = Key::new(index, entry.generation);
-            entry.generation = entry.generation.wrapping_add(1);
-            ((key, entry.value.take()), entry.generation != USED_UP)
+            ((key, entry.value.take()), entry.retire())
         })
+    }
+
+    /// Takes out the entry of a key: where in its slot's list it still stands, `NONE` if it is idle,
+    /// and its value.
+    #[inline]
+    pub(super) fn take(&mut self, key: Key) -> Option<(u32, Option<T>)> {
+        let taken = self.entries.free_if(key.index, |entry| {
+            let is_there = entry.generation == key.generation.get();
+            is_there.then(|| ((entry.list_index, entry.value.take()), entry.retire()))
+        })?;
+        self.len -= 1;
+        Some(taken)
     }
 
     pub(super) fn reserve(&mut self, additional: usize) {

@@ -55,12 +55,17 @@ pub(super) trait Element {
 /// has it.
 pub(super) const USED_UP: u32 = 0;
 
+/// How many slots of a block are made at most when none is free: they are taken like those that were
+/// used before, and only one in so many pays for new memory.
+const FRESH: usize = 8;
+
 /// No free slot in the block.
 const NO_SLOT: u16 = u16::MAX;
 
 /// One line of the table. `S` are the slots.
 struct Line<S> {
-    /// Those that were used so far. A hole and a retired block have none, and no memory.
+    /// Those that were used so far, and a few that come next. A hole and a retired block have none,
+    /// and no memory.
     slots: S,
     /// The first free one among them.
     free: u16,
@@ -76,6 +81,28 @@ struct Line<S> {
     /// have no `previous`.
     next: u32,
     previous: u32,
+}
+
+impl<E: Element, M: Memory> Line<Block<E, M>> {
+    /// Returns `true` if there is a free slot among those that are there.
+    #[inline]
+    fn has_free(&self) -> bool {
+        usize::from(self.free) < self.slots.len()
+    }
+
+    /// Adds a few free slots to a block of `size` that is not full and has none: as many as there is
+    /// memory for, and one at least.
+    fn prepare(&mut self, size: usize, fresh: impl Fn(u32) -> E) {
+        let start = self.slots.len();
+        let room = (self.slots.capacity().min(size) - start).clamp(1, FRESH);
+        let (last, floor) = (start + room - 1, self.floor);
+        self.free = start as u16;
+        self.slots.extend((start..=last).map(|slot| {
+            let mut element = fresh(floor);
+            element.set_next_free(if slot < last { slot as u32 + 1 } else { NO_SLOT.into() });
+            element
+        }));
+    }
 }
 
 /// Slots in blocks of `SIZE`, a power of two.
@@ -158,58 +185,63 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         &mut self.table[index / SIZE].slots[index % SIZE]
     }
 
-    /// Takes a free slot. `fill` gets its index and what is in it: of one that was not used
-    /// before, what `fresh` makes of its block's floor.
+    /// Takes a free slot and returns its index and what is in it. `fresh` makes what is in a slot at
+    /// first, of its block's floor.
     ///
     /// # Panics
     ///
     /// When all indices are in use or used up.
     #[inline]
-    pub(super) fn take<R>(
-        &mut self,
-        fresh: impl FnOnce(u32) -> E,
-        fill: impl FnOnce(u32, &mut E) -> R,
-    ) -> R {
+    pub(super) fn take(&mut self, fresh: impl Fn(u32) -> E) -> (u32, &mut E) {
         let number = self.listed as usize;
-        if let Some(block) = self.table.get_mut(number) {
-            let slot = usize::from(block.free);
-            if let Some(element) = block.slots.get_mut(slot) {
-                block.free = element.next_free() as u16;
-                block.live += 1;
-                return fill((number * SIZE + slot) as u32, element);
-            }
-            let slot = block.slots.len();
-            if slot < SIZE {
-                block.live += 1;
-                let mut element = fresh(block.floor);
-                let filled = fill((number * SIZE + slot) as u32, &mut element);
-                block.slots.push(element);
-                return filled;
-            }
+        if self.table.get(number).is_some_and(Line::has_free) {
+            return self.take_free(number);
         }
-        self.make_room();
-        self.take_in_room(fresh, fill)
+        self.take_fresh(fresh)
     }
 
-    /// [`take`](Blocks::take), when there is room.
-    #[cold]
-    fn take_in_room<R>(
-        &mut self,
-        fresh: impl FnOnce(u32) -> E,
-        fill: impl FnOnce(u32, &mut E) -> R,
-    ) -> R {
-        self.take(fresh, fill)
+    /// Takes the first free slot of a block.
+    #[inline]
+    fn take_free(&mut self, number: usize) -> (u32, &mut E) {
+        let block = &mut self.table[number];
+        let slot = usize::from(block.free);
+        let element = &mut block.slots[slot];
+        block.free = element.next_free() as u16;
+        block.live += 1;
+        ((number * SIZE + slot) as u32, element)
+    }
+
+    /// Takes a slot when the block that comes first has none that was used before.
+    #[inline(never)]
+    fn take_fresh(&mut self, fresh: impl Fn(u32) -> E) -> (u32, &mut E) {
+        self.make_room();
+        let number = self.listed as usize;
+        let block = &mut self.table[number];
+        if !block.has_free() {
+            block.prepare(SIZE, fresh);
+        }
+        self.take_free(number)
     }
 
     /// Frees a slot whose index is known to be good. `clear` takes out what is in it, and says
     /// whether the slot may be used again.
     #[inline]
     pub(super) fn free<R>(&mut self, index: u32, clear: impl FnOnce(&mut E) -> (R, bool)) -> R {
+        self.free_if(index, |element| Some(clear(element))).expect("the index is good")
+    }
+
+    /// Frees a slot if there is memory for it and `clear` finds what is to go.
+    #[inline]
+    pub(super) fn free_if<R>(
+        &mut self,
+        index: u32,
+        clear: impl FnOnce(&mut E) -> Option<(R, bool)>,
+    ) -> Option<R> {
         let number = index as usize / SIZE;
         let slot = index as usize % SIZE;
-        let block = &mut self.table[number];
-        let element = &mut block.slots[slot];
-        let (cleared, usable) = clear(element);
+        let block = self.table.get_mut(number)?;
+        let element = block.slots.get_mut(slot)?;
+        let (cleared, usable) = clear(element)?;
         block.live -= 1;
         if usable {
             element.set_next_free(block.free.into());
@@ -217,10 +249,12 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
         } else {
             block.used_up += 1;
         }
-        if !block.is_listed || block.live == 0 {
+        let may_go = block.live == 0
+            && (block.used_up > 0 || self.spare.is_some_and(|spare| spare != number as u32));
+        if !block.is_listed || may_go {
             self.freed(number as u32, usable);
         }
-        cleared
+        Some(cleared)
     }
 
     /// The first index from one on whose element is wanted, to walk over all of them.
@@ -291,7 +325,7 @@ impl<E: Element, M: Memory, const SIZE: usize> Blocks<E, M, SIZE> {
     #[cold]
     fn make_room(&mut self) {
         while let Some(block) = self.table.get(self.listed as usize) {
-            if block.free != NO_SLOT || block.slots.len() < SIZE {
+            if block.has_free() || block.slots.len() < SIZE {
                 return;
             }
             self.unlist(self.listed);

@@ -126,16 +126,25 @@ impl<M: Memory> Chunks<M> {
     }
 
     /// Puts an entry on top of the list of a slot and returns the new top.
-    #[inline(never)]
+    #[inline]
     pub(super) fn push(&mut self, slot_id: SlotId, top: u32, index: u32) -> u32 {
-        let list_index = if top != NONE && number(top) < CHUNK - 1 {
-            top + 1
-        } else {
-            let below = if top == NONE { NONE } else { top >> LIST_INDEX_BITS };
-            self.take_chunk(slot_id, below) << LIST_INDEX_BITS
-        };
-        self.set(list_index, index);
-        list_index
+        if top == NONE || number(top) >= CHUNK - 1 {
+            return self.push_chunk(slot_id, top, index);
+        }
+        self.set(top + 1, index);
+        top + 1
+    }
+
+    /// The same with another chunk, in which the entry is the first.
+    #[inline(never)]
+    fn push_chunk(&mut self, slot_id: SlotId, top: u32, index: u32) -> u32 {
+        let below = if top == NONE { NONE } else { top >> LIST_INDEX_BITS };
+        let fresh = |_| Chunk { indices: [NONE; CHUNK], below: NONE, slot_id };
+        let (number, chunk) = self.blocks.take(fresh);
+        chunk.indices[0] = index;
+        chunk.below = below;
+        chunk.slot_id = slot_id;
+        number << LIST_INDEX_BITS
     }
 
     /// Takes the top off the list and returns the new top, `NONE` if the list is empty now.
@@ -169,16 +178,6 @@ impl<M: Memory> Chunks<M> {
             return list_index - 1;
         }
         top_of(self.blocks.at(list_index >> LIST_INDEX_BITS).below)
-    }
-
-    #[inline]
-    fn take_chunk(&mut self, slot_id: SlotId, below: u32) -> u32 {
-        let fresh = |_| Chunk { indices: [NONE; CHUNK], below, slot_id };
-        self.blocks.take(fresh, |number, chunk| {
-            chunk.below = below;
-            chunk.slot_id = slot_id;
-            number
-        })
     }
 
     /// Chunks for which there is memory.

@@ -246,9 +246,15 @@ impl<M: Memory> Levels<M> {
     /// Puts an entry that is in no slot into the one where it belongs with its deadline.
     #[inline(always)]
     pub(super) fn link<T>(&mut self, arena: &mut Arena<T, M>, index: u32, elapsed: u64) {
-        self.count_step();
         let entry = arena.at_mut(index);
-        let deadline = entry.deadline;
+        entry.list_index = self.place(index, entry.deadline, elapsed);
+    }
+
+    /// Puts an entry with this index on the list of the slot where it belongs with this deadline.
+    /// Returns its list index, for the entry to note.
+    #[inline(always)]
+    pub(super) fn place(&mut self, index: u32, deadline: u64, elapsed: u64) -> u32 {
+        self.count_step();
         let slot_id = SlotId::of(deadline, elapsed);
         let level = &mut self.levels[slot_id.level()];
         let minimum = &mut level.minima[slot_id.slot()];
@@ -265,7 +271,7 @@ impl<M: Memory> Levels<M> {
         }
         let list_index = self.chunks.push(slot_id, top, index);
         level.tops[slot_id.slot()] = list_index;
-        entry.list_index = list_index;
+        list_index
     }
 
     /// Takes an entry out of its slot; an idle one stays as it is.

@@ -188,10 +188,11 @@ impl<T, M: Memory> Wheel<T, M> {
     /// let key = wheel.insert(1_500, 'a');
     /// assert_eq!(wheel.deadline(key), Some(1_500));
     /// ```
+    #[inline]
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
-        let key = self.arena.insert(deadline, value);
+        let Wheel { arena, levels, elapsed, .. } = self;
+        let key = arena.insert(deadline, value, |index| levels.place(index, deadline, *elapsed));
         count(&mut self.counts.armed);
-        self.levels.link(&mut self.arena, key.index, self.elapsed);
         key
     }
 
@@ -208,7 +209,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.next_deadline(), Some(10));
     /// ```
     pub fn insert_idle(&mut self, value: T) -> Key {
-        self.arena.insert(0, value)
+        self.arena.insert(0, value, |_| NONE)
     }
 
     /// Takes the entry out of the wheel. `None` if the key is stale. Constant cost.
@@ -221,13 +222,15 @@ impl<T, M: Memory> Wheel<T, M> {
     /// assert_eq!(wheel.remove(key), Some('a'));
     /// assert_eq!(wheel.remove(key), None);
     /// ```
+    #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        let list_index = self.arena.get(key)?.list_index;
+        // First the entry, while it is at hand: another one takes its list index.
+        let (list_index, value) = self.arena.take(key)?;
         if list_index != NONE {
             count(&mut self.counts.cancelled);
             self.levels.unlink_at(&mut self.arena, list_index);
         }
-        self.arena.remove(key.index).1
+        value
     }
 
     /// Gives the entry another deadline and schedules it if it was idle. `false`, and nothing

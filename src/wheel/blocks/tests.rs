@@ -28,7 +28,8 @@ type Table = Blocks<Counted, Heap, 64>;
 
 fn take(blocks: &mut Table) -> (u32, u32) {
     let fresh = |generation| Counted { next: NONE, generation };
-    blocks.take(fresh, |index, element| (index, element.generation))
+    let (index, element) = blocks.take(fresh);
+    (index, element.generation)
 }
 
 /// Frees a slot, which has `left` generations left then.
@@ -63,6 +64,13 @@ fn each_element_has_a_slot_of_its_own() {
     taken.dedup();
     assert_eq!(taken.len(), 1_300);
     assert!(taken.iter().all(|&index| blocks.get(index).is_some()));
+}
+
+/// Several are made at a time, and none is passed over.
+#[test]
+fn new_slots_are_taken_in_order() {
+    let mut blocks = Table::new(1 << 20);
+    assert_eq!(indices(&mut blocks, 150), (0..150).collect::<Vec<_>>());
 }
 
 #[test]
