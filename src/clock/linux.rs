@@ -20,6 +20,7 @@ pub(super) const COARSE_LAG: u64 = 100_000_000;
 
 /// Wheel time by the clock of the last tick: at or before [`wheel_now`](super::wheel_now), and
 /// several times cheaper, since it does not ask the processor's counter.
+#[inline]
 pub(super) fn coarse_wheel_now() -> u64 {
     // Ordering: Relaxed: a number, through which nothing else is read. A thread that follows a
     // manual clock does not see the zero of before: it has stored `NEVER` itself, or has heard of

@@ -61,6 +61,7 @@ pub(crate) fn system_wheel_now() -> u64 {
 /// Where the system has a cheap clock that is behind the exact one by a few milliseconds, that
 /// one answers for what is far ahead: so most timers cost no second look at the exact clock
 /// when they are first polled.
+#[inline]
 pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
     if is_far_ahead(wheel_time) {
         return None;
@@ -69,6 +70,7 @@ pub(crate) fn time_if_come(at: Instant, wheel_time: u64) -> Option<Instant> {
 }
 
 #[cfg(async_wheel_epoll)]
+#[inline]
 fn is_far_ahead(wheel_time: u64) -> bool {
     wheel_time > linux::coarse_wheel_now().saturating_add(linux::COARSE_LAG)
 }

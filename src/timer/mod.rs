@@ -14,7 +14,7 @@ mod period;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
@@ -23,9 +23,6 @@ use self::entry::Entry;
 use self::gave_way::Moment;
 use self::period::{Period, TickState};
 use crate::clock;
-use crate::driver;
-use crate::reactor::{Shard, Slack};
-use crate::sync::{self, Ref};
 
 pub use self::missed::MissedTicks;
 pub(crate) use self::options::{coalescing_bound, default_slack, set_default_slack};
@@ -341,60 +338,6 @@ impl Timer {
         }
     }
 
-    /// Ensures that the task is woken when the deadline, in wheel time, has come. If the task is on
-    /// another thread by now, the timer goes to the shard of that one; if its slack was changed, to
-    /// those of that slack.
-    fn arm(&mut self, deadline: u64, cx: &mut Context<'_>) {
-        let plain = self.is_plain();
-        if let Some(Entry { shard, key }) = self.entry() {
-            let (shard, key) = (shard.clone(), *key);
-            let same_slack =
-                if plain { !key.has_slack() } else { key.slack() == self.slack_in_force() };
-            let moves = |here: Ref<Shard>| !std::ptr::eq(&*shard, &*here);
-            if same_slack && !driver::current_shard().is_ok_and(moves) {
-                return shard.refresh_timer(key, deadline, cx.waker());
-            }
-        }
-        self.place(deadline, self.slack_in_force(), cx);
-    }
-
-    /// As [`arm`](Timer::arm), for a deadline that has come: its slack may have no end.
-    #[cold]
-    fn arm_overdue(&mut self, deadline: u64, cx: &mut Context<'_>) {
-        match self.slack_in_force() {
-            Slack::UNSET => self.arm(deadline, cx),
-            _ => self.place(deadline, Slack::ZERO, cx),
-        }
-    }
-
-    /// Makes an entry here, in place of the one that there may be.
-    #[inline(never)]
-    fn place(&mut self, deadline: u64, slack: Slack, cx: &mut Context<'_>) {
-        // The task's code, which might panic, or fork.
-        let waker = cx.waker().clone();
-        match driver::current_shard() {
-            Ok(shard) => {
-                let key = shard.insert_timer(deadline, slack, waker);
-                // Last, since a waker goes with it.
-                if let Some(left) = self.entry.replace(Entry { shard, key }) {
-                    left.remove();
-                }
-            }
-            Err(_) => {
-                sync::pause();
-                waker.wake();
-            }
-        }
-    }
-
-    /// The entry. One that was made before a fork is the parent's and is forgotten here.
-    fn entry(&mut self) -> Option<&Entry> {
-        if self.entry.as_ref().is_some_and(|entry| entry.shard.is_from_parent()) {
-            self.entry = None;
-        }
-        self.entry.as_ref()
-    }
-
     /// Returns `true` if a tick that is due has to wait, since many were yielded in a row and the
     /// one after it is overdue as well.
     ///
@@ -412,40 +355,9 @@ impl Timer {
         true
     }
 
-    /// Returns `true` if there is an entry that has still to fire.
-    fn is_scheduled(&mut self) -> bool {
-        self.entry().is_some_and(|Entry { shard, key }| shard.is_timer_scheduled(*key))
-    }
-
-    /// Gives the entry up.
-    fn disarm(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.remove();
-        }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.disarm();
-    }
-}
-
-impl Future for Timer {
-    type Output = Instant;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
-        match ready!(self.as_mut().poll_next(cx)) {
-            Some(when) => Poll::Ready(when),
-            None => unreachable!("a timer is a stream without an end"),
-        }
-    }
-}
-
-impl Stream for Timer {
-    type Item = Instant;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+    /// Yields the instant at which the timer was due, if that has come.
+    #[inline(always)]
+    fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let Some(when) = self.when else {
             return Poll::Pending;
         };
@@ -455,16 +367,32 @@ impl Stream for Timer {
             self.arm(deadline, cx);
             return Poll::Pending;
         };
-        let period = self.period.get();
+        let Some(period) = self.period.get() else {
+            self.when = None;
+            self.disarm();
+            return Poll::Ready(when);
+        };
+        self.tick(period, when, now, cx)
+    }
+
+    /// Yields a tick that is due, if an interval may.
+    #[inline(never)]
+    fn tick(
+        &mut self,
+        period: Duration,
+        when: Instant,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<Instant> {
         let missed = self.period.missed_ticks();
-        let next = period.and_then(|period| missed.next(period, when, now));
+        let next = missed.next(period, when, now);
         // The next one of others than `Burst` is never overdue, but a period that is shorter than a
         // poll takes has a tick for each.
         let counts = next.is_some_and(|next| next <= now || missed != MissedTicks::Burst);
         if counts && self.gives_way() {
             // The wheel wakes the task: so the driver does a round as well, and the waker is kept
             // like that of any poll that found nothing.
-            self.arm_overdue(deadline, cx);
+            self.arm_overdue(clock::wheel_time(when), cx);
             return Poll::Pending;
         }
         self.when = next;
@@ -482,7 +410,29 @@ impl Stream for Timer {
             }
             None => self.disarm(),
         }
-        Poll::Ready(Some(when))
+        Poll::Ready(when)
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+impl Future for Timer {
+    type Output = Instant;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        self.poll_tick(cx)
+    }
+}
+
+impl Stream for Timer {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Some)
     }
 }
 

@@ -117,6 +117,7 @@ impl Shard {
     // Timers.
 
     /// Adds a timer, and unparks the sleeper if it has to know.
+    #[inline]
     pub(crate) fn insert_timer(&self, deadline: u64, slack: Slack, waker: Waker) -> TimerKey {
         if slack != Slack::UNSET {
             return self.insert_timer_with_slack(deadline, slack, waker);
@@ -208,6 +209,7 @@ impl Shard {
         look(&mut self.timers.lock())
     }
 
+    #[inline]
     fn unpark(&self, target: WakeTarget) {
         #[cfg(feature = "test-util")]
         if self.is_closed() {

@@ -156,7 +156,7 @@ impl Timers {
     }
 
     /// Adds a timer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         deadline: u64,
@@ -254,8 +254,17 @@ impl Timers {
     }
 
     /// Takes a timer out. The caller drops the waker outside the lock.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
+        match key.without_slack() {
+            Some(plain) => self.wheel.remove(plain),
+            None => self.remove_with_slack(key),
+        }
+    }
+
+    #[cold]
+    fn remove_with_slack(&mut self, key: TimerKey) -> Option<Waker> {
         let (wheel, key) = self.wheel_of_mut(key)?;
         wheel.remove(key)
     }
