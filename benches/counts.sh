@@ -3,6 +3,7 @@
 # instructions, system calls. docs/performance.md has the results.
 #
 #   benches/counts.sh            the counts of each operation; about two minutes
+#   benches/counts.sh expire     the counts of a timer that fires; about six minutes
 #   benches/counts.sh queue      the counts of each operation on a delay queue; a minute
 #   benches/counts.sh clock      what the feature test-util costs where time is not paused; fails if a look
 #                                at the clock takes more than two instructions more, or if anything of
@@ -19,11 +20,12 @@
 # Installs what it needs on Debian with root. Exit code 2 if the argument is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
-usage="benches/counts.sh [queue | clock | lines | moves | wheels | calls | memory]"
+usage="benches/counts.sh [expire | queue | clock | lines | moves | wheels | calls | memory]"
 answer_help "$@"
 cd "$root"
 case $#${1+ $1} in
   0) work=operations tools=(valgrind) ;;
+  '1 expire') work=expire tools=(valgrind) ;;
   '1 queue') work=queue tools=(valgrind) ;;
   '1 clock') work=clock tools=(valgrind nm) ;;
   '1 lines') work=lines tools=(valgrind nm python3) ;;
@@ -79,6 +81,11 @@ clock() {
   [ "$left" -eq 0 ]
 }
 
+# All of the timers fire.
+expire() {
+  count_each expire expire-tasks
+}
+
 # count_each KIND...: the counts of each kind of operation.
 count_each() {
   printf '%-12s %9s %8s %8s %8s %8s %8s\n' each pending instr refs D1miss LLmiss locked
@@ -86,9 +93,10 @@ count_each() {
     populations=(1000 100000 1000000)
     [ "$kind" != create ] || populations=(0 1000 100000)
     for pending in "${populations[@]}"; do
-      n=$((pending > 0 && pending < 20000 ? pending / 2 : 10000))
+      n=$((pending > 0 && pending < 20000 ? pending / 2 : 10000)) numbers=("$pending" "$n")
+      case $kind in expire*) n=$pending numbers=("$pending") ;; esac
       callgrind --cache-sim=yes --D1=32768,8,64 --I1=32768,8,64 --LL=33554432,16,64 \
-        --collect-bus=yes "$counts" "$kind" "$pending" "$n" |
+        --collect-bus=yes "$counts" "$kind" "${numbers[@]}" |
         awk -v kind="$kind" -v pending="$pending" -v n="$n" '
           { of[$1] = $2 / n }
           END { printf "%-12s %9d %8.1f %8.1f %8.2f %8.2f %8.2f\n", kind, pending, of["Ir"],

@@ -4,6 +4,7 @@
 //! Times mean nothing here. What is to be counted is done in [`measured`], which the tool is
 //! told to look for; what comes before builds the population up.
 
+mod expire;
 mod queue;
 mod simulation;
 
@@ -18,13 +19,16 @@ use std::time::Duration;
 use async_wheel::{Timer, block_on};
 
 /// What there is to be done, and which numbers each takes.
-const WORK: [(&str, &str); 14] = [
+const WORK: [(&str, &str); 16] = [
     ("insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("reuse", "POPULATION OPERATIONS, no more of these than of those"),
     ("cancel", "POPULATION OPERATIONS, no more of these than of those"),
     ("push", "POPULATION OPERATIONS, no more of these than of those"),
     // Each is made, polled and dropped beside those that are pending, of which there may be none.
     ("create", "POPULATION OPERATIONS"),
+    // Each with a waker of its own, or in a task of its own.
+    ("expire", "TIMERS"),
+    ("expire-tasks", "TIMERS"),
     // With a delay queue.
     ("queue-insert", "POPULATION OPERATIONS, no more of these than of those"),
     ("queue-reset", "POPULATION OPERATIONS, no more of these than of those"),
@@ -71,6 +75,8 @@ fn main() {
         ) if operations <= population => {
             queue::run(&work, population as usize, operations as usize);
         }
+        ("expire", &[count @ 1..=100_000_000]) => expire::with_wakers(count as usize),
+        ("expire-tasks", &[count @ 1..=100_000_000]) => expire::in_tasks(count as usize),
         ("life", &[count]) => block_on(life(count)),
         ("clock", &[count]) => measured(|| {
             (0..count).for_each(|_| _ = black_box(async_wheel::time::now()));
