@@ -6,6 +6,8 @@
 //! out, since the last one moves into its place; so only the topmost chunk of a list is ever partly
 //! filled.
 
+use core::ops::Range;
+
 use super::blocks::{Blocks, Element, NONE};
 use super::memory::Memory;
 use super::slot::SlotId;
@@ -163,6 +165,19 @@ impl<M: Memory> Chunks<M> {
         let taken = *self.blocks.at(top >> LIST_INDEX_BITS);
         self.blocks.free(top >> LIST_INDEX_BITS, |_| ((), true));
         (taken, number(top) + 1, top_of(taken.below))
+    }
+
+    /// Takes the topmost entries off a list that is not empty, of one chunk and at most so many.
+    /// Returns the chunk, which of its entries were taken, and the new top.
+    #[inline]
+    pub(super) fn pop_topmost(&mut self, top: u32, most: usize) -> (Chunk, Range<usize>, u32) {
+        let count = number(top) + 1;
+        if count <= most {
+            let (chunk, _, below) = self.pop_chunk(top);
+            return (chunk, 0..count, below);
+        }
+        let chunk = *self.blocks.at(top >> LIST_INDEX_BITS);
+        (chunk, count - most..count, top - most as u32)
     }
 
     /// Returns `true` if a list, which is not empty, has more than one chunk.

@@ -1,11 +1,13 @@
 //! Expiry: due entries out of the wheel, and others cascaded to finer levels.
 
+use core::ops::Range;
+
 use super::Wheel;
-use super::chunks::CHUNK;
+use super::chunks::{CHUNK, Chunk};
 use super::counts::count;
 use super::key::Key;
 use super::memory::{Heap, Memory};
-use super::slot::SlotId;
+use super::slot::{SLOT_WIDTH_BITS, SlotId};
 
 /// How many entries may be moved or passed for each one that may expire, if that is few.
 const MOVES_PER_EXPIRY: usize = 16;
@@ -207,6 +209,10 @@ impl<T, M: Memory> Wheel<T, M> {
                     self.cascade(slot_id, &mut moves);
                     continue;
                 }
+                if self.is_over(slot_id, now) {
+                    self.expire_chunk(slot_id, &mut left, &mut moves, &mut f);
+                    continue;
+                }
                 self.levels.walk(slot_id);
             }
             loop {
@@ -230,6 +236,47 @@ impl<T, M: Memory> Wheel<T, M> {
             self.pre_cascade(moves);
         }
         Progress { expired, more }
+    }
+
+    /// Returns `true` if all that belongs into a slot of level 0, that of the elapsed time, is due.
+    #[inline]
+    fn is_over(&self, slot_id: SlotId, now: u64) -> bool {
+        SlotId::of(self.elapsed, self.elapsed) == slot_id && last_of_slot(self.elapsed) <= now
+    }
+
+    /// Expires the topmost few entries of a slot of level 0 that is over, of one chunk, and moves
+    /// those of them that were postponed to where they belong.
+    ///
+    /// They are taken off the list together: the walk over a slot of which some is to stay takes
+    /// three times as many instructions.
+    #[inline(always)]
+    fn expire_chunk(
+        &mut self,
+        slot_id: SlotId,
+        left: &mut usize,
+        moves: &mut usize,
+        f: &mut impl FnMut(&mut Wheel<T, M>, u32, u64),
+    ) {
+        let last = last_of_slot(self.elapsed);
+        let most = (*left).min(*moves);
+        let Some((chunk, entries)) = self.levels.take_topmost(slot_id, most) else { return };
+        if entries.len() == CHUNK {
+            self.arena.touch(chunk.entries(CHUNK));
+        }
+        let mut taken = TakenOff { wheel: self, chunk, entries };
+        while let Some(index) = taken.next() {
+            let wheel = &mut *taken.wheel;
+            let deadline = wheel.arena.deadline(index);
+            if deadline <= last {
+                *left -= 1;
+                count(&mut wheel.counts.expired);
+                f(wheel, index, deadline);
+            } else {
+                *moves -= 1;
+                count(&mut wheel.counts.moved);
+                wheel.levels.link(&mut wheel.arena, index, wheel.elapsed);
+            }
+        }
     }
 
     /// Cascades some entries ahead of time, out of the next slot of each level: two for each one
@@ -314,6 +361,35 @@ impl<T, M: Memory> Wheel<T, M> {
         count(&mut self.counts.moved);
         self.levels.unlink_walked(&mut self.arena);
         self.levels.link(&mut self.arena, index, self.elapsed);
+    }
+}
+
+/// Returns the last moment of the level-0 slot that a time lies in.
+#[inline(always)]
+fn last_of_slot(time: u64) -> u64 {
+    time | ((1 << SLOT_WIDTH_BITS) - 1)
+}
+
+/// Entries that were taken off a list and have not been looked at. Should a caller's function panic,
+/// they go back.
+struct TakenOff<'a, T, M: Memory> {
+    wheel: &'a mut Wheel<T, M>,
+    chunk: Chunk,
+    entries: Range<usize>,
+}
+
+impl<T, M: Memory> TakenOff<'_, T, M> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        self.entries.next().map(|number| self.chunk.entries(CHUNK)[number])
+    }
+}
+
+impl<T, M: Memory> Drop for TakenOff<'_, T, M> {
+    fn drop(&mut self) {
+        while let Some(index) = self.next() {
+            self.wheel.levels.link(&mut self.wheel.arena, index, self.wheel.elapsed);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! values or of being due.
 
 use alloc::boxed::Box;
+use core::ops::Range;
 
 use super::arena::Arena;
 use super::blocks::NONE;
@@ -339,6 +340,28 @@ impl<M: Memory> Levels<M> {
         let (chunk, count, below) = self.chunks.pop_chunk(top);
         self.set_top(slot_id, below);
         Some((chunk, count))
+    }
+
+    /// Takes the last few entries of a slot of level 0 off its list, of one chunk and at most so many.
+    /// Returns the chunk and which of its entries they are, which do not note it. A walk over the slot
+    /// ends.
+    #[inline]
+    pub(super) fn take_topmost(
+        &mut self,
+        slot_id: SlotId,
+        most: usize,
+    ) -> Option<(Chunk, Range<usize>)> {
+        if self.walk.slot_id == slot_id {
+            // As in `walk`, of the minimum.
+            self.walk = Walk::NONE;
+        }
+        let top = self.top(slot_id);
+        if top == NONE || most == 0 {
+            return None;
+        }
+        let (chunk, taken, below) = self.chunks.pop_topmost(top, most);
+        self.set_top(slot_id, below);
+        Some((chunk, taken))
     }
 
     /// Returns the next slot of each level above the lowest, if it is dense: more than a chunk of
