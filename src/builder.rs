@@ -133,7 +133,7 @@ impl Builder {
     }
 
     /// Sets how many timers a round expires at most, from 2 to 1,048,576, before it looks at I/O
-    /// again: 1,024 by default. Timers with a [slack](crate::Timer::with_slack) take at most half. While
+    /// again: 512 by default. Timers with a [slack](crate::Timer::with_slack) take at most half. While
     /// tasks of its thread have more to do, a round expires 128 at most, so that they get their turn.
     ///
     /// # Examples

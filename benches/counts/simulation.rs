@@ -5,7 +5,7 @@ use async_wheel::wheel::Wheel;
 use crate::measured;
 
 /// The most that expires in a round of a shard; see `src/reactor/timers/mod.rs`.
-const BUDGET: usize = 1024;
+const BUDGET: usize = 512;
 /// The most that is moved in such a round, but for the rest of a chunk.
 const MOVES: usize = 2 * BUDGET;
 /// How far apart the steps are at least. Those of a shard are up to 0.5 ms apart where its timers are

@@ -18,7 +18,7 @@ const HOUR: u64 = 3_600_000 * MILLISECOND;
 const YEAR: u64 = 365 * 24 * HOUR;
 
 /// The most timers that expire in a round.
-const BUDGET: usize = 1024;
+const BUDGET: usize = 512;
 
 /// Counts its wakes.
 #[derive(Default)]

@@ -14,7 +14,7 @@ const MOVES_PER_EXPIRY: usize = 16;
 
 /// As many may be where it is more: it bounds the time that one call takes when a whole population
 /// is in one slot.
-const MOVES: usize = 2048;
+const MOVES: usize = 1024;
 
 /// And for each one that may expire if those are many: a steady flow needs about as much.
 const MOVES_PER_EXPIRY_OF_MANY: usize = 2;
@@ -59,7 +59,7 @@ impl<T, M: Memory> Wheel<T, M> {
     /// to `f`, with its key, by then stale, and its deadline.
     ///
     /// At most `budget` entries expire. At most 16 times as many are moved to another slot or, in a
-    /// slot that is due in part, found not to be due yet, but no more than 2,048 or twice the
+    /// slot that is due in part, found not to be due yet, but no more than 1,024 or twice the
     /// budget, whichever is more; and 13 from each slot in addition, since they are moved by the
     /// chunk. If there may be more to do, [`Progress::more`] says so and the next
     /// call goes on where this one has stopped. The order is by deadline, up to the width of a

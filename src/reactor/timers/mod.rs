@@ -37,7 +37,7 @@ use slack::SlackTimers;
 pub(crate) use stats::{BUCKETS, Stats};
 
 /// The most timers that expire at once, by default, so that a storm of them cannot starve I/O.
-pub(crate) const BUDGET: usize = 1024;
+pub(crate) const BUDGET: usize = 512;
 
 /// The most that expire at once while the thread's tasks have more to do. An executor runs some 200
 /// tasks before it lets the thread look after timers. With fewer than that, what is due waits in the

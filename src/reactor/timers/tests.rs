@@ -288,6 +288,7 @@ fn missed_wake_of_a_replaced_waker_is_forgotten() {
 #[test]
 #[cfg_attr(miri, ignore = "four hundred thousand timers: minutes")]
 fn memory_is_given_back_to_two_blocks() {
+    const BLOCK: usize = 4096;
     let mut timers = Timers::new(&Settings::default());
     let mut capacities = |count: usize| {
         let keys = (0..count).map(|_| timers.insert(10, Slack::UNSET, Waker::noop().clone()).0);
@@ -298,7 +299,7 @@ fn memory_is_given_back_to_two_blocks() {
         drop(timers.remove(keys[0]));
         (full, one_left, timers.wheel.capacity())
     };
-    assert_eq!(capacities(4 * BUDGET), (4 * BUDGET, 4 * BUDGET, 4 * BUDGET));
-    let (full, one_left, empty) = capacities(400 * BUDGET);
-    assert_eq!((full, one_left, empty), (400 * BUDGET, 8 * BUDGET, 4 * BUDGET));
+    assert_eq!(capacities(BLOCK), (BLOCK, BLOCK, BLOCK));
+    let (full, one_left, empty) = capacities(100 * BLOCK);
+    assert_eq!((full, one_left, empty), (100 * BLOCK, 2 * BLOCK, BLOCK));
 }
