@@ -10,8 +10,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::task::Poll;
 use std::thread;
 use std::time::Instant;
@@ -219,12 +219,14 @@ async fn until(count: &AtomicUsize, reached: usize) {
 /// Threads that read and write, and draw the source into their shards meanwhile. What is written
 /// comes back from an echo. At the end of each turn nothing is under way, and it is drawn to the
 /// reader's shard and, while that waits, to the writer's.
-fn transfer_while_moving<T>(source: Async<T>, echo: impl Fn(&mut [u8]) + Send + 'static)
-where
+fn transfer_while_moving<T>(
+    (_turn, reader, writer): (MutexGuard<'static, ()>, Worker, Worker),
+    source: Async<T>,
+    echo: impl Fn(&mut [u8]) + Send + 'static,
+) where
     T: AsFd + Send + Sync + 'static,
     for<'a> &'a Async<T>: AsyncRead + AsyncWrite,
 {
-    let (_turn, reader, writer) = two_workers();
     let (source, turns) = (Arc::new(source), Arc::new(Turns::default()));
     let moved = migrations();
     let echo = thread::spawn(move || {
@@ -318,16 +320,19 @@ async fn draw<T>(source: &Async<T>) {
 #[test]
 fn transfer_loses_nothing_while_its_source_moves() {
     let _watchdog = watchdog();
+    // Other tests count sources: none is made before the turn has come.
+    let workers = two_workers();
     let (ours, peer) = unix_pair();
     rustix::net::sockopt::set_socket_send_buffer_size(&ours, 4096).unwrap();
     rustix::net::sockopt::set_socket_send_buffer_size(&peer, 4096).unwrap();
-    transfer_while_moving(ours, move |bytes| {
+    transfer_while_moving(workers, ours, move |bytes| {
         (&peer).read_exact(bytes).unwrap();
         (&peer).write_all(bytes).unwrap();
     });
+    let workers = two_workers();
     let (ours, peer) = plain_tcp_pair();
     rustix::net::sockopt::set_socket_send_buffer_size(&ours, 4096).unwrap();
-    transfer_while_moving(Async::new(ours).unwrap(), move |bytes| {
+    transfer_while_moving(workers, Async::new(ours).unwrap(), move |bytes| {
         (&peer).read_exact(bytes).unwrap();
         (&peer).write_all(bytes).unwrap();
     });
