@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use compare::command::{Line, Outcome};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use wait_timeout::ChildExt;
 
 use super::samples::Samples;
@@ -43,7 +43,8 @@ impl Plan {
         bar.set_style(style.expect("a valid template"));
         for run in 0..self.runs {
             if bar.is_hidden() {
-                eprintln!("run {} of {}, {:.0?} so far", run + 1, self.runs, bar.elapsed());
+                let elapsed = HumanDuration(bar.elapsed());
+                eprintln!("run {} of {}, {elapsed} so far", run + 1, self.runs);
             }
             for step in self.in_turns(&steps, run) {
                 if run >= self.runs_of(&step) || samples.why_not_run(step.peer).is_some() {
