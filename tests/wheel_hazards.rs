@@ -323,11 +323,17 @@ fn postponing_again_and_again_costs_no_memory() {
 
 #[test]
 fn panic_while_expiring_loses_one_entry() {
-    for fire in [false, true] {
+    for (fire, stopped) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut wheel = Wheel::new();
         for number in 0..100_u64 {
-            wheel.insert(SLOT + number, number);
+            let key = wheel.insert(SLOT + number, number);
+            if number % 3 == 0 {
+                // It stays in the slot's list until that is expired.
+                wheel.reschedule(key, 3 * SLOT);
+            }
         }
+        // A walk over part of the slot that stops half way.
+        let before = if stopped { wheel.expire(SLOT + 50, 2, |_, _, _| ()).expired } else { 0 };
         let mut calls = 0;
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut bomb = || {
@@ -341,8 +347,10 @@ fn panic_while_expiring_loses_one_entry() {
             };
         }));
         assert!(caught.is_err());
-        assert_eq!(wheel.len(), if fire { 100 } else { 60 });
-        assert_eq!(due(&mut wheel, 2 * SLOT).len(), 60);
+        assert_eq!(wheel.len(), if fire { 100 } else { 60 } - before);
+        assert_eq!(due(&mut wheel, 2 * SLOT).len(), 66 - 40 - before);
+        assert_eq!(wheel.next_deadline(), Some(3 * SLOT));
+        assert_eq!(due(&mut wheel, 3 * SLOT), [3 * SLOT; 34]);
         assert_eq!(wheel.next_deadline(), None);
     }
 }
@@ -374,6 +382,34 @@ fn a_stale_key_never_reaches_another_entry() {
         assert_eq!(wheel.remove(key), None);
     }
     assert_eq!(wheel.next_deadline(), Some(u64::MAX));
+}
+
+/// A place that is free, or was never used, may have the generation of another wheel's key.
+#[test]
+fn keys_of_another_wheel_reach_nothing_free() {
+    for generation in 0..3 {
+        let (mut other, mut wheel) = (Wheel::new(), Wheel::new());
+        for number in 0..generation {
+            let gone: Vec<_> = (0..5_000).map(|_| other.insert(1, number)).collect();
+            gone.into_iter().for_each(|key| drop(other.remove(key)));
+            let gone: Vec<_> = (0..3).map(|_| wheel.insert(1, number)).collect();
+            gone.into_iter().for_each(|key| drop(wheel.remove(key)));
+        }
+        let mut foreign: Vec<_> = (0..5_000).map(|_| other.insert(1, 0)).collect();
+        let own = wheel.insert(100, 1);
+        foreign.retain(|&key| key != own);
+        for &key in &foreign {
+            assert!(!wheel.contains(key));
+            assert_eq!((wheel.get(key), wheel.deadline(key)), (None, None));
+            assert_eq!(wheel.get_mut(key), None);
+            assert!(!wheel.reschedule(key, 5));
+            assert_eq!(wheel.remove(key), None);
+        }
+        assert_eq!((wheel.len(), wheel.next_deadline()), (1, Some(100)));
+        (0..20).for_each(|number| _ = wheel.insert(101 + number, 2));
+        assert_eq!(due(&mut wheel, SLOT).len(), 21);
+        assert!(wheel.is_empty());
+    }
 }
 
 #[test]

@@ -16,8 +16,8 @@ pub(super) struct Entry<T> {
     /// Where in its slot's list the entry stands, `NONE` if it is idle. Of a free one, the next
     /// that is free.
     pub(super) list_index: u32,
-    /// The generation of the entry here, or of the one that comes next. No key that is out has
-    /// the generation of a free one, so that it tells whether an entry is there as well.
+    /// The generation of the entry here, or of the one that comes next. No key of this wheel that is
+    /// out has the generation of a free one; a key of another wheel may.
     generation: u32,
     /// `None` in a free one.
     value: Option<T>,
@@ -40,6 +40,12 @@ impl<T> Element for Entry<T> {
 }
 
 impl<T> Entry<T> {
+    /// Returns `true` if the key is that of the entry here.
+    #[inline]
+    fn has(&self, key: Key) -> bool {
+        self.generation == key.generation.get() && self.value.is_some()
+    }
+
     /// Makes the keys of an entry that is gone stale. Returns `true` if there are generations left.
     #[inline]
     fn retire(&mut self) -> bool {
@@ -89,13 +95,13 @@ impl<T, M: Memory> Arena<T, M> {
     #[inline]
     pub(super) fn get(&self, key: Key) -> Option<&Entry<T>> {
         let entry = self.entries.get(key.index)?;
-        (entry.generation == key.generation.get()).then_some(entry)
+        entry.has(key).then_some(entry)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
         let entry = self.entries.get_mut(key.index)?;
-        (entry.generation == key.generation.get()).then_some(entry)
+        entry.has(key).then_some(entry)
     }
 
     pub(super) fn value(&self, key: Key) -> Option<&T> {
@@ -162,6 +168,7 @@ impl<T, M: Memory> Arena<T, M> {
         self.len += 1;
         entry.value = Some(value);
         entry.deadline = deadline;
+        // No list runs out of numbers before the entries do.
         entry.list_index = link(index);
         Key::new(index, entry.generation)
     }
@@ -180,10 +187,11 @@ impl<T, M: Memory> Arena<T, M> {
     /// Takes out the entry of a key: where in its slot's list it still stands, `NONE` if it is idle,
     /// and its value.
     #[inline]
-    pub(super) fn take(&mut self, key: Key) -> Option<(u32, Option<T>)> {
+    pub(super) fn take(&mut self, key: Key) -> Option<(u32, T)> {
         let taken = self.entries.free_if(key.index, |entry| {
-            let is_there = entry.generation == key.generation.get();
-            is_there.then(|| ((entry.list_index, entry.value.take()), entry.retire()))
+            let is_key = entry.generation == key.generation.get();
+            let value = if is_key { entry.value.take() } else { None };
+            value.map(|value| ((entry.list_index, value), entry.retire()))
         })?;
         self.len -= 1;
         Some(taken)

@@ -266,6 +266,7 @@ impl<T, M: Memory> Wheel<T, M> {
         let mut taken = TakenOff { wheel: self, chunk, entries };
         while let Some(index) = taken.next() {
             let wheel = &mut *taken.wheel;
+            wheel.levels.count_step();
             let deadline = wheel.arena.deadline(index);
             if deadline <= last {
                 *left -= 1;

@@ -176,8 +176,9 @@ impl<M: Memory> Levels<M> {
         self.levels[slot_id.level()].tops[slot_id.slot()]
     }
 
+    /// Counts a look at an entry that is due in time, or a move, for the tests of how many there are.
     #[inline]
-    fn count_step(&self) {
+    pub(super) fn count_step(&self) {
         #[cfg(test)]
         self.steps.set(self.steps.get() + 1);
     }

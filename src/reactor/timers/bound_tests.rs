@@ -9,6 +9,10 @@ const MS: u64 = SECOND / 1_000;
 /// The rest of a chunk of each of the eight levels.
 const BEGUN: u64 = 8 * 13;
 
+/// Those without a slack, and twice as many that have one: of one slack they may begin when those of
+/// others have moved nearly as many as a step may.
+const MOST_MOVES: u64 = 6 * BUDGET as u64 + 3 * BEGUN;
+
 fn insert(timers: &mut Timers, deadline: u64, slack: Slack) {
     let _ = timers.insert(deadline, slack, Waker::noop().clone());
 }
@@ -70,7 +74,22 @@ fn crowds_of_slacks_move_one_after_another() {
         (0..2_100).for_each(|_| insert(&mut timers, 3_600 * SECOND, slack));
     }
     (0..10_000).for_each(|_| insert(&mut timers, 3_600 * SECOND, Slack::UNSET));
-    // One of them and those without a slack.
-    fire_in_bounded_steps(&mut timers, 3_600 * SECOND, 4 * BUDGET as u64 + 2 * BEGUN);
+    fire_in_bounded_steps(&mut timers, 3_600 * SECOND, MOST_MOVES);
     assert_eq!(timers.next_deadline(), NEVER);
+}
+
+/// Nor do those that were postponed, fewer than a step may move of each slack.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of timers: minutes")]
+fn postponed_crowds_of_slacks_do_not_add_up() {
+    let mut timers = Timers::new(&Settings::default());
+    for milliseconds in 1..8 {
+        let slack = Slack::of(std::time::Duration::from_millis(milliseconds));
+        let waker = Waker::noop();
+        let keys: Vec<_> =
+            (0..900).map(|_| timers.insert(SECOND, slack, waker.clone()).0).collect();
+        keys.into_iter().for_each(|key| _ = timers.reschedule(key, 3_600 * SECOND));
+    }
+    fire_in_bounded_steps(&mut timers, 2 * SECOND, MOST_MOVES);
+    assert!(timers.stats().0.moved >= 7 * 899, "all were looked at");
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::Coalescer;
+use super::{BUDGET, Coalescer};
 use crate::clock::{self, NEVER};
 use crate::sys::Pages;
 use crate::wheel::{Counts, Key, Wheel};
@@ -146,19 +146,21 @@ impl SlackTimers {
         budget: usize,
         mut each: impl FnMut(Slack, Key, u64, &mut Waker),
     ) -> (usize, bool) {
-        let (mut fired, mut more) = (0, false);
+        let most_moves = budget.max(BUDGET).saturating_mul(2) as u64;
+        let (mut fired, mut moved, mut more) = (0, 0, false);
         for SlackWheel { slack, wheel, coalescer, .. } in &mut self.wheels {
             if coalescer.holds(wheel.next_deadline(), now) {
                 continue;
             }
+            let before = wheel.counts().moved;
             let progress = wheel.fire(now, budget - fired, |key, deadline, waker| {
                 each(*slack, key, deadline, waker);
             });
             coalescer.fired(now, progress.expired, progress.more);
             fired += progress.expired;
-            more |= progress.more;
-            // Also if it has moved as many as it may: the next one's would come on top.
-            if fired == budget || progress.more {
+            moved += wheel.counts().moved - before;
+            // Also if they have moved as many as one of them may: the next one's would come on top.
+            if fired == budget || progress.more || moved >= most_moves {
                 more = true;
                 break;
             }

@@ -31,10 +31,10 @@ use crate::timer::Timer;
 ///
 /// # Waiting
 ///
-/// The stream yields `None` when the queue is empty and has no [`Handle`](super::Handle)s. It is good for more:
-/// what is inserted later comes out of later polls. A task that waits is woken if an insertion or a
-/// reset makes an earlier deadline than it waits for, and if the last entry is removed. Only the
-/// task that polled last is woken.
+/// The stream yields `None` when the queue is empty and has no [`Handle`](super::Handle)s. It is
+/// good for more: what is inserted later comes out of later polls. A task that waits is woken if an
+/// insertion or a reset makes an earlier deadline than it waits for, and if the last entry is
+/// removed. Only the task that polled last is woken.
 ///
 /// Deadlines have the slack of all timers that have none of their own, which is none unless
 /// [`set_default_slack`](crate::time::set_default_slack) says otherwise. Without one, entries that
