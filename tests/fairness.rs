@@ -7,7 +7,7 @@
 mod common;
 
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Waker;
 use std::thread;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use async_executor::Executor;
 use async_wheel::{Timer, block_on, diagnostics};
 use common::{
-    HOUR, MS, Wakes, armed, both_ways, eventually, in_time, poll_with,
+    Control, HOUR, MS, Wakes, armed, both_ways, eventually, in_time, poll_with,
     sockets::{LOOPBACK, udp},
     turn, watchdog,
 };
@@ -167,33 +167,6 @@ fn io_storm_delays_timers_by_a_round() {
     // What the executor runs between two rounds, and the events of one.
     median_within("receipts between a deadline and its wake", held_up.collect(), EVENTS_OF_ROUND);
     println!("receipts in all: {all}");
-}
-
-/// Measures how late a thread is woken at most that does nothing but sleep, while this lives.
-struct Control(Arc<AtomicBool>, thread::JoinHandle<Duration>);
-
-impl Control {
-    fn start() -> Control {
-        let done = Arc::new(AtomicBool::new(false));
-        let thread = thread::spawn({
-            let done = done.clone();
-            move || {
-                let mut latest = Duration::ZERO;
-                while !done.load(Ordering::SeqCst) {
-                    let start = Instant::now();
-                    thread::sleep(MS);
-                    latest = latest.max(start.elapsed() - MS);
-                }
-                latest
-            }
-        });
-        Control(done, thread)
-    }
-
-    fn latest(self) -> Duration {
-        self.0.store(true, Ordering::SeqCst);
-        self.1.join().unwrap()
-    }
 }
 
 /// Takes a `block_on` thread's time for 100 ms, in which timers and I/O of its shard come due.

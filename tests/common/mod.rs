@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod control;
 pub mod process;
 pub mod sockets;
 #[cfg(target_os = "linux")]
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use async_wheel::Timer;
 
-pub use self::{time::*, wakes::Wakes};
+pub use self::{control::Control, time::*, wakes::Wakes};
 
 /// Ends the process if it lives longer than three minutes: a deadlock has no other way to fail.
 /// What takes seconds may take a minute where others compute, too.
