@@ -391,9 +391,9 @@ fn keys_of_another_wheel_reach_nothing_free() {
         let (mut other, mut wheel) = (Wheel::new(), Wheel::new());
         for number in 0..generation {
             let gone: Vec<_> = (0..5_000).map(|_| other.insert(1, number)).collect();
-            gone.into_iter().for_each(|key| drop(other.remove(key)));
+            gone.into_iter().for_each(|key| _ = other.remove(key));
             let gone: Vec<_> = (0..3).map(|_| wheel.insert(1, number)).collect();
-            gone.into_iter().for_each(|key| drop(wheel.remove(key)));
+            gone.into_iter().for_each(|key| _ = wheel.remove(key));
         }
         let mut foreign: Vec<_> = (0..5_000).map(|_| other.insert(1, 0)).collect();
         let own = wheel.insert(100, 1);
