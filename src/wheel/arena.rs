@@ -187,11 +187,9 @@ impl<T, M: Memory> Arena<T, M> {
     /// Takes out the entry of a key: where in its slot's list it still stands, `NONE` if it is idle,
     /// and its value.
     #[inline]
-    pub(super) fn take(&mut self, key: Key) -> Option<(u32, T)> {
+    pub(super) fn take(&mut self, key: Key) -> Option<(u32, Option<T>)> {
         let taken = self.entries.free_if(key.index, |entry| {
-            let is_key = entry.generation == key.generation.get();
-            let value = if is_key { entry.value.take() } else { None };
-            value.map(|value| ((entry.list_index, value), entry.retire()))
+            entry.has(key).then(|| ((entry.list_index, entry.value.take()), entry.retire()))
         })?;
         self.len -= 1;
         Some(taken)

@@ -231,7 +231,7 @@ impl<T, M: Memory> Wheel<T, M> {
             count(&mut self.counts.cancelled);
             self.levels.unlink_at(&mut self.arena, list_index);
         }
-        Some(value)
+        value
     }
 
     /// Gives the entry another deadline and schedules it if it was idle. `false`, and nothing
