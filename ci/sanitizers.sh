@@ -38,8 +38,8 @@ for file in tests/*.rs; do
     # And those of subscribers and of paused time need a feature.
     # Resident memory is the sanitizers' own.
     idle | hostile_wakers | hostile_drops | fork | subscriber* | late_timers | paused_* | exhaustion_resident) ;;
-    # One thread only, or about memory, of which ThreadSanitizer takes some itself.
-    auto_traits | exhaustion_memory | wheel_*) tests+=(--test "$name") ;;
+    # One thread only, or about memory or processor time, of which ThreadSanitizer takes some itself.
+    auto_traits | exhaustion_memory | dense_timers | wheel_*) tests+=(--test "$name") ;;
     *) tests+=(--test "$name") threads+=(--test "$name") ;;
   esac
 done
