@@ -57,7 +57,7 @@ for area in "${areas[@]}"; do
     # Those that are quick and about what these do.
     reactor | driver)
       for test in block_on fallback fork hostile_blocking hostile_drops hostile_wakers new_owner \
-        partial_reads readiness registration shards short_reads stress system_sources \
+        partial_reads placement readiness registration shards short_reads stress system_sources \
         timer_semantics timer_wakes unread; do
         build+=(--test "$test")
       done
@@ -65,7 +65,7 @@ for area in "${areas[@]}"; do
   esac
   echo "-- $area"
   # shellcheck disable=SC2086 # options are words
-  cargo mutants --no-shuffle --jobs 1 --baseline skip --timeout 20 --build-timeout 300 \
+  cargo mutants --no-shuffle --jobs 1 --baseline skip --timeout 25 --build-timeout 300 \
     --file "src/$area/**" --output "$CARGO_TARGET_DIR/$area" "${share[@]}" \
     "${build[@]/#/--cargo-arg=}" ${MUTANTS_OPTIONS:-} || {
     # 3: all were noticed, some of them only because the tests hung.
