@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 ///
 /// A key outlives its entry harmlessly: once the entry was removed or has expired, every
 /// operation with the key finds nothing. A key of another wheel is not recognised as such;
-/// used here it finds nothing or an unrelated entry.
+/// used here it finds nothing or an unrelated entry, and the wheel stays good.
 ///
 /// Eight bytes, and so is an `Option<Key>`.
 ///
