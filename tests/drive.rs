@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_wheel::driver::{Round, drive, next_deadline, notify};
 use async_wheel::{Async, Builder, Timer, block_on, diagnostics};
 use common::process::alone;
-use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, eventually, in_time, poll_with};
+use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, are_parked, armed, in_time, parked, poll_with};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -112,20 +112,8 @@ fn drive_beside_the_fallback_loses_nothing() {
     });
 }
 
-/// Returns `true` if so many threads are in `block_on`, and all of them are parked.
-fn are_parked(threads: usize) -> bool {
-    let shards = diagnostics::shards();
-    shards.iter().map(|shard| shard.threads).sum::<usize>() == threads
-        && shards.iter().all(|shard| shard.awake == 0)
-}
-
-/// Waits until that is so.
-#[track_caller]
-fn parked(threads: usize) {
-    eventually("all are parked", || are_parked(threads));
-}
-
-/// Waits until it is so, or the deadline has come. Returns `true` if it was so before.
+/// Waits until so many threads are in `block_on` and parked, or the deadline has come. Returns `true`
+/// if they were before.
 fn parked_before(threads: usize, deadline: Instant) -> bool {
     while !are_parked(threads) && Instant::now() < deadline {
         thread::sleep(MS);

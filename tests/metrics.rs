@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use async_wheel::diagnostics::{Metrics, ShardMetrics, metrics};
 use async_wheel::driver::{drive, notify};
-use async_wheel::{Async, Builder, Timer, block_on, diagnostics};
+use async_wheel::{Async, Builder, Timer, block_on};
 use common::process::alone;
-use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, eventually, poll_with};
+use common::{A_WHILE, HOUR, MS, PATIENCE, Wakes, armed, eventually, parked, poll_with};
 use futures_lite::StreamExt;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -41,16 +41,6 @@ fn waiting_for_one(count: usize) -> (Vec<Timer>, Instant) {
 /// Sleeps until so much has passed since an instant.
 fn sleep_until(at: Instant) {
     thread::sleep(at.saturating_duration_since(Instant::now()));
-}
-
-/// Threads in `block_on` are as many as this, and all of them are parked.
-#[track_caller]
-fn parked(threads: usize) {
-    eventually("all are parked", || {
-        let shards = diagnostics::shards();
-        shards.iter().map(|shard| shard.threads).sum::<usize>() == threads
-            && shards.iter().all(|shard| shard.awake == 0)
-    });
 }
 
 /// A thread in `block_on`, until the sender is dropped.

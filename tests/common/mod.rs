@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_wheel::Timer;
+use async_wheel::{Timer, diagnostics};
 
 pub use self::{control::Control, time::*, wakes::Wakes};
 
@@ -98,6 +98,19 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
         thread::sleep(MS);
     }
+}
+
+/// Returns `true` if so many threads are in `block_on`, and all of them are parked.
+pub fn are_parked(threads: usize) -> bool {
+    let shards = diagnostics::shards();
+    shards.iter().map(|shard| shard.threads).sum::<usize>() == threads
+        && shards.iter().all(|shard| shard.awake == 0)
+}
+
+/// Waits until that is so.
+#[track_caller]
+pub fn parked(threads: usize) {
+    eventually("all are parked", || are_parked(threads));
 }
 
 /// Fails if a future is not ready in time. Needs no reactor for that: another thread counts.
