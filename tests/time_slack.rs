@@ -68,6 +68,9 @@ fn endless_slack_waits_for_others() {
         let lazy = Wakes::new();
         let timer = armed(&lazy.waker(), || Timer::after(MS).with_slack(Duration::MAX));
         assert_eq!(timer.slack(), Some(Duration::MAX));
+        // What no number of nanoseconds says has no end, either.
+        let centuries = Duration::from_nanos(u64::MAX);
+        assert_eq!(Timer::never().with_slack(centuries).slack(), Some(Duration::MAX));
         // Whoever is awake for another one fires it too. On a busy machine another may be due before
         // anybody is.
         in_time("another", async {

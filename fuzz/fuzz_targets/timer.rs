@@ -314,8 +314,10 @@ impl Slot {
             self.missed = missed;
             let given = self.timer.slack();
             if let Some(slack) = slack {
-                // One process cannot have as many as it is asked for here.
-                assert!(given.is_some_and(|given| given <= slack.duration()));
+                // One process cannot have as many as it is asked for here. What no number of
+                // nanoseconds says has no end.
+                let asked = clock::saturating_nanos(slack.duration());
+                assert!(given.is_some_and(|given| clock::saturating_nanos(given) <= asked));
             }
             self.slack = given.map(clock::saturating_nanos);
         }

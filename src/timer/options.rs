@@ -67,8 +67,9 @@ impl Timer {
     ///
     /// Each shard has a wheel (12 KiB) for each slack that is in use, and looks at all of them before
     /// it sleeps: take a few. A process can have 30 slacks besides zero. Once there are so
-    /// many, another one is rounded down to the next of them; none is ever given up. A timer whose
-    /// period is, or becomes, more than 312 days loses its slack.
+    /// many, another one is rounded down to the next of them; none is ever given up. One of 2⁶⁴ - 1 ns
+    /// (584 years) or more has no end: it is [`Duration::MAX`]. A timer whose period is, or becomes,
+    /// more than 312 days loses its slack.
     ///
     /// # Examples
     ///
