@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks that docs/architecture.md lists the arrows between the top-level modules of src/ as they
 # are, and that none goes up: in the table `| module | uses | … |`, a module uses only modules of
-# the rows below its own.
+# the rows below its own. And that each file there belongs to a module: nothing would build, or look
+# at, one that none names.
 #
 # An arrow is any path that begins with `crate::`, outside of comments and tests. A name that
 # src/lib.rs re-exports counts for the module that it comes from.
@@ -80,7 +81,24 @@ in_document() {
   rows | awk '{ print $1, $1; for (i = 2; i <= NF; i++) print $1, $i }' | sort -u
 }
 
+# Prints each file of src/ that no `mod NAME;` beside or above it names, and no `path = "…"`.
+unnamed() {
+  local file name parent
+  find src -name '*.rs' ! -path src/lib.rs | sort | while read -r file; do
+    name=${file%.rs} name=${name%/mod}
+    parent=$(dirname "$name")
+    name=$(basename "$name")
+    { cat "$parent.rs" "$parent/mod.rs" "$parent/lib.rs" 2> /dev/null || true; } |
+      grep -qE "\bmod $name;|\bpath = \"([a-z_]+/)*$name\.rs\"" || echo "$file"
+  done
+}
+
 failed=0
+mapfile -t files < <(unnamed)
+if [ ${#files[@]} -gt 0 ]; then
+  echo "no module names these: ${files[*]}" >&2
+  failed=1
+fi
 if ! diff --label docs/architecture.md <(in_document) --label src <(in_source) -u; then
   echo "docs/architecture.md does not list the arrows that are in src/" >&2
   failed=1
