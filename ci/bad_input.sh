@@ -193,7 +193,9 @@ programs() {
   refuses "$name" --no-such-option
   refuses "$name" no-such-thing
   if [ -e loom-tests/run.sh ]; then
+    # They build, which may take longer than an answer may.
     loom-tests/run.sh --list > /dev/null
+    simulation/run.sh --help > /dev/null
     unread loom-tests/run.sh --list
     unread loom-tests/run.sh --help
     unread simulation/run.sh --help
