@@ -6,8 +6,8 @@
 #   loom-tests/mutate.sh             all of them; it prints how long it took
 #   loom-tests/mutate.sh parker      those whose names contain one of the words
 #   loom-tests/mutate.sh --jobs 1    one at a time; by default as many as there are processors
-#   loom-tests/mutate.sh --share 3   every third, as CI does: other ones after each commit, so
-#                                    that three commits cover all
+#   loom-tests/mutate.sh --share 6   every sixth, as CI does: other ones after each commit, so
+#                                    that six commits cover all
 #
 # MUTATIONS=file takes another list.
 #

@@ -6,7 +6,8 @@
 #   simulation/mutate.sh                 all of them
 #   simulation/mutate.sh parker          those whose names contain one of the words
 #   simulation/mutate.sh --jobs N        N at a time; by default one a processor
-#   simulation/mutate.sh --share K       every K-th
+#   simulation/mutate.sh --share 6       every sixth, as CI does: other ones after each commit, so
+#                                        that six commits cover all
 #
 # MUTATIONS=file takes another list.
 #
@@ -18,7 +19,7 @@ here=$root/simulation
 read_mutation_arguments "$@"
 list=$(mutation_list "$here")
 read_mutations "$list"
-choose_mutations "$share" 0 "${words[@]}"
+choose_mutations "$share" "$(commits)" "${words[@]}"
 [[ ${#chosen[@]} -gt 0 ]] || refuse "no mutation has such a name: ${words[*]}"
 cd "$here"
 work="${CARGO_TARGET_DIR:-$here/target}/simulation-mutations"
