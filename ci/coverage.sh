@@ -26,11 +26,12 @@ if [ ! -e "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-cov" ]; then
   export LLVM_COV LLVM_PROFDATA
 fi
 
-# The wheel's model needs fewer cases than where it looks for mistakes.
+# The wheel's model needs fewer cases than where it looks for mistakes. A week of a thousand clients
+# runs no line that less does not.
 export PROPTEST_CASES=${PROPTEST_CASES:-200} RUST_BACKTRACE=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 cargo llvm-cov clean --workspace
-cargo llvm-cov --locked --features tracing,serde,test-util --lib --test '*' --no-report
+cargo llvm-cov --locked --features tracing,serde,test-util --lib --test '*' --no-report -- --skip week_of_heartbeats
 report=(cargo llvm-cov report --ignore-filename-regex '/(tests|benches|examples)/')
 [ "${1:-}" != --lines ] || "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
 "${report[@]}" --summary-only --fail-under-lines "$floor"
