@@ -8,6 +8,7 @@ set -euo pipefail
 usage=ci/cfg_variants.sh
 no_arguments "$@"
 cd "$root"
+make_scratch
 
 variants=$(absolute_directory "${CARGO_TARGET_DIR:-target}/cfg-variants")
 # The wheel, which has no such code paths, is tried against its model elsewhere.
@@ -25,7 +26,8 @@ for variant in async_wheel_single_shard async_wheel_oneshot; do
     "$variant" > "$wrapper-comparison"
   chmod +x "$wrapper" "$wrapper-comparison"
   comparison=(--locked --target-dir "$variants" --manifest-path compat/interface/Cargo.toml)
-  RUSTC_WORKSPACE_WRAPPER=$wrapper cargo test --locked --tests
+  RUSTC_WORKSPACE_WRAPPER=$wrapper build_tests cargo test --locked --tests
+  run_tests
   cargo clean --quiet -p async-wheel "${comparison[@]}"
   # Only the library has variants.
   RUSTC_WRAPPER=$wrapper-comparison cargo test "${comparison[@]}" --test behaviour -- \

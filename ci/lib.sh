@@ -142,6 +142,33 @@ in_jobs() {
   wait
 }
 
+# build_tests COMMAND ...: builds the tests that such a command, which is `cargo test` with options,
+# would run. The paths of the binaries are in `binaries` then.
+binaries=()
+build_tests() {
+  "$@" --no-run --message-format=json-render-diagnostics > "$scratch/messages"
+  mapfile -t binaries < <(
+    sed -nE '/"profile":\{[^}]*"test":true\}/s/.*"executable":"([^"]+)".*/\1/p' "$scratch/messages"
+  )
+  [ ${#binaries[@]} -gt 0 ] || refuse "there are no tests: $*"
+}
+
+# run_tests ARGUMENT ...: runs the binaries of `build_tests` with these arguments, two at a time, since
+# most tests wait for most of their time. Prints what each has said when it ends. Fails if one does.
+run_tests() {
+  test_arguments=("$@")
+  : > "$scratch/failed"
+  in_jobs 2 ${#binaries[@]} run_binary
+  [ ! -s "$scratch/failed" ] || { echo "failed: $(paste -sd ' ' "$scratch/failed")" >&2; return 1; }
+}
+run_binary() {
+  local name
+  name=$(basename "${binaries[$2]%-*}")
+  "${binaries[$2]}" "${test_arguments[@]}" > "$scratch/job$1" 2>&1 || echo "$name" >> "$scratch/failed"
+  { echo "-- $name"; cat "$scratch/job$1"; } > "$scratch/said$1"
+  cat "$scratch/said$1"
+}
+
 # --- Mutations: changes of the source, one at a time, that a test or a model must notice ---
 
 # read_mutation_arguments "$@": --jobs N, --share K and words, into `jobs`, `share` and `words`.

@@ -9,11 +9,13 @@ set -euo pipefail
 usage=ci/parking_lot.sh
 no_arguments "$@"
 cd "$root"
+make_scratch
 
 # The wheel, which has no locks, is tried against its model elsewhere.
 export PROPTEST_CASES=${PROPTEST_CASES:-16}
 echo "-- as it is"
-cargo test --locked --features parking_lot --lib --tests
+build_tests cargo test --locked --features parking_lot --lib --tests
+run_tests
 
 echo "-- with detection of deadlocks"
 directory=$(absolute_directory "${CARGO_TARGET_DIR:-target}/parking-lot")
@@ -25,4 +27,5 @@ printf '#!/bin/sh\nexec "$@" --cfg async_wheel_deadlocks\n' > "$wrapper"
 chmod +x "$wrapper"
 # A cache of compilations would take this wrapper for a compiler that it does not know.
 RUSTC_WRAPPER='' RUSTC_WORKSPACE_WRAPPER=$wrapper \
-  cargo test --locked --features parking_lot/deadlock_detection --lib --tests
+  build_tests cargo test --locked --features parking_lot/deadlock_detection --lib --tests
+run_tests

@@ -19,10 +19,7 @@ make_scratch
 
 names=()
 for file in tests/paused_*.rs; do names+=("$(basename "$file" .rs)"); done
-build=(cargo test --locked --features test-util --no-run "${names[@]/#/--test=}")
-"${build[@]}"
-mapfile -t binaries < <("${build[@]}" --message-format=json 2> "$scratch/cargo" |
-  sed -nE 's/.*"executable":"([^"]+)".*/\1/p')
+build_tests cargo test --locked --features test-util "${names[@]/#/--test=}"
 [ ${#binaries[@]} -eq ${#names[@]} ] || refuse "cargo named ${#binaries[@]} tests, not ${#names[@]}"
 
 # Runs all binaries at once. The long test is left out.

@@ -21,6 +21,7 @@ steps=("${arguments[@]}")
 check_each step "address thread" "${steps[@]}"
 [ ${#steps[@]} -gt 0 ] || steps=(address thread)
 cd "$root"
+make_scratch
 dir=${options[d]-target/cross}
 
 target=$(rustc -vV | sed -n 's/^host: //p')
@@ -57,7 +58,8 @@ for step in "${steps[@]}"; do
       under=(cargo +nightly test --locked --target "$target" --target-dir target/asan)
       # These leak on purpose.
       leaking=(panic_in_panics_payload_is_caught timers_wakers_never_run_under_the_lock)
-      "${under[@]}" "${tests[@]}" -- "${leaking[@]/#/--skip=}"
+      build_tests "${under[@]}" "${tests[@]}"
+      run_tests "${leaking[@]/#/--skip=}"
       for test in "${leaking[@]}"; do ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --lib "$test"; done
       ASAN_OPTIONS=detect_leaks=0 "${under[@]}" --test hostile_wakers --test hostile_drops --test fork
       ;;
