@@ -43,7 +43,7 @@ compare() {
 # Builds the further peers. The flag for tokio is in benches/peers/.cargo/config.toml, which
 # RUSTFLAGS would hide.
 build_peers() {
-  (cd benches/peers && env -u RUSTFLAGS CARGO_TARGET_DIR="$target" cargo build --quiet --release --locked)
+  (cd benches/peers && env -u RUSTFLAGS CARGO_TARGET_DIR="$target" cargo build --quiet --locked "$@")
 }
 
 case ${1-} in
@@ -52,7 +52,7 @@ case ${1-} in
     case ${3-} in
       "" | -* | async-wheel | async-io | tokio) compare "$@" ;;
       *)
-        build_peers
+        build_peers --release
         "$target/release/peers" "$@"
         ;;
     esac
@@ -69,8 +69,11 @@ case ${1-} in
     # It also refuses what is wrong, before anything is built for it.
     plan=$(compare table --plan "$@")
     if grep -q 'benches/peers' <<< "$plan"; then
-      build_peers
-      set -- --further "$target/release/peers" "$@"
+      profile=release
+      # Figures that mean nothing need no optimization, which takes longer than the runs.
+      [[ " $* " != *' --quick '* ]] || profile=dev
+      build_peers --profile "$profile"
+      set -- --further "$target/${profile/dev/debug}/peers" "$@"
     fi
     compare table "$@"
     ;;

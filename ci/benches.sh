@@ -17,4 +17,4 @@ cargo bench --locked -p benches --bench wheel -- --test
 benches/compare.sh --quick
 # They are built by then.
 target=$(absolute_directory "${CARGO_TARGET_DIR:-target}")
-(cd benches/peers && env -u RUSTFLAGS CARGO_TARGET_DIR="$target" cargo test --release --locked --quiet)
+(cd benches/peers && env -u RUSTFLAGS CARGO_TARGET_DIR="$target" cargo test --locked --quiet)
