@@ -13,6 +13,7 @@ usage="ci/coverage.sh [--lines]"
 answer_help "$@"
 [[ $# -le 1 && ${1---lines} == --lines ]] || usage_error "$*: not known"
 cd "$root"
+make_scratch
 
 cargo_tool llvm-cov 0.9.1
 # A little under what was measured last.
@@ -30,8 +31,17 @@ fi
 # runs no line that less does not.
 export PROPTEST_CASES=${PROPTEST_CASES:-200} RUST_BACKTRACE=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
+CARGO_TARGET_DIR=$(absolute_directory "${CARGO_TARGET_DIR:-target}/llvm-cov")
+export CARGO_TARGET_DIR
+# What cargo is to build, and where the binaries write what they have counted.
+environment=$(cargo llvm-cov show-env --sh 2> "$scratch/environment") || {
+  cat "$scratch/environment" >&2
+  exit 1
+}
+eval "$environment"
 cargo llvm-cov clean --workspace
-cargo llvm-cov --locked --features tracing,serde,test-util --lib --test '*' --no-report -- --skip week_of_heartbeats
+build_tests cargo test --locked --features tracing,serde,test-util --lib --test '*'
+run_tests --skip week_of_heartbeats
 report=(cargo llvm-cov report --ignore-filename-regex '/(tests|benches|examples)/')
 [ "${1:-}" != --lines ] || "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
 "${report[@]}" --summary-only --fail-under-lines "$floor"

@@ -46,6 +46,8 @@ for file in tests/*.rs; do
   esac
 done
 export PROPTEST_CASES=${PROPTEST_CASES:-16} RUST_BACKTRACE=0
+# A report names lines.
+export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 
 for step in "${steps[@]}"; do
   echo "== $step"
@@ -70,10 +72,10 @@ for step in "${steps[@]}"; do
         [ -n "${options[o]+given}" ] || exit 1
         continue
       }
-      PATH=$path RUSTC_BOOTSTRAP=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only \
+      PATH=$path RUSTC_BOOTSTRAP=1 \
         RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-        TSAN_OPTIONS="halt_on_error=0 exitcode=66" \
-        cargo test --locked -Zbuild-std "${threads[@]}" --target "$target" --target-dir target/tsan
+        build_tests cargo test --locked -Zbuild-std "${threads[@]}" --target "$target" --target-dir target/tsan
+      TSAN_OPTIONS="halt_on_error=0 exitcode=66" run_tests
       ;;
   esac
 done
