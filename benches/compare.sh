@@ -69,11 +69,15 @@ case ${1-} in
     # It also refuses what is wrong, before anything is built for it.
     plan=$(compare table --plan "$@")
     if grep -q 'benches/peers' <<< "$plan"; then
-      profile=release
       # Figures that mean nothing need no optimization, which takes longer than the runs.
-      [[ " $* " != *' --quick '* ]] || profile=dev
-      build_peers --profile "$profile"
-      set -- --further "$target/${profile/dev/debug}/peers" "$@"
+      if [[ " $* " == *' --quick '* ]]; then
+        build_peers
+        further=$target/debug/peers
+      else
+        build_peers --release
+        further=$target/release/peers
+      fi
+      set -- --further "$further" "$@"
     fi
     compare table "$@"
     ;;

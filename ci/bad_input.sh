@@ -4,7 +4,8 @@
 # and exit with 2.
 #
 #   ci/bad_input.sh              the scripts: builds nothing, a few seconds
-#   ci/bad_input.sh programs     the examples, the benchmarks and the loom models, which it builds
+#   ci/bad_input.sh programs     the examples, the benchmarks, the loom models and the simulation, which it
+#                                builds
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
 usage="ci/bad_input.sh [programs]"

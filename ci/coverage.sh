@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests with all features but `parking_lot`, measures which lines of src/ they run, prints it file by file,
-# and fails if they are fewer than they should be.
+# Runs the tests with all features but `parking_lot`, without the week of heartbeats, measures which
+# lines of src/ they run, prints it file by file, and fails if they are fewer than they should be.
 #
 #   ci/coverage.sh [--lines]       --lines names those that were not run as well
 #

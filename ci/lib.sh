@@ -133,13 +133,18 @@ absolute_directory() {
 }
 
 # in_jobs JOBS COUNT COMMAND: calls COMMAND JOB N for each N below COUNT, JOBS at a time. Job J
-# does each JOBS-th, from J on.
+# does each JOBS-th, from J on, and ends where a command fails. Fails if a job has.
 in_jobs() {
-  local jobs=$1 count=$2 job n
+  local jobs=$1 count=$2 job n process failed=0
+  local -a processes=()
   for ((job = 0; job < jobs; job++)); do
     for ((n = job; n < count; n += jobs)); do "$3" "$job" "$n"; done &
+    processes+=($!)
   done
-  wait
+  for process in "${processes[@]}"; do
+    wait "$process" || failed=1
+  done
+  return $failed
 }
 
 # build_tests COMMAND ...: builds the tests that such a command, which is `cargo test` with options,
@@ -148,7 +153,7 @@ binaries=()
 build_tests() {
   "$@" --no-run --message-format=json-render-diagnostics > "$scratch/messages"
   mapfile -t binaries < <(
-    sed -nE '/"profile":\{[^}]*"test":true\}/s/.*"executable":"([^"]+)".*/\1/p' "$scratch/messages"
+    sed -nE '/"profile":\{[^}]*"test":true\}/s/.*"executable":"([^"]+)".*/\1/p' "$scratch/messages" | sort
   )
   [ ${#binaries[@]} -gt 0 ] || refuse "there are no tests: $*"
 }
@@ -159,14 +164,16 @@ run_tests() {
   test_arguments=("$@")
   : > "$scratch/failed"
   in_jobs 2 ${#binaries[@]} run_binary
-  [ ! -s "$scratch/failed" ] || { echo "failed: $(paste -sd ' ' "$scratch/failed")" >&2; return 1; }
+  [ ! -s "$scratch/failed" ] || { sed 's/^/failed: /' "$scratch/failed" >&2; return 1; }
 }
 run_binary() {
-  local name
+  local name code=0
   name=$(basename "${binaries[$2]%-*}")
-  "${binaries[$2]}" "${test_arguments[@]}" > "$scratch/job$1" 2>&1 || echo "$name" >> "$scratch/failed"
+  # None takes a tenth of that.
+  timeout 900 "${binaries[$2]}" "${test_arguments[@]}" > "$scratch/job$1" 2>&1 || code=$?
   { echo "-- $name"; cat "$scratch/job$1"; } > "$scratch/said$1"
   cat "$scratch/said$1"
+  [ $code -eq 0 ] || echo "$name, with exit code $code" >> "$scratch/failed"
 }
 
 # --- Mutations: changes of the source, one at a time, that a test or a model must notice ---

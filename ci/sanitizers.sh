@@ -3,7 +3,8 @@
 #
 #   ci/sanitizers.sh [-d DIR] [-o] [address] [thread]
 #
-#   address   AddressSanitizer with LeakSanitizer, over all tests; needs a nightly toolchain
+#   address   AddressSanitizer with LeakSanitizer, over the tests that need no feature, but for the
+#             counts of wake-ups and of resident memory; needs a nightly toolchain
 #             (`rustup toolchain install nightly`)
 #   thread    ThreadSanitizer, over the tests with threads, with a standard library that is built
 #             for it: one that is not reports races where there are none. Its source comes from
@@ -37,11 +38,10 @@ for file in tests/*.rs; do
   name=$(basename "$file" .rs)
   case $name in
     # And those of subscribers and of paused time need a feature.
-    # Memory is the sanitizers' own, and ten million cycles are long for them.
-    idle | hostile_wakers | hostile_drops | fork | subscriber* | late_timers | paused_* | exhaustion_memory | \
-      exhaustion_resident) ;;
-    # One thread only, or about processor time, of which ThreadSanitizer takes some itself.
-    auto_traits | dense_timers | wheel_*) tests+=(--test "$name") ;;
+    # Resident memory is the sanitizers' own.
+    idle | hostile_wakers | hostile_drops | fork | subscriber* | late_timers | paused_* | exhaustion_resident) ;;
+    # One thread only, or about memory or processor time, of which ThreadSanitizer takes some itself.
+    auto_traits | exhaustion_memory | dense_timers | wheel_*) tests+=(--test "$name") ;;
     *) tests+=(--test "$name") threads+=(--test "$name") ;;
   esac
 done

@@ -12,7 +12,7 @@
 # MUTATIONS=file takes another list.
 #
 # Prints one line a mutation, with the property that failed and where. Ends with 1 if one was
-# missed, does not apply any more, or does not compile; with 2 if the arguments are wrong.
+# missed, is fickle, does not apply any more, or does not compile; with 2 if the arguments are wrong.
 set -euo pipefail
 . "$(dirname "$0")/../ci/lib.sh"
 here=$root/simulation
@@ -69,24 +69,25 @@ try() {
     if ! build "$dir"; then
         result BROKEN "$n" "does not compile: $dir/log"
     else
-        local start=$SECONDS
+        local start=$SECONDS code=0
         timeout 300 "$dir/target/mutation/simulation" --seed 1 --schedules "$schedules" \
-            > "$dir/log" 2>&1 || true
+            > "$dir/log" 2>&1 || code=$?
         found=$(sed -n 's/^FAILED  *//p' "$dir/log" | head -n 1)
         replay=$(sed -n 's/^  replay with: simulation\/run.sh //p' "$dir/log" | head -n 1)
         local took=$((SECONDS - start))
         if [[ -z "$found" ]]; then
+            [[ $code -ne 124 ]] || took="out of time: $took"
             result MISSED "$n" "$took s"
         else
             # shellcheck disable=SC2086
-            again=$("$dir/target/mutation/simulation" $replay 2>&1 | sed -n 's/^FAILED  *//p' | head -n 1) || true
+            again=$(timeout 300 "$dir/target/mutation/simulation" $replay 2>&1 | sed -n 's/^FAILED  *//p' | head -n 1) || true
             # shellcheck disable=SC2086
-            if ! "$shipped" $replay > "$dir/log" 2>&1; then
-                result UNLIKE "$n" "fails without the mutation, too: $replay"
+            if ! timeout 300 "$shipped" $replay > "$dir/log" 2>&1; then
+                result FICKLE "$n" "fails without the mutation, too: $replay"
             elif [[ "$again" == "$found" ]]; then
                 result caught "$n" "$found (${replay#--replay }, $took s)"
             else
-                result UNLIKE "$n" "$found, then ${again:-nothing}"
+                result FICKLE "$n" "$found, then ${again:-nothing}"
             fi
         fi
     fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs what ships of async-wheel on a modelled poller and clock, in random schedules with faults.
 #
-#   simulation/run.sh --seconds 60       as CI does
+#   simulation/run.sh --seconds 30       as CI does
 #   simulation/run.sh --seconds 3600     an hour
 #   simulation/run.sh --replay RUN       the run again that a failure has named
 #   simulation/run.sh --help             all there is
