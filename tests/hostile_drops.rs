@@ -10,12 +10,14 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
+use std::time::Instant;
 
+use async_wheel::time::StreamTimeExt;
 use async_wheel::{Async, Timer, block_on};
 use common::{HOUR, MS, Wakes, armed, eventually, in_time, poll_with, watchdog};
-use futures_lite::future;
+use futures_lite::{Stream, StreamExt, future, stream};
 
 /// Drops its timer when it is woken, so that nobody wants the waker any more; then it panics as it
 /// is dropped.
@@ -37,6 +39,81 @@ impl Drop for Unwanted {
             resume_unwind(Box::new("a waker that panics"));
         }
     }
+}
+
+/// A waker that panics when its last clone is dropped.
+struct Last;
+
+/// What it panics with.
+const FAULT: &str = "a waker that panics";
+
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            resume_unwind(Box::new(FAULT));
+        }
+    }
+}
+
+/// Polls twice if the first poll panics because of such a waker. Returns whether it has.
+fn poll_past_a_fault<T>(mut poll: impl FnMut() -> Poll<T>) -> (bool, Poll<T>) {
+    match catch_unwind(AssertUnwindSafe(&mut poll)) {
+        Ok(polled) => (false, polled),
+        Err(payload) if payload.downcast_ref() == Some(&FAULT) => (true, poll()),
+        Err(other) => resume_unwind(other),
+    }
+}
+
+/// A poll that finds a timer due drops the waker of the poll before. If that panics, the tick comes
+/// with the next poll.
+#[test]
+fn panic_in_drop_costs_no_tick() {
+    let _watchdog = watchdog();
+    let kinds: [fn() -> Timer; 2] = [|| Timer::after(HOUR), || Timer::interval(HOUR)];
+    for make in kinds {
+        eventually("it panics", || {
+            block_on(async {
+                let mut timer = make();
+                assert!(poll_with(&Arc::new(Last).into(), &mut timer).is_pending());
+                // This thread drives nothing now. Only where it is held up, the fallback thread does,
+                // and may have the waker.
+                let due = Instant::now();
+                timer.set_at(due);
+                let (panicked, polled) = poll_past_a_fault(|| poll_with(Waker::noop(), &mut timer));
+                assert_eq!(polled, Poll::Ready(due));
+                panicked
+            })
+        });
+    }
+}
+
+/// A stream that ends drops the waker of its countdown. If that panics, what it holds comes with the
+/// next poll.
+#[test]
+fn panic_in_drop_costs_no_last_item() {
+    fn at_the_end<S: Stream + Unpin>(mut stream: S, ends: &Cell<bool>) -> Poll<Option<S::Item>> {
+        let waker = Arc::new(Last).into();
+        assert!(poll_with(&waker, &mut stream.next()).is_pending());
+        drop(waker);
+        ends.set(true);
+        let (panicked, last) = poll_past_a_fault(|| poll_with(Waker::noop(), &mut stream.next()));
+        assert!(panicked);
+        assert!(matches!(poll_with(Waker::noop(), &mut stream.next()), Poll::Ready(None)));
+        last
+    }
+    let _watchdog = watchdog();
+    let ends = Cell::new(false);
+    let source = || {
+        ends.set(false);
+        let end = || if ends.get() { Poll::Ready(None) } else { Poll::Pending };
+        stream::iter([1]).chain(stream::poll_fn(move |_| end()))
+    };
+    assert_eq!(at_the_end(source().debounce(HOUR), &ends), Poll::Ready(Some(1)));
+    assert_eq!(at_the_end(source().chunks_timeout(9, HOUR), &ends), Poll::Ready(Some(vec![1])));
 }
 
 /// A waker that is not put back, because its timer is gone, is dropped by the driver of the shard.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_wheel::{Async, Timer, block_on};
 use common::{HOUR, MS, Wakes, armed, eventually, in_time, poll_with, sockets::udp, watchdog};
@@ -259,6 +259,18 @@ fn panic_in_clone_or_drop_is_survived() {
         faulty.disarm();
         block_on(in_time("a timer after it", Timer::after(MS)));
     }
+}
+
+/// A tick for which a waker panics as it is cloned is not lost.
+#[test]
+fn panic_in_clone_costs_no_tick() {
+    let _watchdog = watchdog();
+    let (faulty, waker) = Faulty::new(Fault::Clone);
+    let due = Instant::now();
+    let mut ticks = Timer::interval_at(due, HOUR);
+    faulty.arm();
+    assert!(poll_panics(&waker, &mut ticks));
+    assert_eq!(poll_with(Waker::noop(), &mut ticks), Poll::Ready(due));
 }
 
 /// A future panics when its thread may have wakes of others in its batch, with a payload that

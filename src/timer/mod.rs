@@ -368,8 +368,10 @@ impl Timer {
             return Poll::Pending;
         };
         let Some(period) = self.period.get() else {
-            self.when = None;
+            // A waker goes with the entry, whose code may panic: what is due is due at the next poll
+            // then.
             self.disarm();
+            self.when = None;
             return Poll::Ready(when);
         };
         self.tick(period, when, now, cx)
@@ -395,20 +397,19 @@ impl Timer {
             self.arm_overdue(clock::wheel_time(when), cx);
             return Poll::Pending;
         }
-        self.when = next;
         match next {
             // Armed at once, so that the task hears of the next tick although it does not
             // poll again after this one.
-            Some(next) => {
-                if counts {
-                    gave_way::note_tick();
-                    self.period.count()
-                } else {
-                    self.period.restart()
-                }
-                self.arm(clock::wheel_time(next), cx);
-            }
+            Some(next) => self.arm(clock::wheel_time(next), cx),
             None => self.disarm(),
+        }
+        // Last, as above: this tick is still due if a waker panics.
+        self.when = next;
+        if counts {
+            gave_way::note_tick();
+            self.period.count();
+        } else if next.is_some() {
+            self.period.restart();
         }
         Poll::Ready(when)
     }

@@ -135,6 +135,11 @@ impl<S: Stream> ChunksTimeout<S> {
         mem::take(this.held)
     }
 
+    /// Takes what is left at the end, if anything.
+    fn take_last(self: Pin<&mut Self>) -> Option<Vec<S::Item>> {
+        Some(self.take_held()).filter(|last| !last.is_empty())
+    }
+
     /// Returns the source and the items that are held, of which there may be none.
     ///
     /// # Examples
@@ -163,7 +168,7 @@ impl<S: Stream> Stream for ChunksTimeout<S> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
         let mut this = self.as_mut().project();
         if *this.ended {
-            return Poll::Ready(None);
+            return Poll::Ready(self.take_last());
         }
         let mut may_have_more = true;
         for _ in 0..BUDGET {
@@ -179,9 +184,9 @@ impl<S: Stream> Stream for ChunksTimeout<S> {
                 }
                 Poll::Ready(None) => {
                     *this.ended = true;
+                    // A waker goes with it, whose code may panic: the last chunk comes next then.
                     this.countdown.release();
-                    let last = self.take_held();
-                    return Poll::Ready(if last.is_empty() { None } else { Some(last) });
+                    return Poll::Ready(self.take_last());
                 }
                 Poll::Pending => {
                     may_have_more = false;

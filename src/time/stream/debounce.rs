@@ -159,7 +159,7 @@ impl<S: Stream> Stream for Debounce<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
         if *this.ended {
-            return Poll::Ready(None);
+            return Poll::Ready(this.held.take());
         }
         for _ in 0..BUDGET {
             match this.source.as_mut().poll_next(cx) {
@@ -169,6 +169,7 @@ impl<S: Stream> Stream for Debounce<S> {
                 }
                 Poll::Ready(None) => {
                     *this.ended = true;
+                    // A waker goes with it, whose code may panic: the last item comes next then.
                     this.countdown.release();
                     return Poll::Ready(this.held.take());
                 }
