@@ -19,12 +19,13 @@ fn limit(peak: isize) -> isize {
     (peak / 100).max(512)
 }
 
-/// The resident memory of the process in KiB. Counted by the system for this: what it keeps a running
-/// count of, in `statm`, is some hundred KiB behind.
+/// The resident memory of the process in KiB, without that of files: code comes into memory when it is
+/// first run. Counted by the system for this: what it keeps a running count of, in `statm`, is some
+/// hundred KiB behind.
 fn resident() -> isize {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
-    rss.trim().trim_end_matches(" kB").parse().unwrap()
+    let anonymous = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    anonymous.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Arms a timer in each place.
