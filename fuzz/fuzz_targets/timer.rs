@@ -324,9 +324,9 @@ impl Slot {
         self.check();
     }
 
-    /// When the next tick is due if the one of `when` is taken now.
-    fn next(&self, when: Instant) -> Option<Instant> {
-        let (now, period) = (clock::now(), self.period?);
+    /// When the next tick is due if the one of `when` is taken at `now`.
+    fn next(&self, when: Instant, now: Instant) -> Option<Instant> {
+        let period = self.period?;
         let next = when.checked_add(period);
         match self.missed {
             MissedTicks::Skip if next.is_some_and(|next| next <= now) => {
@@ -341,15 +341,21 @@ impl Slot {
         }
     }
 
-    /// The poll is expected to leave this task's waker behind, for this deadline, where it is.
-    fn arm(&mut self, deadline: Instant, task: usize, refused: bool) {
+    /// The poll is expected to leave this task's waker behind, for this deadline, where it is. A timer
+    /// that gives way is exact. One that is refused a place keeps its entry if that has the slack that
+    /// is wanted; else all stays as it was, and the task is woken to poll again.
+    fn arm(&mut self, deadline: Instant, task: usize, refused: bool, gives_way: bool) {
+        let slack = if gives_way { self.slack.map(|_| 0) } else { self.slack };
+        let mut shard = stage::current();
+        if refused {
+            let anew = gives_way && slack.is_some();
+            match &self.entry {
+                Some(entry) if entry.slack == slack && !anew => shard = entry.shard,
+                _ => return with(|world| world.allowed[task] += 1),
+            }
+        }
         let deadline = Some(clock::wheel_time(deadline));
-        let place = match self.entry {
-            None if refused => None,
-            Some(Entry { shard, slack, .. }) if refused => Some((shard, slack)),
-            _ => Some((stage::current(), self.slack)),
-        };
-        self.entry = place.map(|(shard, slack)| Entry { shard, slack, deadline, task, owed: None });
+        self.entry = Some(Entry { shard, slack, deadline, task, owed: None });
     }
 
     fn poll(&mut self, task: usize, future: bool, make: bool) -> bool {
@@ -360,15 +366,12 @@ impl Slot {
         let timer = Pin::new(&mut self.timer);
         let result = if future { timer.poll(cx).map(Some) } else { timer.poll_next(cx) };
         let refused = stage::refused() > refused;
-        if refused && self.entry.is_none() {
-            // It asks to be polled again at once.
-            with(|world| world.allowed[task] += 1);
-        }
         let Some(when) = self.when else {
             assert!(result.is_pending(), "a timer without a deadline has fired");
             return false;
         };
-        let next = self.next(when);
+        // By the clock before the poll: one that is refused a place pauses.
+        let next = self.next(when, now);
         let makes_up = self.missed == MissedTicks::Burst;
         let lags = next.is_some_and(|next| next <= now || !makes_up);
         match result {
@@ -381,19 +384,20 @@ impl Slot {
                 self.gave_way = false;
                 self.when = next;
                 match next {
-                    Some(next) => self.arm(next, task, refused),
+                    Some(next) => self.arm(next, task, refused, false),
                     None => self.entry = None,
                 }
             }
             Poll::Pending => {
-                if when <= now {
+                let gives_way = when <= now;
+                if gives_way {
                     let row = self.row;
                     assert!(lags, "pending {:?} after it was due", now - when);
                     assert!(self.gave_way || row >= BURST - 2, "gives way after {row} ticks");
                     self.gave_way = true;
                 }
                 (self.row, self.lagging) = (0, 0);
-                self.arm(when, task, refused);
+                self.arm(when, task, refused, gives_way);
             }
         }
         self.check();
