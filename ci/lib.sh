@@ -169,10 +169,10 @@ run_tests() {
 run_binary() {
   local name code=0
   name=$(basename "${binaries[$2]%-*}")
+  echo "-- $name" > "$scratch/job$1"
   # None takes a tenth of that.
-  timeout 900 "${binaries[$2]}" "${test_arguments[@]}" > "$scratch/job$1" 2>&1 || code=$?
-  { echo "-- $name"; cat "$scratch/job$1"; } > "$scratch/said$1"
-  cat "$scratch/said$1"
+  timeout 900 "${binaries[$2]}" "${test_arguments[@]}" >> "$scratch/job$1" 2>&1 || code=$?
+  cat "$scratch/job$1"
   [ $code -eq 0 ] || echo "$name, with exit code $code" >> "$scratch/failed"
 }
 
